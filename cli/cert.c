@@ -59,8 +59,8 @@ static enum cli_status find_key(struct cli_module *module, struct work *work)
                                   id.size != 0 ? &id : NULL, &work->keys);
     if (status == CLI_OK && work->keys.count != 1)
         status =
-            cli_fail(CLI_INPUT, "token '%s': %s such a key; 'devid key list' shows the keys and their URIs",
-                     token.label, work->keys.count == 0 ? "there is no" : "there is more than one");
+            cli_fail(CLI_INPUT, "token '%s': %s; 'devid key list' shows the keys and their URIs", token.label,
+                     work->keys.count == 0 ? "has no such key" : "has more than one such key");
     free(label);
     bytes_free(&id);
     p11_kit_uri_free(uri);
