@@ -53,7 +53,7 @@ LDADD = tests/support/libsupport.la \
 	$(layer_libraries) \
 	common/libcommon.la \
 	$(TSS2_LIBS) $(P11KIT_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(CHECK_LIBS) -ldl -lpthread
-layer_libraries =
+layer_libraries = dps/libcore.la
 endif
 
 EXTRA_DIST += $(story_tests) $(rule_tests) tests/support/run tests/story/lib.sh tests/check.sh tests/ci.sh
