@@ -69,7 +69,7 @@ static void print_all(void *data, dps_log_level level, const char *line)
 
 static void print_warnings(void *data, dps_log_level level, const char *line)
 {
-    if (level <= DPS_LOG_WARNING)
+    if (level == DPS_LOG_WARNING) /* errors are told by the command itself */
         print_all(data, level, line);
 }
 

@@ -8,25 +8,28 @@
 #include <openssl/store.h>
 #include <openssl/ui.h>
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define PEM_FILE_MAXIMUM (1024 * 1024)
 #define CHAIN_MAXIMUM 16
 
 /* ---- the library context */
 
-/* Where devid.so is: $OPENSSL_MODULES, which OpenSSL reads by itself, or where it was installed. */
+/* Where devid.so is: $OPENSSL_MODULES if it is there, or where it was installed. */
 static bool set_search_path(OSSL_LIB_CTX *context)
 {
-    char directory[] = DEVID_PROVIDER;
-    char *slash = strrchr(directory, '/');
+    const char *modules = secure_getenv("OPENSSL_MODULES");
+    char path[PATH_MAX];
+    int length = modules != NULL ? snprintf(path, sizeof path, "%s/devid.so", modules) : -1;
 
-    if (getenv("OPENSSL_MODULES") != NULL || slash == NULL)
-        return true;
-    *slash = '\0';
-    return OSSL_PROVIDER_set_default_search_path(context, directory) == 1;
+    if (length < 0 || (size_t)length >= sizeof path || access(path, R_OK) != 0)
+        snprintf(path, sizeof path, "%s", DEVID_PROVIDER);
+    *strrchr(path, '/') = '\0';
+    return OSSL_PROVIDER_set_default_search_path(context, path) == 1;
 }
 
 enum cli_status cli_crypto_open(bool with_keys, const char *module, struct cli_crypto *crypto)
