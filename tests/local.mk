@@ -16,9 +16,16 @@ dps_tests =
 
 emulator_tests =
 
-cli_tests =
+cli_tests = \
+	tests/cli/test_options \
+	tests/cli/test_output \
+	tests/cli/test_state \
+	tests/cli/test_subject \
+	tests/cli/test_uri \
+	tests/cli/test_uripem
 
-story_tests =
+story_tests = \
+	tests/story/cli_softhsm.sh
 
 rule_tests = \
 	tests/layers.sh \
@@ -53,10 +60,10 @@ LDADD = tests/support/libsupport.la \
 	$(layer_libraries) \
 	common/libcommon.la \
 	$(TSS2_LIBS) $(P11KIT_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(CHECK_LIBS) -ldl -lpthread
-layer_libraries = dps/libcore.la
+layer_libraries = cli/libcore.la dps/libcore.la
 endif
 
-EXTRA_DIST += $(story_tests) $(rule_tests) tests/support/run tests/story/lib.sh tests/check.sh tests/ci.sh
+EXTRA_DIST += tests/cli/capture.h $(story_tests) $(rule_tests) tests/support/run tests/story/lib.sh tests/check.sh tests/ci.sh
 
 AM_TESTS_ENVIRONMENT = \
 	DEVID_TEST_SOURCE='$(abs_top_srcdir)'; export DEVID_TEST_SOURCE; \
