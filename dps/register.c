@@ -175,12 +175,14 @@ static enum state wait_for_operation(struct run *run, const struct dps_http_resp
         run->operation_id = operation->operation_id; /* transferred */
         operation->operation_id = NULL;
     }
-    if (run->operation_id != NULL && run->operation_id[0] != '\0')
-        return STATE_POLL;
-    return fail(run,
-                dps_report_fail(
-                    &run->client->report, DPS_PROTOCOL,
-                    "the service's answer lacks \"operationId\", so that its outcome cannot be asked for"));
+    if (run->operation_id == NULL)
+        return fail(run, dps_report_fail(&run->client->report, DPS_PROTOCOL,
+                                         "the service's answer lacks \"operationId\", by which to ask for the outcome"));
+    if (!dps_url_is_segment(run->operation_id))
+        return fail(run, dps_report_fail(&run->client->report, DPS_PROTOCOL,
+                                         "the service's \"operationId\" cannot be asked for: \"%.100s\"",
+                                         run->operation_id));
+    return STATE_POLL;
 }
 
 /* What the service left out and this side knows. */

@@ -261,6 +261,7 @@ static bool read_store(struct dps_tls *tls, const char *source, int type, STACK_
     OSSL_STORE_CTX *store = NULL;
     bool read = false;
 
+    ERR_clear_error();
     if (method == NULL)
         return false;
     store = OSSL_STORE_open_ex(source, tls->context, NULL, method, &question, NULL, NULL, NULL);
@@ -273,9 +274,11 @@ static bool read_store(struct dps_tls *tls, const char *source, int type, STACK_
         if (info != NULL)
             read = take_info(tls, type, info, certificates);
         else if (OSSL_STORE_error(store))
-            read = false;
+            break;
         OSSL_STORE_INFO_free(info);
     }
+    /* The end of a file is an error to OSSL_STORE_error, but one without a reason. */
+    read = read && ERR_peek_error() == 0;
 out:
     OSSL_STORE_close(store);
     UI_destroy_method(method);
@@ -289,7 +292,6 @@ static dps_status load_key(struct dps_tls *tls, const char *source)
 
     if (status != DPS_OK)
         return status;
-    ERR_clear_error();
     if (!read_store(tls, source, OSSL_STORE_INFO_PKEY, NULL) || tls->key == NULL)
         return dps_report_fail(tls->settings.report, DPS_KEY, "no private key can be loaded from %s (%s)",
                                source, last_reason(reason, sizeof reason));
@@ -304,7 +306,6 @@ static dps_status load_certificates(struct dps_tls *tls, const char *source, STA
 
     if (status != DPS_OK)
         return status;
-    ERR_clear_error();
     if (!read_store(tls, source, OSSL_STORE_INFO_CERT, certificates) || sk_X509_num(certificates) == 0)
         return dps_report_fail(tls->settings.report, DPS_KEY, "no certificate can be loaded from %s (%s)",
                                source, last_reason(reason, sizeof reason));

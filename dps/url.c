@@ -7,6 +7,7 @@
 
 #define HOST_MAXIMUM 255
 #define ORIGIN_MAXIMUM 300
+#define SEGMENT_MAXIMUM 512
 
 static const char scheme[] = "https://";
 static const char letters_and_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
@@ -84,10 +85,17 @@ static bool add_encoded(struct buffer *url, const char *text)
     return !url->failed;
 }
 
+/* "." and ".." would be taken for steps in the path, and encoding them would not help. */
+bool dps_url_is_segment(const char *text)
+{
+    size_t length = strlen(text);
+
+    return length >= 1 && length <= SEGMENT_MAXIMUM && strcmp(text, ".") != 0 && strcmp(text, "..") != 0;
+}
+
 bool dps_url_add_segment(struct buffer *url, const char *text)
 {
-    /* "." and ".." would be taken for steps in the path; they cannot be encoded, so they are no segment. */
-    if (strcmp(text, ".") == 0 || strcmp(text, "..") == 0 || *text == '\0')
+    if (!dps_url_is_segment(text))
         url->failed = true;
     return buffer_add_text(url, "/") && add_encoded(url, text);
 }

@@ -15,6 +15,9 @@ bool dps_url_is_authority(const char *text);
  */
 __attribute__((warn_unused_result)) bool dps_url_read_origin(const char *text, char **out);
 
+/* True for a text that can be one segment of a path: not empty, no step like "..", at most 512 bytes. */
+bool dps_url_is_segment(const char *text);
+
 /* Adds "/" and the text as one path segment, percent-encoded with upper-case digits. False: the buffer is
  * full. */
 bool dps_url_add_segment(struct buffer *url, const char *text);

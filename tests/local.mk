@@ -12,7 +12,11 @@ pkcs11_tests =
 
 provider_tests =
 
-dps_tests =
+dps_tests = \
+	tests/dps/test_message \
+	tests/dps/test_register \
+	tests/dps/test_retry \
+	tests/dps/test_url
 
 emulator_tests =
 
@@ -34,6 +38,8 @@ rule_tests = \
 if ENABLE_TESTS
 check_LTLIBRARIES += tests/support/libsupport.la tests/support/tcti_count.la
 tests_support_libsupport_la_SOURCES = \
+	tests/support/dps_fixture.c tests/support/dps_fixture.h \
+	tests/support/dps_server.c tests/support/dps_server.h \
 	tests/support/main.c \
 	tests/support/support.c tests/support/support.h \
 	tests/support/tpm.c tests/support/tpm.h \
