@@ -63,8 +63,7 @@ bool cli_client_interrupted(void)
 static void print_all(void *data, dps_log_level level, const char *line)
 {
     (void)data;
-    (void)level;
-    fprintf(stderr, "devid: %s\n", line);
+    fprintf(stderr, "devid: %s%s\n", level == DPS_LOG_WARNING ? "warning: " : "", line);
 }
 
 static void print_warnings(void *data, dps_log_level level, const char *line)

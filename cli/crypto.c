@@ -92,7 +92,7 @@ enum cli_status cli_crypto_failed(const char *thing, const char *what)
 
     read_errors(text, sizeof text);
     if (text[0] == '\0')
-        return cli_fail(CLI_INPUT, "%s: %s", thing, what);
+        return cli_fail(CLI_INPUT, "%s: %s, and OpenSSL does not say why", thing, what);
     return cli_fail(strstr(text, "CKR_") != NULL ? CLI_TOKEN : CLI_INPUT, "%s: %s (%s)", thing, what, text);
 }
 
@@ -155,10 +155,7 @@ enum cli_status cli_crypto_key(const struct cli_crypto *crypto, const char *uri,
         *key = first_key(store);
     if (*key == NULL) {
         snprintf(thing, sizeof thing, "key %.*s", (int)strcspn(uri, "?"), uri);
-        status = request.status != CLI_OK
-                     ? request.status
-                     : cli_crypto_failed(thing, "there is no such private key; 'devid key list'"
-                                                " shows the keys of the tokens");
+        status = request.status != CLI_OK ? request.status : cli_crypto_failed(thing, "cannot be loaded");
     }
     OSSL_STORE_close(store);
     UI_destroy_method(ui);

@@ -55,7 +55,7 @@ static enum cli_status take_pin(const struct cli_session *session, const struct 
         return bytes_copy(value, pin->value, strlen(pin->value)) ? CLI_OK : cli_no_memory();
     if ((session->token.flags & CKF_PROTECTED_AUTHENTICATION_PATH) != 0)
         return CLI_OK;
-    return cli_fail(CLI_TOKEN, "token '%s': has a PIN; give it with --pin-file", session->token.label);
+    return cli_fail(CLI_INPUT, "token '%s': has a PIN; give it with --pin-file", session->token.label);
 }
 
 enum cli_status cli_session_login(const struct cli_session *session, const struct cli_pin *pin)

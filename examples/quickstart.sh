@@ -103,9 +103,10 @@ say '5. A certificate authority of our own signs the request'
 run openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -days 365 -subj '/CN=Quick Start CA' \
     -keyout ca-key.pem -out ca.pem -batch
 run openssl x509 -req -in device.csr -CA ca.pem -CAkey ca-key.pem -set_serial 1 -days 30 -out device.pem
+cat device.pem ca.pem >chain.pem
 
-say '6. The certificate goes beside its key (and is refused if it is not this key'"'"'s)'
-run devid cert import --key "$key" device.pem
+say '6. The certificate and its authority'"'"'s go beside the key (or are refused, were they not this key'"'"'s)'
+run devid cert import --key "$key" chain.pem
 certificate='pkcs11:token=device;object=device-id;type=cert'
 
 say '7. The cloud learns which certificate to accept: an individual enrollment'
@@ -123,4 +124,4 @@ run devid-emulator --state cloud --messages
 arrived=$(grep -c '"sequence' output)
 [ "$arrived" -eq 10 ] || die "ten messages were sent, $arrived arrived"
 
-say 'Done: ten messages signed in by a key that only the TPM knows. Everything that was started is stopped.'
+say 'Done. Who sent those messages was proven by a key that only the TPM knows. Everything that was started is stopped.'

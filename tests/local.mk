@@ -29,7 +29,9 @@ cli_tests = \
 	tests/cli/test_uripem
 
 story_tests = \
-	tests/story/cli_softhsm.sh
+	tests/story/bad_input.sh \
+	tests/story/cli_softhsm.sh \
+	tests/story/end_to_end.sh
 
 rule_tests = \
 	tests/layers.sh \
@@ -69,7 +71,7 @@ LDADD = tests/support/libsupport.la \
 layer_libraries = cli/libcore.la dps/libcore.la
 endif
 
-EXTRA_DIST += tests/cli/capture.h $(story_tests) $(rule_tests) tests/support/run tests/story/lib.sh tests/check.sh tests/ci.sh
+EXTRA_DIST += tests/cli/capture.h $(story_tests) $(rule_tests) tests/support/run tests/story/lib.sh tests/story/cloud.sh tests/check.sh tests/ci.sh
 
 AM_TESTS_ENVIRONMENT = \
 	DEVID_TEST_SOURCE='$(abs_top_srcdir)'; export DEVID_TEST_SOURCE; \

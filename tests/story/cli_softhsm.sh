@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # devid with another vendor's module: a SoftHSM token with PINs goes from nothing to a certified key.
 . "$DEVID_TEST_SOURCE/tests/story/lib.sh"
+. "$DEVID_TEST_SOURCE/tests/story/cloud.sh"
 
 softhsm=
 for path in /usr/lib/softhsm /usr/lib/*/softhsm /usr/lib64 /usr/local/lib/softhsm; do
@@ -19,14 +20,6 @@ echo 1234 >pin
 echo 9999 >wrong
 touch empty
 
-says() { # TEXT COMMAND...: the command succeeds and its output has the text
-    local text=$1 output
-    shift
-    output=$("$@") || return
-    printf '%s\n' "$output"
-    printf '%s\n' "$output" | grep -qF -- "$text"
-}
-
 key='pkcs11:token=device;object=id;type=private'
 
 check_fails 'a label that is too long is a usage error' 2 'longer than 32 bytes' \
@@ -42,7 +35,7 @@ check_fails 'its label is then taken' 3 'is there already' \
     "$devid" token init --label device --so-pin-file so --pin-file pin
 check 'the list shows it, with its PIN' says '"flags": "pin"' "$devid" token list --json
 
-check_fails 'a key needs the PIN' 4 '--pin-file' "$devid" key generate --token device --label id
+check_fails 'a key needs the PIN' 3 '--pin-file' "$devid" key generate --token device --label id
 check_fails 'and the right one' 4 CKR_PIN_INCORRECT "$devid" key generate --token device --label id --pin-file wrong
 check_fails 'an unknown type is a usage error' 2 'ec-p256 or rsa-2048' \
     "$devid" key generate --token device --label id --pin-file pin --type dsa
@@ -64,13 +57,12 @@ check 'the private key cannot be taken out' sh -c "pkcs11-tool --module $softhsm
 check 'the public key is on the token' pkcs11-tool --module "$softhsm" --token-label device --read-object \
     --type pubkey --label id --output-file id.der
 openssl pkey -pubin -inform DER -in id.der -out id.pub
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -keyout ca.key -out ca.pem -subj /CN=ca 2>/dev/null
+make_authority ca
 openssl req -new -key ca.key -subj /CN=device -out device.csr
-issue() { openssl x509 -req -in device.csr -CA ca.pem -CAkey ca.key -set_serial "$1" -out "$2" "${@:3}" 2>/dev/null; }
-issue 1 device.pem -force_pubkey id.pub
-issue 2 other.pem
-issue 3 renewed.pem -force_pubkey id.pub
-issue 4 expired.pem -force_pubkey id.pub -days -1
+issue ca device.csr device.pem -force_pubkey id.pub
+issue ca device.csr other.pem
+issue ca device.csr renewed.pem -force_pubkey id.pub
+issue ca device.csr expired.pem -force_pubkey id.pub -days -1
 cat device.pem ca.pem >chain.pem
 cat device.pem other.pem >unordered.pem
 { cat device.pem; printf -- '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n'; } >broken.pem
