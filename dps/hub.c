@@ -121,15 +121,13 @@ static void free_headers(struct headers *headers)
     free(headers->text);
 }
 
-/* Adds "PREFIXNAME: VALUE"; a NULL value adds nothing. */
+/* Adds "PREFIXNAME: VALUE". */
 static dps_status add_header(struct headers *headers, struct dps_report *report, const char *prefix,
                              const char *name, const char *value)
 {
     struct buffer line;
     char *text;
 
-    if (value == NULL)
-        return DPS_OK;
     if (!is_header_name(name) || !is_header_value(value))
         return dps_report_fail(
             report, DPS_INVALID,
@@ -171,7 +169,8 @@ static dps_status make_headers(const dps_hub *hub, const struct dps_message *mes
     if (headers->text == NULL)
         return dps_report_no_memory(report);
     for (size_t i = 0; status == DPS_OK && i < system_count; i++)
-        status = add_header(headers, report, "", system[i].name, system[i].value);
+        if (system[i].value != NULL)
+            status = add_header(headers, report, "", system[i].name, system[i].value);
     for (size_t i = 0; status == DPS_OK && i < message->property_count; i++)
         status = add_header(headers, report, "iothub-app-", message->properties[i].name,
                             message->properties[i].value);

@@ -176,8 +176,9 @@ static enum state wait_for_operation(struct run *run, const struct dps_http_resp
         operation->operation_id = NULL;
     }
     if (run->operation_id == NULL)
-        return fail(run, dps_report_fail(&run->client->report, DPS_PROTOCOL,
-                                         "the service's answer lacks \"operationId\", by which to ask for the outcome"));
+        return fail(run, dps_report_fail(
+                             &run->client->report, DPS_PROTOCOL,
+                             "the service's answer lacks \"operationId\", by which to ask for the outcome"));
     if (!dps_url_is_segment(run->operation_id))
         return fail(run, dps_report_fail(&run->client->report, DPS_PROTOCOL,
                                          "the service's \"operationId\" cannot be asked for: \"%.100s\"",

@@ -7,12 +7,21 @@
 
 #define LINE_MAXIMUM 1024
 
-/* What comes from outside must not break a line or a terminal. */
-static void make_printable(char *text)
+/*
+ * Texts from outside must not break a line or a terminal, and a PIN that a URI carries must not be shown,
+ * whoever quotes that URI.
+ */
+static void make_presentable(char *text)
 {
-    for (; *text != '\0'; text++)
-        if ((unsigned char)*text < 0x20 || *text == 0x7f)
-            *text = ' ';
+    static const char mark[] = "pin-value=";
+    char *c;
+
+    for (c = text; *c != '\0'; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            *c = ' ';
+    for (c = text; (c = strstr(c, mark)) != NULL;)
+        for (c += strlen(mark); *c != '\0' && strchr("&; \"'),", *c) == NULL; c++)
+            *c = '*';
 }
 
 void dps_report_log(struct dps_report *report, dps_log_level level, const char *format, ...)
@@ -25,7 +34,7 @@ void dps_report_log(struct dps_report *report, dps_log_level level, const char *
     va_start(arguments, format);
     vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
-    make_printable(line);
+    make_presentable(line);
     report->log(report->log_data, level, line);
 }
 
@@ -37,7 +46,7 @@ dps_status dps_report_fail(struct dps_report *report, dps_status status, const c
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    make_printable(text);
+    make_presentable(text);
     snprintf(report->text, sizeof report->text, "%s", text);
     report->http_status = 0;
     report->error_code = 0;
@@ -53,7 +62,7 @@ void dps_report_add(struct dps_report *report, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(report->text + length, sizeof report->text - length, format, arguments);
     va_end(arguments);
-    make_printable(report->text + length);
+    make_presentable(report->text + length);
 }
 
 dps_status dps_report_no_memory(struct dps_report *report)

@@ -238,6 +238,21 @@ static bool serve_request(struct dps_server *server, SSL *ssl)
     return true;
 }
 
+/* Waits until the client has gone, so that an alert sent to it is not lost with what it sent meanwhile. */
+static void linger(const struct dps_server *server, int fd)
+{
+    struct pollfd descriptors[] = {
+        {.fd = server->stop, .events = POLLIN},
+        {.fd = fd,           .events = POLLIN}
+    };
+    char rest[1024];
+
+    shutdown(fd, SHUT_WR);
+    while (poll(descriptors, 2, -1) > 0 && (descriptors[0].revents & POLLIN) == 0)
+        if (read(fd, rest, sizeof rest) <= 0)
+            return;
+}
+
 static void serve_connection(struct dps_server *server, int fd)
 {
     SSL *ssl = SSL_new(server->context);
@@ -248,6 +263,8 @@ static void serve_connection(struct dps_server *server, int fd)
         while (serve_request(server, ssl))
             ;
         SSL_shutdown(ssl);
+    } else {
+        linger(server, fd);
     }
     SSL_free(ssl);
     close(fd);
