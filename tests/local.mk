@@ -14,7 +14,10 @@ provider_tests =
 
 dps_tests =
 
-emulator_tests =
+emulator_tests = \
+	tests/emulator/test_attest_x509 \
+	tests/emulator/test_sas \
+	tests/emulator/test_store
 
 cli_tests =
 
@@ -54,6 +57,13 @@ LDADD = tests/support/libsupport.la \
 	common/libcommon.la \
 	$(TSS2_LIBS) $(P11KIT_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(CHECK_LIBS) -ldl -lpthread
 layer_libraries =
+
+if ENABLE_EMULATOR
+check_LTLIBRARIES += tests/emulator/libfixture.la
+tests_emulator_libfixture_la_SOURCES = tests/emulator/fixture.c tests/emulator/fixture.h
+layer_libraries += tests/emulator/libfixture.la tests/support/libsupport.la emulator/libcore.la
+LDADD += $(emulator_libraries)
+endif
 endif
 
 EXTRA_DIST += $(story_tests) $(rule_tests) tests/support/run tests/story/lib.sh tests/check.sh tests/ci.sh
