@@ -2,11 +2,10 @@
 #include "emulator/attest.h"
 
 #include "emulator/certificate.h"
+#include "emulator/chain.h"
 #include "emulator/store.h"
 #include "emulator/text.h"
 
-#include <openssl/err.h>
-#include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,8 +17,6 @@
  * judged here: pinning, the chain of signatures to an enrolled signing certificate, dates, and the common
  * name.
  */
-
-#define CHAIN_MAXIMUM 10
 
 static const char *const slots[] = {"primary", "secondary"};
 #define SLOT_COUNT (sizeof slots / sizeof slots[0])
@@ -99,80 +96,6 @@ static json_t *show(enum emu_kind kind, const json_t *member)
     return copy;
 }
 
-/* --- what a device shows ------------------------------------------------------------------------------- */
-
-struct shown {
-    X509 *leaf;
-    STACK_OF(X509) * others;
-};
-
-static void shown_free(struct shown *shown)
-{
-    X509_free(shown->leaf);
-    sk_X509_pop_free(shown->others, X509_free);
-    *shown = (struct shown){0};
-}
-
-static bool read_shown(const struct emu_request *request, struct shown *shown, struct emu_refusal *refusal)
-{
-    *shown = (struct shown){.others = sk_X509_new_null()};
-    if (request->peer_count == 0)
-        return emu_refuse(refusal, EMU_ERROR_UNAUTHORIZED,
-                          "Unauthorized. The device showed no certificate in the TLS handshake.");
-    if (request->peer_count > CHAIN_MAXIMUM)
-        return emu_refuse(refusal, EMU_ERROR_UNAUTHORIZED,
-                          "Invalid certificate. The chain has more than %d elements.", CHAIN_MAXIMUM);
-    for (size_t i = 0; i < request->peer_count; i++) {
-        X509 *certificate = emu_certificate_from_der(&request->peer[i]);
-
-        if (certificate == NULL)
-            return emu_refuse(refusal, EMU_ERROR_UNAUTHORIZED,
-                              "Invalid certificate. Element %zu of the chain cannot be read.", i + 1);
-        if (i == 0)
-            shown->leaf = certificate;
-        else if (shown->others == NULL || sk_X509_push(shown->others, certificate) == 0)
-            X509_free(certificate);
-    }
-    return true;
-}
-
-/* The leaf's common name must be the registration id. */
-static bool check_name(const X509 *leaf, const char *registration_id, struct emu_refusal *refusal)
-{
-    char name[EMU_NAME_SIZE];
-
-    if (!emu_certificate_common_name(leaf, name, sizeof name))
-        return emu_refuse(
-            refusal, EMU_ERROR_UNAUTHORIZED,
-            "Invalid certificate. The subject must have one common name, the registration id %s.",
-            registration_id);
-    if (strcasecmp(name, registration_id) != 0)
-        return emu_refuse(refusal, EMU_ERROR_UNAUTHORIZED,
-                          "Invalid certificate. The common name %s is not the registration id %s.", name,
-                          registration_id);
-    return true;
-}
-
-static bool check_dates(const struct emulator *emulator, const X509 *leaf, struct emu_refusal *refusal)
-{
-    time_t now = emu_now(emulator).tv_sec;
-    char name[EMU_NAME_SIZE];
-    char when[EMU_TIME_SIZE];
-
-    emu_certificate_name(X509_get_subject_name(leaf), name, sizeof name);
-    if (X509_cmp_time(X509_get0_notBefore(leaf), &now) >= 0) {
-        emu_certificate_time(X509_get0_notBefore(leaf), when);
-        return emu_refuse(refusal, EMU_ERROR_UNAUTHORIZED,
-                          "Invalid certificate. %s is not yet valid: it begins on %s.", name, when);
-    }
-    if (X509_cmp_time(X509_get0_notAfter(leaf), &now) <= 0) {
-        emu_certificate_time(X509_get0_notAfter(leaf), when);
-        return emu_refuse(refusal, EMU_ERROR_UNAUTHORIZED,
-                          "Invalid certificate. %s has expired: it ended on %s.", name, when);
-    }
-    return true;
-}
-
 /* --- individual: the leaf itself is enrolled ----------------------------------------------------------- */
 
 static bool is_pinned(const X509 *leaf, const json_t *enrollment)
@@ -195,120 +118,33 @@ static enum emu_judgement judge(const struct emulator *emulator, const struct em
 {
     enum emu_judgement judgement = EMU_REFUSED;
     char thumbprint[EMU_THUMBPRINT_SIZE];
-    struct shown shown;
+    struct emu_chain chain;
 
-    if (!read_shown(request, &shown, refusal))
+    if (!emu_chain_read(request, &chain, refusal))
         goto out;
-    if (!is_pinned(shown.leaf, enrollment)) {
+    if (!is_pinned(chain.leaf, enrollment)) {
         emu_refuse(refusal, EMU_ERROR_UNAUTHORIZED,
                    "Invalid certificate. It is neither the primary nor the secondary "
                    "certificate of the individual enrollment %s.",
                    registration_id);
         goto out;
     }
-    if (!check_dates(emulator, shown.leaf, refusal) || !check_name(shown.leaf, registration_id, refusal))
+    if (!emu_chain_check_dates(&chain, emu_now(emulator).tv_sec, refusal) ||
+        !emu_chain_check_name(&chain, registration_id, refusal))
         goto out;
-    emu_certificate_thumbprint(shown.leaf, thumbprint);
-    verdict->report = json_pack("{s:o}", "certificateInfo", emu_certificate_info(shown.leaf));
+    emu_certificate_thumbprint(chain.leaf, thumbprint);
+    verdict->report = json_pack("{s:o}", "certificateInfo", emu_certificate_info(chain.leaf));
     verdict->credential = json_pack("{s:s}", "thumbprint", thumbprint);
     judgement = EMU_ADMITTED;
 out:
-    shown_free(&shown);
+    emu_chain_free(&chain);
     return judgement;
 }
 
 /* --- group: a signer of the leaf is enrolled ----------------------------------------------------------- */
 
-/* The service's words for what OpenSSL found; the name that did not chain is known to be an enrolled one
- * here. */
-static const struct {
-    int error;
-    const char *phrase;
-} phrases[] = {
-    {X509_V_ERR_CERT_SIGNATURE_FAILURE,            "Signing certificate info did not match chain elements."},
-    {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, "Signing certificate info did not match chain elements."},
-    {X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE,   "Signing certificate info did not match chain elements."},
-    {X509_V_OK,                                    "Invalid certificate."                                  }, /* any other */
-};
-
-static bool refuse_chain(int error, const X509 *culprit, struct emu_refusal *refusal)
-{
-    char name[EMU_NAME_SIZE] = "?";
-    size_t i = 0;
-
-    while (phrases[i].error != error && phrases[i].error != X509_V_OK)
-        i++;
-    if (culprit != NULL)
-        emu_certificate_name(X509_get_subject_name(culprit), name, sizeof name);
-    return emu_refuse(refusal, EMU_ERROR_UNAUTHORIZED, "%s %s: %s.", phrases[i].phrase, name,
-                      X509_verify_cert_error_string(error));
-}
-
-/* The number of links of a chain that OpenSSL found good; 0 with a refusal when we do not. */
-static int check_links(const STACK_OF(X509) * chain, struct emu_refusal *refusal)
-{
-    int links = sk_X509_num(chain) - 1;
-
-    if (links < 1)
-        emu_refuse(refusal, EMU_ERROR_UNAUTHORIZED,
-                   "Invalid certificate. A signing certificate cannot be the certificate of a device.");
-    /* OpenSSL lets version 1 certificates and mere key usage pass for a CA. */
-    for (int i = 1; i <= links; i++) {
-        if (X509_check_ca(sk_X509_value(chain, i)) != 1) {
-            refuse_chain(X509_V_ERR_INVALID_CA, sk_X509_value(chain, i), refusal);
-            return 0;
-        }
-    }
-    return links < 1 ? 0 : links;
-}
-
-/*
- * Does the chain lead from the leaf to `signer`, every link sound? The number of links is the distance, 0 for
- * no. Only `signer` is trusted, be it root or intermediate.
- */
-static int verify_chain(const struct shown *shown, X509 *signer, time_t now, struct emu_refusal *refusal)
-{
-    X509_STORE *store = X509_STORE_new();
-    X509_STORE_CTX *context = X509_STORE_CTX_new();
-    X509_VERIFY_PARAM *parameters;
-    int distance = 0;
-
-    if (store == NULL || context == NULL || X509_STORE_add_cert(store, signer) != 1 ||
-        X509_STORE_CTX_init(context, store, shown->leaf, shown->others) != 1) {
-        emu_refuse(refusal, EMU_ERROR_INTERNAL, "The chain cannot be verified: out of memory.");
-        goto out;
-    }
-    parameters = X509_STORE_CTX_get0_param(context);
-    X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_PARTIAL_CHAIN);
-    X509_VERIFY_PARAM_set_time(parameters, now);
-    if (X509_verify_cert(context) == 1)
-        distance = check_links(X509_STORE_CTX_get0_chain(context), refusal);
-    else
-        refuse_chain(X509_STORE_CTX_get_error(context), X509_STORE_CTX_get_current_cert(context), refusal);
-out:
-    X509_STORE_CTX_free(context);
-    X509_STORE_free(store);
-    ERR_clear_error();
-    return distance;
-}
-
-/* Could `signer` stand somewhere in the chain? A cheap look at the names, before any signature is computed.
- */
-static bool is_candidate(const struct shown *shown, const X509 *signer)
-{
-    const X509_NAME *subject = X509_get_subject_name(signer);
-
-    if (X509_NAME_cmp(X509_get_issuer_name(shown->leaf), subject) == 0)
-        return true;
-    for (int i = 0; i < sk_X509_num(shown->others); i++)
-        if (X509_NAME_cmp(X509_get_issuer_name(sk_X509_value(shown->others, i)), subject) == 0 ||
-            X509_NAME_cmp(X509_get_subject_name(sk_X509_value(shown->others, i)), subject) == 0)
-            return true;
-    return false;
-}
-
 struct search {
-    const struct shown *shown;
+    const struct emu_chain *chain;
     time_t now;
     bool any;      /* there is an X.509 group at all */
     int distance;  /* of the nearest signer so far, 0: none */
@@ -321,9 +157,9 @@ static void consider_signer(struct search *search, json_t *group, X509 *signer)
 {
     int distance;
 
-    if (!is_candidate(search->shown, signer))
+    if (!emu_chain_may_contain(search->chain, signer))
         return;
-    distance = verify_chain(search->shown, signer, search->now, search->refusal);
+    distance = emu_chain_verify(search->chain, signer, search->now, search->refusal);
     if (distance == 0 || (search->distance != 0 && distance >= search->distance))
         return;
     X509_free(search->signer);
@@ -365,7 +201,7 @@ static enum emu_judgement admit_by_group(const struct search *search, struct emu
     return EMU_ADMITTED;
 }
 
-/* No signer was found. What verify_chain said of a group that came close stands. */
+/* No signer was found. What emu_chain_verify said of a group that came close stands. */
 static enum emu_judgement refuse_unknown(const struct search *search, const char *registration_id)
 {
     char issuer[EMU_NAME_SIZE];
@@ -377,7 +213,7 @@ static enum emu_judgement refuse_unknown(const struct search *search, const char
                    registration_id);
         return EMU_NOT_MINE;
     }
-    emu_certificate_name(X509_get_issuer_name(search->shown->leaf), issuer, sizeof issuer);
+    emu_certificate_name(X509_get_issuer_name(search->chain->leaf), issuer, sizeof issuer);
     if (search->refusal->error == EMU_ERROR_NONE)
         emu_refuse(search->refusal, EMU_ERROR_UNAUTHORIZED,
                    "CA certificate not found. No enrollment group knows the "
@@ -391,23 +227,23 @@ static enum emu_judgement find_group(const struct emulator *emulator, const stru
                                      const char *registration_id, struct emu_verdict *verdict,
                                      struct emu_refusal *refusal)
 {
-    struct shown shown = {0};
-    struct search search = {.shown = &shown, .now = emu_now(emulator).tv_sec, .refusal = refusal};
+    struct emu_chain chain = {0};
+    struct search search = {.chain = &chain, .now = emu_now(emulator).tv_sec, .refusal = refusal};
     enum emu_judgement judgement = EMU_REFUSED;
 
     if (request->peer_count == 0)
         return EMU_NOT_MINE;
-    if (!read_shown(request, &shown, refusal))
+    if (!emu_chain_read(request, &chain, refusal))
         goto out;
     refusal->error = EMU_ERROR_NONE;
     if (!emu_store_each(emulator->store, EMU_GROUPS, consider_group, &search))
         emu_refuse(refusal, EMU_ERROR_INTERNAL, "The enrollment groups cannot be read.");
     else if (search.signer == NULL)
         judgement = refuse_unknown(&search, registration_id);
-    else if (check_name(shown.leaf, registration_id, refusal))
+    else if (emu_chain_check_name(&chain, registration_id, refusal))
         judgement = admit_by_group(&search, verdict);
 out:
-    shown_free(&shown);
+    emu_chain_free(&chain);
     X509_free(search.signer);
     json_decref(search.group);
     return judgement;
@@ -415,12 +251,12 @@ out:
 
 /* --- the hub's view ------------------------------------------------------------------------------------ */
 
-static bool signed_by(const struct emulator *emulator, const struct shown *shown, const char *device_id,
+static bool signed_by(const struct emulator *emulator, const struct emu_chain *chain, const char *device_id,
                       const char *text, struct emu_refusal *refusal)
 {
     X509 *signer = emu_certificate_from_text(text);
-    bool good = signer != NULL && verify_chain(shown, signer, emu_now(emulator).tv_sec, refusal) != 0 &&
-                check_name(shown->leaf, device_id, refusal);
+    bool good = signer != NULL && emu_chain_verify(chain, signer, emu_now(emulator).tv_sec, refusal) != 0 &&
+                emu_chain_check_name(chain, device_id, refusal);
 
     X509_free(signer);
     return good;
@@ -432,22 +268,23 @@ static bool authenticate(const struct emulator *emulator, const struct emu_reque
     const char *pinned = emu_json_text(credential, "thumbprint");
     const char *signer = emu_json_text(credential, "signer");
     char thumbprint[EMU_THUMBPRINT_SIZE];
-    struct shown shown;
+    struct emu_chain chain;
     bool good = false;
 
-    if (!read_shown(request, &shown, refusal) || !check_dates(emulator, shown.leaf, refusal))
+    if (!emu_chain_read(request, &chain, refusal) ||
+        !emu_chain_check_dates(&chain, emu_now(emulator).tv_sec, refusal))
         goto out;
     if (signer != NULL) {
-        good = signed_by(emulator, &shown, device_id, signer, refusal);
+        good = signed_by(emulator, &chain, device_id, signer, refusal);
         goto out;
     }
-    emu_certificate_thumbprint(shown.leaf, thumbprint);
+    emu_certificate_thumbprint(chain.leaf, thumbprint);
     good = pinned != NULL && thumbprint[0] != '\0' && strcmp(pinned, thumbprint) == 0;
     if (!good)
         emu_refuse(refusal, EMU_ERROR_UNAUTHORIZED, "The certificate is not the one that %s registered with.",
                    device_id);
 out:
-    shown_free(&shown);
+    emu_chain_free(&chain);
     return good;
 }
 

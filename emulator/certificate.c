@@ -107,8 +107,7 @@ void emu_certificate_name(const X509_NAME *name, char *out, size_t size)
     BIO *bio = BIO_new(BIO_s_mem());
     int length = 0;
 
-    if (bio != NULL &&
-        X509_NAME_print_ex(bio, name, 0, XN_FLAG_ONELINE & ~XN_FLAG_SPC_EQ & ~ASN1_STRFLGS_ESC_MSB) >= 0)
+    if (bio != NULL && X509_NAME_print_ex(bio, name, 0, XN_FLAG_ONELINE & ~XN_FLAG_SPC_EQ) >= 0)
         length = BIO_read(bio, out, (int)size - 1);
     out[length > 0 ? length : 0] = '\0';
     BIO_free(bio);

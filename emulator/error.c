@@ -13,25 +13,27 @@ struct row {
     const char *hub_name; /* set: an IoT Hub error, answered in the hub's form */
 };
 
+/* clang-format off */
 static const struct row rows[] = {
-    [EMU_ERROR_BAD_REQUEST] = {.code = 400004, .status = 400, .hub_name = NULL                      },
-    [EMU_ERROR_HUB_NOT_SPECIFIED] = {.code = 400208, .status = 400, .hub_name = NULL                      },
-    [EMU_ERROR_UNAUTHORIZED] = {.code = 401002, .status = 401, .hub_name = NULL                      },
-    [EMU_ERROR_NO_ROUTE] = {.code = 404001, .status = 404, .hub_name = NULL                      },
-    [EMU_ERROR_NO_ENROLLMENT] = {.code = 404201, .status = 404, .hub_name = NULL                      },
-    [EMU_ERROR_NO_REGISTRATION] = {.code = 404202, .status = 404, .hub_name = NULL                      },
-    [EMU_ERROR_METHOD] = {.code = 405001, .status = 405, .hub_name = NULL                      },
-    [EMU_ERROR_CONFLICT] = {.code = 409201, .status = 409, .hub_name = NULL                      },
-    [EMU_ERROR_PRECONDITION] = {.code = 412001, .status = 412, .hub_name = NULL                      },
-    [EMU_ERROR_TOO_LARGE] = {.code = 413001, .status = 413, .hub_name = NULL                      },
-    [EMU_ERROR_CONTENT_TYPE] = {.code = 415001, .status = 415, .hub_name = NULL                      },
-    [EMU_ERROR_INTERNAL] = {.code = 500001, .status = 500, .hub_name = NULL                      },
-    [EMU_ERROR_HUB_ARGUMENT] = {.code = 400004, .status = 400, .hub_name = "ArgumentInvalid"         },
+    [EMU_ERROR_BAD_REQUEST] = {.code = 400004, .status = 400},
+    [EMU_ERROR_HUB_NOT_SPECIFIED] = {.code = 400208, .status = 400},
+    [EMU_ERROR_UNAUTHORIZED] = {.code = 401002, .status = 401},
+    [EMU_ERROR_NO_ROUTE] = {.code = 404001, .status = 404},
+    [EMU_ERROR_NO_ENROLLMENT] = {.code = 404201, .status = 404},
+    [EMU_ERROR_NO_REGISTRATION] = {.code = 404202, .status = 404},
+    [EMU_ERROR_METHOD] = {.code = 405001, .status = 405},
+    [EMU_ERROR_CONFLICT] = {.code = 409201, .status = 409},
+    [EMU_ERROR_PRECONDITION] = {.code = 412001, .status = 412},
+    [EMU_ERROR_TOO_LARGE] = {.code = 413001, .status = 413},
+    [EMU_ERROR_CONTENT_TYPE] = {.code = 415001, .status = 415},
+    [EMU_ERROR_INTERNAL] = {.code = 500001, .status = 500},
+    [EMU_ERROR_HUB_ARGUMENT] = {.code = 400004, .status = 400, .hub_name = "ArgumentInvalid"},
     [EMU_ERROR_HUB_UNAUTHORIZED] = {.code = 401002, .status = 401, .hub_name = "IotHubUnauthorizedAccess"},
-    [EMU_ERROR_HUB_NO_DEVICE] = {.code = 404001, .status = 404, .hub_name = "DeviceNotFound"          },
-    [EMU_ERROR_HUB_TOO_LARGE] = {.code = 413001, .status = 413, .hub_name = "MessageTooLarge"         },
-    [EMU_ERROR_HUB_INTERNAL] = {.code = 500001, .status = 500, .hub_name = "ServerError"             },
+    [EMU_ERROR_HUB_NO_DEVICE] = {.code = 404001, .status = 404, .hub_name = "DeviceNotFound"},
+    [EMU_ERROR_HUB_TOO_LARGE] = {.code = 413001, .status = 413, .hub_name = "MessageTooLarge"},
+    [EMU_ERROR_HUB_INTERNAL] = {.code = 500001, .status = 500, .hub_name = "ServerError"},
 };
+/* clang-format on */
 
 static const struct row *row_of(enum emu_error error)
 {
@@ -50,10 +52,20 @@ unsigned emu_error_status(enum emu_error error)
     return row_of(error)->status;
 }
 
+/* What came from a client may be anything; JSON and the log take no broken UTF-8 and no control characters.
+ */
+static void make_printable(char *text)
+{
+    for (; *text != '\0'; text++)
+        if (*text < ' ' || *text > '~')
+            *text = '?';
+}
+
 static void refuse(struct emu_refusal *refusal, enum emu_error error, const char *format, va_list arguments)
 {
     refusal->error = error;
     vsnprintf(refusal->message, sizeof refusal->message, format, arguments);
+    make_printable(refusal->message);
 }
 
 bool emu_refuse(struct emu_refusal *refusal, enum emu_error error, const char *format, ...)

@@ -7,6 +7,7 @@ emulator_libcore_la_SOURCES = \
 	emulator/attest_x509.c \
 	emulator/ca.c emulator/ca.h \
 	emulator/certificate.c emulator/certificate.h \
+	emulator/chain.c emulator/chain.h \
 	emulator/check.c emulator/check.h \
 	emulator/device_api.c emulator/device_api.h \
 	emulator/emulator.h \

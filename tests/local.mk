@@ -22,7 +22,10 @@ dps_tests = \
 	tests/dps/test_tls \
 	tests/dps/test_url
 
-emulator_tests =
+emulator_tests = \
+	tests/emulator/test_attest_x509 \
+	tests/emulator/test_sas \
+	tests/emulator/test_store
 
 cli_tests = \
 	tests/cli/test_options \
@@ -73,6 +76,13 @@ LDADD = tests/support/libsupport.la \
 	common/libcommon.la \
 	$(TSS2_LIBS) $(P11KIT_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(CHECK_LIBS) -ldl -lpthread
 layer_libraries = cli/libcore.la dps/libcore.la
+
+if ENABLE_EMULATOR
+check_LTLIBRARIES += tests/emulator/libfixture.la
+tests_emulator_libfixture_la_SOURCES = tests/emulator/fixture.c tests/emulator/fixture.h
+layer_libraries += tests/emulator/libfixture.la tests/support/libsupport.la emulator/libcore.la
+LDADD += $(emulator_libraries)
+endif
 endif
 
 EXTRA_DIST += tests/cli/capture.h $(story_tests) $(rule_tests) tests/support/run tests/story/lib.sh tests/story/cloud.sh tests/check.sh tests/ci.sh
