@@ -105,7 +105,8 @@ const CK_ATTRIBUTE *template_find(const CK_ATTRIBUTE *items, CK_ULONG count, CK_
     return NULL;
 }
 
-CK_ULONG template_get_ulong(const CK_ATTRIBUTE *items, CK_ULONG count, CK_ATTRIBUTE_TYPE type, CK_ULONG otherwise)
+CK_ULONG template_get_ulong(const CK_ATTRIBUTE *items, CK_ULONG count, CK_ATTRIBUTE_TYPE type,
+                            CK_ULONG otherwise)
 {
     const CK_ATTRIBUTE *found = template_find(items, count, type);
     CK_ULONG value;

@@ -25,11 +25,13 @@ CK_RV attributes_copy(struct attributes *to, const struct attributes *from);
 /* NULL: not set. Owned by the set, valid until its next change. */
 const CK_ATTRIBUTE *attributes_find(const struct attributes *attributes, CK_ATTRIBUTE_TYPE type);
 bool attributes_get_bool(const struct attributes *attributes, CK_ATTRIBUTE_TYPE type, bool otherwise);
-CK_ULONG attributes_get_ulong(const struct attributes *attributes, CK_ATTRIBUTE_TYPE type, CK_ULONG otherwise);
+CK_ULONG attributes_get_ulong(const struct attributes *attributes, CK_ATTRIBUTE_TYPE type,
+                              CK_ULONG otherwise);
 
 /* The same on a caller's template, whose values are not to be trusted: sizes are checked, and NULL values are
  * taken for absent ones. */
 const CK_ATTRIBUTE *template_find(const CK_ATTRIBUTE *items, CK_ULONG count, CK_ATTRIBUTE_TYPE type);
-CK_ULONG template_get_ulong(const CK_ATTRIBUTE *items, CK_ULONG count, CK_ATTRIBUTE_TYPE type, CK_ULONG otherwise);
+CK_ULONG template_get_ulong(const CK_ATTRIBUTE *items, CK_ULONG count, CK_ATTRIBUTE_TYPE type,
+                            CK_ULONG otherwise);
 
 #endif

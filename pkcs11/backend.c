@@ -19,7 +19,8 @@ const struct backend *backend_by_name(const char *name)
 const struct backend *backend_by_pem_label(const char *label, size_t length)
 {
     for (size_t i = 0; p11_backends[i] != NULL; i++)
-        if (strlen(p11_backends[i]->pem_label) == length && memcmp(p11_backends[i]->pem_label, label, length) == 0)
+        if (strlen(p11_backends[i]->pem_label) == length &&
+            memcmp(p11_backends[i]->pem_label, label, length) == 0)
             return p11_backends[i];
     return NULL;
 }

@@ -21,13 +21,13 @@ struct key_request {
 };
 
 /*
- * THE backend vtable: how a kind of key store does what needs a secret. An `instance` is one token's; a `key` is one
- * loaded key block's. A NULL member is CKR_FUNCTION_NOT_SUPPORTED (see backend_missing). Verification, encryption with a public key and digests
- * need no secret and are not here.
+ * THE backend vtable: how a kind of key store does what needs a secret. An `instance` is one token's; a `key`
+ * is one loaded key block's. A NULL member is CKR_FUNCTION_NOT_SUPPORTED (see backend_missing). Verification,
+ * encryption with a public key and digests need no secret and are not here.
  *
- * Members may be called from several threads at once for one instance: no lock of the layers above is held but the
- * caller's session, so whatever the backend shares it locks itself, and it never calls upward. Every member that
- * fails with a CKR_ code has said why with p11_fail.
+ * Members may be called from several threads at once for one instance: no lock of the layers above is held
+ * but the caller's session, so whatever the backend shares it locks itself, and it never calls upward. Every
+ * member that fails with a CKR_ code has said why with p11_fail.
  */
 struct backend {
     const char *name;      /* "tpm": in token.conf, and CKA_DEVID_BACKEND */
@@ -57,8 +57,9 @@ struct backend {
     bool (*supports)(const void *instance, const struct mechanism *row);
     void (*limits)(const void *instance, const struct mechanism *row, CK_MECHANISM_INFO *info);
 
-    /* Reads a key block (the DER inside the PEM) without touching the device. *key and *public are the caller's, the
-     * former ended with drop. CKR_DATA_INVALID: not such a block, or one that this backend cannot use. */
+    /* Reads a key block (the DER inside the PEM) without touching the device. *key and *public are the
+     * caller's, the former ended with drop. CKR_DATA_INVALID: not such a block, or one that this backend
+     * cannot use. */
     CK_RV (*load)(void *instance, const struct bytes *block, void **key, struct public_key *public);
     void (*drop)(void *instance, void *key);
     /* CKA_DEVID_... attributes of a key. CKR_ATTRIBUTE_TYPE_INVALID: it has none such. */
@@ -69,23 +70,28 @@ struct backend {
     CK_RV (*generate)(void *instance, CK_KEY_TYPE type, size_t size, struct bytes *block);
     /* Turns plain key material into a block. */
     CK_RV (*import)(void *instance, const struct attributes *attributes, struct bytes *block);
-    CK_RV (*unwrap)(void *instance, void *key, const struct mechanism *row, const struct p11_parameters *parameters,
-                    const struct bytes *wrapped, struct bytes *block);
-    CK_RV (*wrap)(void *instance, void *key, const struct mechanism *row, const struct p11_parameters *parameters,
-                  void *target, struct bytes *wrapped);
+    CK_RV (*unwrap)
+    (void *instance, void *key, const struct mechanism *row, const struct p11_parameters *parameters,
+     const struct bytes *wrapped, struct bytes *block);
+    CK_RV (*wrap)
+    (void *instance, void *key, const struct mechanism *row, const struct p11_parameters *parameters,
+     void *target, struct bytes *wrapped);
     CK_RV (*derive)(void *instance, void *key, const struct public_key *peer, struct bytes *secret);
 
     /*
-     * Signs. `input` is a digest of parameters->hash; with HASH_NONE it is, for SCHEME_PKCS1, what the padding goes
-     * around (a DigestInfo), for SCHEME_ECDSA a digest of any length, for SCHEME_RAW the block. `size` bytes are written
-     * to `out`: public_key_signature_size.
+     * Signs. `input` is a digest of parameters->hash; with HASH_NONE it is, for SCHEME_PKCS1, what the
+     * padding goes around (a DigestInfo), for SCHEME_ECDSA a digest of any length, for SCHEME_RAW the block.
+     * `size` bytes are written to `out`: public_key_signature_size.
      */
-    CK_RV (*sign)(void *instance, void *key, enum p11_scheme scheme, const struct p11_parameters *parameters,
-                  const uint8_t *input, size_t input_size, uint8_t *out, size_t size);
-    CK_RV (*decrypt)(void *instance, void *key, enum p11_scheme scheme, const struct p11_parameters *parameters,
-                     const uint8_t *input, size_t input_size, struct bytes *out);
-    CK_RV (*encrypt)(void *instance, void *key, enum p11_scheme scheme, const struct p11_parameters *parameters,
-                     const uint8_t *input, size_t input_size, struct bytes *out);
+    CK_RV (*sign)
+    (void *instance, void *key, enum p11_scheme scheme, const struct p11_parameters *parameters,
+     const uint8_t *input, size_t input_size, uint8_t *out, size_t size);
+    CK_RV (*decrypt)
+    (void *instance, void *key, enum p11_scheme scheme, const struct p11_parameters *parameters,
+     const uint8_t *input, size_t input_size, struct bytes *out);
+    CK_RV (*encrypt)
+    (void *instance, void *key, enum p11_scheme scheme, const struct p11_parameters *parameters,
+     const uint8_t *input, size_t input_size, struct bytes *out);
     CK_RV (*random)(void *instance, uint8_t *out, size_t size);
 };
 

@@ -43,10 +43,10 @@ static const struct {
     bool (*set)(void *field, const char *value);
     size_t offset;
 } rows[] = {
-    {"tokens", "DEVID_TOKENS", set_text, offsetof(struct config, tokens)},
-    {"tcti", "DEVID_TCTI", set_text, offsetof(struct config, tcti)},
+    {"tokens",      "DEVID_TOKENS",      set_text,   offsetof(struct config, tokens)     },
+    {"tcti",        "DEVID_TCTI",        set_text,   offsetof(struct config, tcti)       },
     {"empty-slots", "DEVID_EMPTY_SLOTS", set_switch, offsetof(struct config, empty_slots)},
-    {"parent", "DEVID_PARENT", set_text, offsetof(struct config, parent)},
+    {"parent",      "DEVID_PARENT",      set_text,   offsetof(struct config, parent)     },
 };
 
 #define ROWS (sizeof rows / sizeof rows[0])
@@ -90,7 +90,8 @@ static CK_RV read_environment(struct config *config)
         const char *value = secure_getenv(rows[i].variable);
 
         if (value != NULL && value[0] != '\0' && !rows[i].set((char *)config + rows[i].offset, value))
-            return p11_fail(CKR_GENERAL_ERROR, "environment variable %s=%s is not understood", rows[i].variable, value);
+            return p11_fail(CKR_GENERAL_ERROR, "environment variable %s=%s is not understood",
+                            rows[i].variable, value);
     }
     return CKR_OK;
 }

@@ -6,7 +6,8 @@
 
 #include <stdbool.h>
 
-/* What the process asks for: environment first, then devid.conf ($DEVID_CONF or SYSCONFDIR/devid/devid.conf). */
+/* What the process asks for: environment first, then devid.conf ($DEVID_CONF or SYSCONFDIR/devid/devid.conf).
+ */
 struct config {
     char *tokens;     /* directory of the tokens, never NULL */
     char *tcti;       /* NULL: token.conf's, else tpm2-tss's default order */

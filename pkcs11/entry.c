@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-/* The symbols that the module exports are listed in pkcs11.map too. No libcrypto here, and no lock: loaders call these before
- * C_Initialize. */
+/* The symbols that the module exports are listed in pkcs11.map too. No libcrypto here, and no lock: loaders
+ * call these before C_Initialize. */
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -90,7 +90,7 @@ static struct devid_functions vendor_functions = {
 };
 
 static struct devid_interface interfaces[] = {
-    {"PKCS 11", &functions, 0},
+    {"PKCS 11",            &functions,        0},
     {DEVID_INTERFACE_NAME, &vendor_functions, 0},
 };
 

@@ -18,7 +18,7 @@ CK_RV p11_fail(CK_RV rv, const char *format, ...)
     va_end(arguments);
     if (sentence[0] == '\0')
         snprintf(sentence, sizeof sentence, "%s", text);
-    log_error("%s (%s)", text, p11_rv_name(rv));
+    log_write(LOG_ERROR, NULL, "%s (%s)", text, p11_rv_name(rv));
     return rv;
 }
 

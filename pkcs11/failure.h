@@ -13,7 +13,8 @@ CK_RV p11_fail(CK_RV rv, const char *format, ...) __attribute__((format(printf, 
 
 /* Forgets the sentence; every C_ call begins with this. */
 void p11_failure_clear(void);
-/* The sentence, "" when there is none. Owned by this file, valid until the next call of p11_fail or p11_failure_clear in this thread. */
+/* The sentence, "" when there is none. Owned by this file, valid until the next call of p11_fail or
+ * p11_failure_clear in this thread. */
 const char *p11_failure_text(void);
 
 /* "CKR_PIN_INCORRECT"; numbers without a name as "CKR 0x...", in storage of the thread. */

@@ -5,7 +5,8 @@
 
 #include <stdio.h>
 
-/* This module always locks with the system's primitives; callbacks alone, without leave to do so, cannot be honoured. */
+/* This module always locks with the system's primitives; callbacks alone, without leave to do so, cannot be
+ * honoured. */
 static CK_RV check_arguments(const CK_C_INITIALIZE_ARGS *arguments)
 {
     unsigned callbacks;
@@ -47,7 +48,10 @@ CK_RV C_GetInfo(CK_INFO *info)
     if (info == NULL)
         return module_leave(CKR_ARGUMENTS_BAD);
     sscanf(DEVID_VERSION, "%u.%u", &major, &minor);
-    *info = (CK_INFO){.cryptokiVersion = {2, 40}, .libraryVersion = {(CK_BYTE)major, (CK_BYTE)minor}};
+    *info = (CK_INFO){
+        .cryptokiVersion = {2,              40            },
+          .libraryVersion = {(CK_BYTE)major, (CK_BYTE)minor}
+    };
     p11_pad(info->manufacturerID, sizeof info->manufacturerID, "DevID");
     p11_pad(info->libraryDescription, sizeof info->libraryDescription, "DevID PKCS#11 module");
     return module_leave(CKR_OK);

@@ -13,7 +13,7 @@
 /* A key pair in the making. */
 struct pair {
     const struct mechanism *row;
-    struct attributes public;  /* what the caller asked, checked */
+    struct attributes public; /* what the caller asked, checked */
     struct attributes private;
     struct bytes block;
     bool token;
@@ -72,15 +72,18 @@ static CK_RV make_request(struct pair *pair, struct key_request *request)
     *request = (struct key_request){
         .type = pair->row->key_type,
         .sign = attributes_get_bool(private, CKA_SIGN, true),
-        .decrypt = attributes_get_bool(private, CKA_DECRYPT, false) || attributes_get_bool(private, CKA_UNWRAP, false),
+        .decrypt = attributes_get_bool(private, CKA_DECRYPT, false) ||
+                   attributes_get_bool(private, CKA_UNWRAP, false),
         .derive = attributes_get_bool(private, CKA_DERIVE, false),
     };
     pair->token = attributes_get_bool(private, CKA_TOKEN, false);
     if (attributes_get_bool(&pair->public, CKA_TOKEN, false) != pair->token)
         return p11_fail(CKR_TEMPLATE_INCONSISTENT, "CKA_TOKEN must be the same for both halves of a pair");
-    if (!attributes_get_bool(private, CKA_SENSITIVE, true) || attributes_get_bool(private, CKA_EXTRACTABLE, false))
-        return p11_fail(CKR_TEMPLATE_INCONSISTENT,
-                        "a key made in this token never leaves it: CKA_SENSITIVE is true, CKA_EXTRACTABLE is false");
+    if (!attributes_get_bool(private, CKA_SENSITIVE, true) ||
+        attributes_get_bool(private, CKA_EXTRACTABLE, false))
+        return p11_fail(
+            CKR_TEMPLATE_INCONSISTENT,
+            "a key made in this token never leaves it: CKA_SENSITIVE is true, CKA_EXTRACTABLE is false");
     return request->type == CKK_EC ? read_ec(pair, request) : read_rsa(pair, request);
 }
 
@@ -103,7 +106,7 @@ static CK_RV set_origin(struct pair *pair)
     return rv;
 }
 
-/* Lines for the public half: what differs from the private one's. */
+/* Lines for the public half: all but what it has in common with the private one. */
 static CK_RV public_lines(const struct pair *pair, struct buffer *text)
 {
     struct attributes differing = {0};
@@ -113,7 +116,8 @@ static CK_RV public_lines(const struct pair *pair, struct buffer *text)
         const CK_ATTRIBUTE *item = &pair->public.items[i];
         const CK_ATTRIBUTE *twin = attributes_find(&pair->private, item->type);
 
-        if (twin == NULL || !bytes_equal(twin->pValue, twin->ulValueLen, item->pValue, item->ulValueLen))
+        if (!objects_pair_shares(item->type) || twin == NULL ||
+            !bytes_equal(twin->pValue, twin->ulValueLen, item->pValue, item->ulValueLen))
             rv = attributes_set(&differing, item->type, item->pValue, item->ulValueLen);
     }
     if (rv == CKR_OK)
@@ -152,7 +156,8 @@ static CK_RV make_object(CK_OBJECT_CLASS object_class, struct key *key, const st
     return rv;
 }
 
-static CK_RV publish(struct session *session, const struct pair *pair, struct key *key, struct object *objects[2])
+static CK_RV publish(struct session *session, const struct pair *pair, struct key *key,
+                     struct object *objects[2])
 {
     struct buffer text;
     CK_RV rv = CKR_OK;
@@ -199,7 +204,8 @@ static CK_RV add_pair(struct session *session, const struct pair *pair, CK_OBJEC
     return rv;
 }
 
-static CK_RV generate(struct session *session, struct pair *pair, CK_OBJECT_HANDLE *public, CK_OBJECT_HANDLE *private)
+static CK_RV generate(struct session *session, struct pair *pair, CK_OBJECT_HANDLE *public,
+                      CK_OBJECT_HANDLE *private)
 {
     const struct backend *backend = session->token->backend;
     struct key_request request;
@@ -217,8 +223,8 @@ static CK_RV generate(struct session *session, struct pair *pair, CK_OBJECT_HAND
 }
 
 static CK_RV generate_pair(struct session *session, const CK_MECHANISM *mechanism, struct pair *pair,
-                           const CK_ATTRIBUTE *public_items, CK_ULONG public_count, const CK_ATTRIBUTE *private_items,
-                           CK_ULONG private_count)
+                           const CK_ATTRIBUTE *public_items, CK_ULONG public_count,
+                           const CK_ATTRIBUTE *private_items, CK_ULONG private_count)
 {
     struct p11_parameters none = {0};
     CK_RV rv = mechanism_find(session->token, mechanism->mechanism, CKF_GENERATE_KEY_PAIR, &pair->row);
@@ -243,8 +249,8 @@ CK_RV C_GenerateKeyPair(CK_SESSION_HANDLE handle, CK_MECHANISM *mechanism, CK_AT
 
     if (rv != CKR_OK)
         return rv;
-    if (mechanism == NULL || public == NULL || private == NULL || (public_items == NULL && public_count != 0) ||
-        (private_items == NULL && private_count != 0))
+    if (mechanism == NULL || public == NULL || private == NULL ||
+        (public_items == NULL && public_count != 0) || (private_items == NULL && private_count != 0))
         return session_leave(session, CKR_ARGUMENTS_BAD);
     rv = generate_pair(session, mechanism, &pair, public_items, public_count, private_items, private_count);
     if (rv == CKR_OK)

@@ -6,12 +6,13 @@
 
 #include <stddef.h>
 
-/* Handles <-> pointers. Handles rise and are never used again, so the entries are sorted by nature. The holder locks. */
+/* Handles <-> pointers. Handles rise and are never used again, so the entries are sorted by nature. The
+ * holder locks. */
 struct handle_map {
     struct handle_entry {
         CK_ULONG handle;
         void *pointer;
-    } *entries;
+    } * entries;
     size_t count;
     size_t capacity;
     CK_ULONG last;

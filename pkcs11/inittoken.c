@@ -26,7 +26,8 @@ static CK_RV make_token(struct module *module, const struct slot *slot, const ch
 {
     const struct config *config = &module->config;
     char *path = NULL;
-    CK_RV rv = token_create(config->tokens, slot->backend, label, slot->id, config->tcti, config->parent, &path);
+    CK_RV rv =
+        token_create(config->tokens, slot->backend, label, slot->id, config->tcti, config->parent, &path);
 
     if (rv == CKR_OK)
         rv = module_refresh_slots(module);
@@ -48,7 +49,8 @@ CK_RV C_InitToken(CK_SLOT_ID id, CK_UTF8CHAR *pin, CK_ULONG pin_size, CK_UTF8CHA
         rv = CKR_ARGUMENTS_BAD;
     if (rv == CKR_OK && slot->token != NULL)
         rv = p11_fail(CKR_FUNCTION_NOT_SUPPORTED,
-                      "slot %lu holds token %s; remove its directory to make it anew", id, slot->token->store.path);
+                      "slot %lu holds token %s; remove its directory to make it anew", id,
+                      slot->token->store.path);
     if (rv == CKR_OK && pin_size != 0)
         rv = p11_fail(CKR_PIN_INVALID, "tokens with a PIN cannot be made yet; give an empty PIN");
     if (rv == CKR_OK)

@@ -112,8 +112,8 @@ static CK_RV default_value(const struct attribute_rule *rule, struct bytes *valu
 
 static bool is_secret(const struct object *object, const struct attribute_rule *rule)
 {
-    return (rule->flags & RULE_SECRET) != 0 && (object_attribute_bool(object, CKA_SENSITIVE) ||
-                                                !object_attribute_bool(object, CKA_EXTRACTABLE));
+    return (rule->flags & RULE_SECRET) != 0 &&
+           (object_attribute_bool(object, CKA_SENSITIVE) || !object_attribute_bool(object, CKA_EXTRACTABLE));
 }
 
 CK_RV object_attribute(const struct object *object, CK_ATTRIBUTE_TYPE type, struct bytes *value)

@@ -22,34 +22,34 @@ static const struct line {
     CK_ATTRIBUTE_TYPE type;
     enum line_form form;
 } lines[] = {
-    {"Label", CKA_LABEL, FORM_TEXT},
-    {"ID", CKA_ID, FORM_HEX},
-    {"Subject", CKA_SUBJECT, FORM_HEX},
-    {"Start-Date", CKA_START_DATE, FORM_DATE},
-    {"End-Date", CKA_END_DATE, FORM_DATE},
-    {"Private", CKA_PRIVATE, FORM_BOOL},
-    {"Modifiable", CKA_MODIFIABLE, FORM_BOOL},
-    {"Copyable", CKA_COPYABLE, FORM_BOOL},
-    {"Destroyable", CKA_DESTROYABLE, FORM_BOOL},
-    {"Trusted", CKA_TRUSTED, FORM_BOOL},
+    {"Label",                CKA_LABEL,                FORM_TEXT   },
+    {"ID",                   CKA_ID,                   FORM_HEX    },
+    {"Subject",              CKA_SUBJECT,              FORM_HEX    },
+    {"Start-Date",           CKA_START_DATE,           FORM_DATE   },
+    {"End-Date",             CKA_END_DATE,             FORM_DATE   },
+    {"Private",              CKA_PRIVATE,              FORM_BOOL   },
+    {"Modifiable",           CKA_MODIFIABLE,           FORM_BOOL   },
+    {"Copyable",             CKA_COPYABLE,             FORM_BOOL   },
+    {"Destroyable",          CKA_DESTROYABLE,          FORM_BOOL   },
+    {"Trusted",              CKA_TRUSTED,              FORM_BOOL   },
     {"Certificate-Category", CKA_CERTIFICATE_CATEGORY, FORM_NUMBERS},
-    {"Sign", CKA_SIGN, FORM_BOOL},
-    {"Sign-Recover", CKA_SIGN_RECOVER, FORM_BOOL},
-    {"Decrypt", CKA_DECRYPT, FORM_BOOL},
-    {"Unwrap", CKA_UNWRAP, FORM_BOOL},
-    {"Derive", CKA_DERIVE, FORM_BOOL},
-    {"Verify", CKA_VERIFY, FORM_BOOL},
-    {"Verify-Recover", CKA_VERIFY_RECOVER, FORM_BOOL},
-    {"Encrypt", CKA_ENCRYPT, FORM_BOOL},
-    {"Wrap", CKA_WRAP, FORM_BOOL},
-    {"Sensitive", CKA_SENSITIVE, FORM_BOOL},
-    {"Extractable", CKA_EXTRACTABLE, FORM_BOOL},
-    {"Wrap-With-Trusted", CKA_WRAP_WITH_TRUSTED, FORM_BOOL},
-    {"Local", CKA_LOCAL, FORM_BOOL},
-    {"Always-Sensitive", CKA_ALWAYS_SENSITIVE, FORM_BOOL},
-    {"Never-Extractable", CKA_NEVER_EXTRACTABLE, FORM_BOOL},
-    {"Key-Gen-Mechanism", CKA_KEY_GEN_MECHANISM, FORM_NUMBERS},
-    {"Allowed-Mechanisms", CKA_ALLOWED_MECHANISMS, FORM_NUMBERS},
+    {"Sign",                 CKA_SIGN,                 FORM_BOOL   },
+    {"Sign-Recover",         CKA_SIGN_RECOVER,         FORM_BOOL   },
+    {"Decrypt",              CKA_DECRYPT,              FORM_BOOL   },
+    {"Unwrap",               CKA_UNWRAP,               FORM_BOOL   },
+    {"Derive",               CKA_DERIVE,               FORM_BOOL   },
+    {"Verify",               CKA_VERIFY,               FORM_BOOL   },
+    {"Verify-Recover",       CKA_VERIFY_RECOVER,       FORM_BOOL   },
+    {"Encrypt",              CKA_ENCRYPT,              FORM_BOOL   },
+    {"Wrap",                 CKA_WRAP,                 FORM_BOOL   },
+    {"Sensitive",            CKA_SENSITIVE,            FORM_BOOL   },
+    {"Extractable",          CKA_EXTRACTABLE,          FORM_BOOL   },
+    {"Wrap-With-Trusted",    CKA_WRAP_WITH_TRUSTED,    FORM_BOOL   },
+    {"Local",                CKA_LOCAL,                FORM_BOOL   },
+    {"Always-Sensitive",     CKA_ALWAYS_SENSITIVE,     FORM_BOOL   },
+    {"Never-Extractable",    CKA_NEVER_EXTRACTABLE,    FORM_BOOL   },
+    {"Key-Gen-Mechanism",    CKA_KEY_GEN_MECHANISM,    FORM_NUMBERS},
+    {"Allowed-Mechanisms",   CKA_ALLOWED_MECHANISMS,   FORM_NUMBERS},
 };
 
 #define LINES (sizeof lines / sizeof lines[0])
@@ -91,7 +91,8 @@ static bool read_label(const char *begin, const char *end, struct keyfile_block 
     block->label = begin + strlen(BEGIN);
     while (stop > block->label && (stop[-1] == '\r' || stop[-1] == ' '))
         stop--;
-    if ((size_t)(stop - block->label) < strlen(DASHES) || memcmp(stop - strlen(DASHES), DASHES, strlen(DASHES)) != 0)
+    if ((size_t)(stop - block->label) < strlen(DASHES) ||
+        memcmp(stop - strlen(DASHES), DASHES, strlen(DASHES)) != 0)
         return false;
     block->label_size = (size_t)(stop - block->label) - strlen(DASHES);
     return true;
@@ -122,8 +123,8 @@ bool keyfile_next(const char *text, size_t size, size_t *offset, struct keyfile_
     return true;
 }
 
-/* Text is written with %XX for what would break the line or the file: control characters, '%', a dash after a dash,
- * blanks at either end. */
+/* Text is written with %XX for what would break the line or the file: control characters, '%', a dash after a
+ * dash, blanks at either end. */
 static void write_text(const CK_ATTRIBUTE *item, struct buffer *out)
 {
     const unsigned char *text = item->pValue;
@@ -131,8 +132,8 @@ static void write_text(const CK_ATTRIBUTE *item, struct buffer *out)
     for (CK_ULONG i = 0; i < item->ulValueLen; i++) {
         bool edge = i == 0 || i + 1 == item->ulValueLen;
 
-        if (text[i] < 0x20 || text[i] == 0x7f || text[i] == '%' || (text[i] == '-' && i > 0 && text[i - 1] == '-') ||
-            (text[i] == ' ' && edge))
+        if (text[i] < 0x20 || text[i] == 0x7f || text[i] == '%' ||
+            (text[i] == '-' && i > 0 && text[i - 1] == '-') || (text[i] == ' ' && edge))
             buffer_addf(out, "%%%02X", text[i]);
         else
             buffer_add_u8(out, text[i]);
@@ -236,8 +237,10 @@ static const struct {
     CK_RV (*read)(const struct line *line, const char *value, struct attributes *out);
     void (*write)(const CK_ATTRIBUTE *item, struct buffer *out);
 } forms[] = {
-    [FORM_TEXT] = {read_text, write_text}, [FORM_HEX] = {read_hex, write_hex},
-    [FORM_DATE] = {read_date, write_date}, [FORM_BOOL] = {read_bool, write_bool},
+    [FORM_TEXT] = {read_text,    write_text   },
+      [FORM_HEX] = {read_hex,     write_hex    },
+    [FORM_DATE] = {read_date,    write_date   },
+      [FORM_BOOL] = {read_bool,    write_bool   },
     [FORM_NUMBERS] = {read_numbers, write_numbers},
 };
 
@@ -274,7 +277,8 @@ static CK_RV read_line(char *text, CK_OBJECT_CLASS object_class, struct attribut
     return rv;
 }
 
-CK_RV keyfile_read_lines(const struct keyfile_block *block, CK_OBJECT_CLASS object_class, struct attributes *out)
+CK_RV keyfile_read_lines(const struct keyfile_block *block, CK_OBJECT_CLASS object_class,
+                         struct attributes *out)
 {
     const char *end = block->lines + block->lines_size;
     CK_RV rv = CKR_OK;
@@ -294,7 +298,8 @@ CK_RV keyfile_read_lines(const struct keyfile_block *block, CK_OBJECT_CLASS obje
     return rv;
 }
 
-CK_RV keyfile_write_lines(const struct attributes *attributes, CK_OBJECT_CLASS object_class, struct buffer *out)
+CK_RV keyfile_write_lines(const struct attributes *attributes, CK_OBJECT_CLASS object_class,
+                          struct buffer *out)
 {
     for (size_t i = 0; i < LINES; i++) {
         const CK_ATTRIBUTE *item = attributes_find(attributes, lines[i].type);

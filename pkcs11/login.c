@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pkcs11/session.h"
 
-/* A token without a PIN has nothing to check: a user who logs in all the same is let in, so that programs which always do
- * work with it. There is no SO. */
+/* A token without a PIN has nothing to check: a user who logs in all the same is let in, so that programs
+ * which always do work with it. There is no SO. */
 CK_RV C_Login(CK_SESSION_HANDLE handle, CK_USER_TYPE user, CK_UTF8CHAR *pin, CK_ULONG pin_size)
 {
     static const struct {
         CK_USER_TYPE user;
         CK_RV rv;
     } answers[] = {
-        {CKU_USER, CKR_OK},
-        {CKU_SO, CKR_USER_PIN_NOT_INITIALIZED},
+        {CKU_USER,             CKR_OK                       },
+        {CKU_SO,               CKR_USER_PIN_NOT_INITIALIZED },
         {CKU_CONTEXT_SPECIFIC, CKR_OPERATION_NOT_INITIALIZED},
     };
     struct session *session;

@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-static CK_RV parse_none(const CK_MECHANISM *mechanism, const struct mechanism *row, struct p11_parameters *parameters)
+static CK_RV parse_none(const CK_MECHANISM *mechanism, const struct mechanism *row,
+                        struct p11_parameters *parameters)
 {
     if (mechanism->ulParameterLen != 0)
         return p11_fail(CKR_MECHANISM_PARAM_INVALID, "%s takes no parameter", row->name);
@@ -19,14 +20,17 @@ static const struct {
     CK_RSA_PKCS_MGF_TYPE mgf;
     enum p11_hash hash;
 } hashes[] = {
-    {CKM_SHA_1, CKG_MGF1_SHA1, HASH_SHA1},       {CKM_SHA224, CKG_MGF1_SHA224, HASH_SHA224},
-    {CKM_SHA256, CKG_MGF1_SHA256, HASH_SHA256}, {CKM_SHA384, CKG_MGF1_SHA384, HASH_SHA384},
+    {CKM_SHA_1,  CKG_MGF1_SHA1,   HASH_SHA1  },
+    {CKM_SHA224, CKG_MGF1_SHA224, HASH_SHA224},
+    {CKM_SHA256, CKG_MGF1_SHA256, HASH_SHA256},
+    {CKM_SHA384, CKG_MGF1_SHA384, HASH_SHA384},
     {CKM_SHA512, CKG_MGF1_SHA512, HASH_SHA512},
 };
 
 #define HASHES (sizeof hashes / sizeof hashes[0])
 
-static CK_RV parse_pss(const CK_MECHANISM *mechanism, const struct mechanism *row, struct p11_parameters *parameters)
+static CK_RV parse_pss(const CK_MECHANISM *mechanism, const struct mechanism *row,
+                       struct p11_parameters *parameters)
 {
     CK_RSA_PKCS_PSS_PARAMS given;
 
@@ -41,12 +45,13 @@ static CK_RV parse_pss(const CK_MECHANISM *mechanism, const struct mechanism *ro
     }
     parameters->salt_length = given.sLen;
     if (parameters->hash == HASH_NONE || parameters->mgf_hash == HASH_NONE)
-        return p11_fail(CKR_MECHANISM_PARAM_INVALID, "%s: hash 0x%lx with MGF 0x%lx is not supported", row->name,
-                        given.hashAlg, given.mgf);
+        return p11_fail(CKR_MECHANISM_PARAM_INVALID, "%s: hash 0x%lx with MGF 0x%lx is not supported",
+                        row->name, given.hashAlg, given.mgf);
     if (row->digest != HASH_NONE && parameters->hash != row->digest)
         return p11_fail(CKR_MECHANISM_PARAM_INVALID, "%s: the parameter names another hash", row->name);
     if (given.sLen > row->maximum / 8)
-        return p11_fail(CKR_MECHANISM_PARAM_INVALID, "%s: a salt of %lu bytes fits no key", row->name, given.sLen);
+        return p11_fail(CKR_MECHANISM_PARAM_INVALID, "%s: a salt of %lu bytes fits no key", row->name,
+                        given.sLen);
     return CKR_OK;
 }
 
@@ -55,31 +60,41 @@ static CK_RV parse_pss(const CK_MECHANISM *mechanism, const struct mechanism *ro
 #define EC_FORMS (CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS)
 #define NAMED(mechanism) .type = mechanism, .name = #mechanism
 
+#define SIGN_RSA(mechanism, hash, how, parser)                                                               \
+    {                                                                                                        \
+        NAMED(mechanism), RSA_BITS, .flags = CKF_SIGN, .digest = hash, .scheme = how, .parse = parser        \
+    }
+#define SIGN_EC(mechanism, hash)                                                                             \
+    {                                                                                                        \
+        NAMED(mechanism), EC_BITS, .flags = CKF_SIGN | EC_FORMS, .digest = hash, .scheme = SCHEME_ECDSA,     \
+                                   .parse = parse_none                                                       \
+    }
+
 static const struct mechanism table[] = {
-    {NAMED(CKM_RSA_PKCS_KEY_PAIR_GEN), RSA_BITS, .flags = CKF_GENERATE_KEY_PAIR, .parse = parse_none},
-    {NAMED(CKM_EC_KEY_PAIR_GEN), EC_BITS, .flags = CKF_GENERATE_KEY_PAIR | EC_FORMS, .parse = parse_none},
+    {NAMED(CKM_RSA_PKCS_KEY_PAIR_GEN), RSA_BITS, .flags = CKF_GENERATE_KEY_PAIR,            .parse = parse_none},
+    {NAMED(CKM_EC_KEY_PAIR_GEN),       EC_BITS,  .flags = CKF_GENERATE_KEY_PAIR | EC_FORMS, .parse = parse_none},
 
-    {NAMED(CKM_RSA_PKCS), RSA_BITS, .flags = CKF_SIGN, .scheme = SCHEME_PKCS1, .parse = parse_none},
-    {NAMED(CKM_RSA_X_509), RSA_BITS, .flags = CKF_SIGN, .scheme = SCHEME_RAW, .parse = parse_none},
-    {NAMED(CKM_SHA1_RSA_PKCS), RSA_BITS, .flags = CKF_SIGN, .digest = HASH_SHA1, .scheme = SCHEME_PKCS1, .parse = parse_none},
-    {NAMED(CKM_SHA224_RSA_PKCS), RSA_BITS, .flags = CKF_SIGN, .digest = HASH_SHA224, .scheme = SCHEME_PKCS1, .parse = parse_none},
-    {NAMED(CKM_SHA256_RSA_PKCS), RSA_BITS, .flags = CKF_SIGN, .digest = HASH_SHA256, .scheme = SCHEME_PKCS1, .parse = parse_none},
-    {NAMED(CKM_SHA384_RSA_PKCS), RSA_BITS, .flags = CKF_SIGN, .digest = HASH_SHA384, .scheme = SCHEME_PKCS1, .parse = parse_none},
-    {NAMED(CKM_SHA512_RSA_PKCS), RSA_BITS, .flags = CKF_SIGN, .digest = HASH_SHA512, .scheme = SCHEME_PKCS1, .parse = parse_none},
+    SIGN_RSA(CKM_RSA_X_509, HASH_NONE, SCHEME_RAW, parse_none),
+    SIGN_RSA(CKM_RSA_PKCS, HASH_NONE, SCHEME_PKCS1, parse_none),
+    SIGN_RSA(CKM_SHA1_RSA_PKCS, HASH_SHA1, SCHEME_PKCS1, parse_none),
+    SIGN_RSA(CKM_SHA224_RSA_PKCS, HASH_SHA224, SCHEME_PKCS1, parse_none),
+    SIGN_RSA(CKM_SHA256_RSA_PKCS, HASH_SHA256, SCHEME_PKCS1, parse_none),
+    SIGN_RSA(CKM_SHA384_RSA_PKCS, HASH_SHA384, SCHEME_PKCS1, parse_none),
+    SIGN_RSA(CKM_SHA512_RSA_PKCS, HASH_SHA512, SCHEME_PKCS1, parse_none),
 
-    {NAMED(CKM_RSA_PKCS_PSS), RSA_BITS, .flags = CKF_SIGN, .scheme = SCHEME_PSS, .parse = parse_pss},
-    {NAMED(CKM_SHA1_RSA_PKCS_PSS), RSA_BITS, .flags = CKF_SIGN, .digest = HASH_SHA1, .scheme = SCHEME_PSS, .parse = parse_pss},
-    {NAMED(CKM_SHA224_RSA_PKCS_PSS), RSA_BITS, .flags = CKF_SIGN, .digest = HASH_SHA224, .scheme = SCHEME_PSS, .parse = parse_pss},
-    {NAMED(CKM_SHA256_RSA_PKCS_PSS), RSA_BITS, .flags = CKF_SIGN, .digest = HASH_SHA256, .scheme = SCHEME_PSS, .parse = parse_pss},
-    {NAMED(CKM_SHA384_RSA_PKCS_PSS), RSA_BITS, .flags = CKF_SIGN, .digest = HASH_SHA384, .scheme = SCHEME_PSS, .parse = parse_pss},
-    {NAMED(CKM_SHA512_RSA_PKCS_PSS), RSA_BITS, .flags = CKF_SIGN, .digest = HASH_SHA512, .scheme = SCHEME_PSS, .parse = parse_pss},
+    SIGN_RSA(CKM_RSA_PKCS_PSS, HASH_NONE, SCHEME_PSS, parse_pss),
+    SIGN_RSA(CKM_SHA1_RSA_PKCS_PSS, HASH_SHA1, SCHEME_PSS, parse_pss),
+    SIGN_RSA(CKM_SHA224_RSA_PKCS_PSS, HASH_SHA224, SCHEME_PSS, parse_pss),
+    SIGN_RSA(CKM_SHA256_RSA_PKCS_PSS, HASH_SHA256, SCHEME_PSS, parse_pss),
+    SIGN_RSA(CKM_SHA384_RSA_PKCS_PSS, HASH_SHA384, SCHEME_PSS, parse_pss),
+    SIGN_RSA(CKM_SHA512_RSA_PKCS_PSS, HASH_SHA512, SCHEME_PSS, parse_pss),
 
-    {NAMED(CKM_ECDSA), EC_BITS, .flags = CKF_SIGN | EC_FORMS, .scheme = SCHEME_ECDSA, .parse = parse_none},
-    {NAMED(CKM_ECDSA_SHA1), EC_BITS, .flags = CKF_SIGN | EC_FORMS, .digest = HASH_SHA1, .scheme = SCHEME_ECDSA, .parse = parse_none},
-    {NAMED(CKM_ECDSA_SHA224), EC_BITS, .flags = CKF_SIGN | EC_FORMS, .digest = HASH_SHA224, .scheme = SCHEME_ECDSA, .parse = parse_none},
-    {NAMED(CKM_ECDSA_SHA256), EC_BITS, .flags = CKF_SIGN | EC_FORMS, .digest = HASH_SHA256, .scheme = SCHEME_ECDSA, .parse = parse_none},
-    {NAMED(CKM_ECDSA_SHA384), EC_BITS, .flags = CKF_SIGN | EC_FORMS, .digest = HASH_SHA384, .scheme = SCHEME_ECDSA, .parse = parse_none},
-    {NAMED(CKM_ECDSA_SHA512), EC_BITS, .flags = CKF_SIGN | EC_FORMS, .digest = HASH_SHA512, .scheme = SCHEME_ECDSA, .parse = parse_none},
+    SIGN_EC(CKM_ECDSA, HASH_NONE),
+    SIGN_EC(CKM_ECDSA_SHA1, HASH_SHA1),
+    SIGN_EC(CKM_ECDSA_SHA224, HASH_SHA224),
+    SIGN_EC(CKM_ECDSA_SHA256, HASH_SHA256),
+    SIGN_EC(CKM_ECDSA_SHA384, HASH_SHA384),
+    SIGN_EC(CKM_ECDSA_SHA512, HASH_SHA512),
 };
 
 #define ROWS (sizeof table / sizeof table[0])
@@ -98,7 +113,8 @@ static const struct mechanism *row_of(const struct token *token, CK_MECHANISM_TY
     return NULL;
 }
 
-CK_RV mechanism_find(const struct token *token, CK_MECHANISM_TYPE type, CK_FLAGS flag, const struct mechanism **row)
+CK_RV mechanism_find(const struct token *token, CK_MECHANISM_TYPE type, CK_FLAGS flag,
+                     const struct mechanism **row)
 {
     *row = row_of(token, type);
     return *row != NULL && ((*row)->flags & flag) != 0 ? CKR_OK : CKR_MECHANISM_INVALID;
@@ -110,7 +126,8 @@ CK_RV mechanism_info(const struct token *token, CK_MECHANISM_TYPE type, CK_MECHA
 
     if (row == NULL)
         return CKR_MECHANISM_INVALID;
-    *info = (CK_MECHANISM_INFO){.ulMinKeySize = row->minimum, .ulMaxKeySize = row->maximum, .flags = row->flags};
+    *info =
+        (CK_MECHANISM_INFO){.ulMinKeySize = row->minimum, .ulMaxKeySize = row->maximum, .flags = row->flags};
     token_mechanism_info(token, row, info);
     return CKR_OK;
 }

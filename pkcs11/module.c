@@ -34,8 +34,8 @@ static void watch_forks(void)
     pthread_atfork(NULL, NULL, count_fork);
 }
 
-/* The parent's locks may be held by threads that a child does not have: a child begins with new ones. What the parent
- * built stays its own: it is left as it is, without a word to the TPM. */
+/* The parent's locks may be held by threads that a child does not have: a child begins with new ones. What
+ * the parent built stays its own: it is left as it is, without a word to the TPM. */
 static void drop_parent_state(void)
 {
     if (state.fork_id == fork_id)
@@ -81,7 +81,8 @@ CK_RV module_leave_function(const char *function, CK_RV rv)
     return rv;
 }
 
-/* --- slots ------------------------------------------------------------------------------------------------- */
+/* --- slots -------------------------------------------------------------------------------------------------
+ */
 
 CK_RV module_slot(struct module *module, CK_SLOT_ID id, struct slot **slot)
 {
@@ -123,8 +124,9 @@ static struct slot *slot_of_path(struct module *module, const char *path)
     return NULL;
 }
 
-/* An uninitialised slot gives its number to the token that was made in it, and goes. A number that is taken twice (a
- * directory was copied) is the first one's; the other gets a free one for as long as the process lives. */
+/* An uninitialised slot gives its number to the token that was made in it, and goes. A number that is taken
+ * twice (a directory was copied) is the first one's; the other gets a free one for as long as the process
+ * lives. */
 static CK_RV add_token(struct module *module, struct token *token)
 {
     struct slot *taken;
@@ -142,8 +144,8 @@ static CK_RV add_token(struct module *module, struct token *token)
         moved.id = free_slot_id(module);
         return add_slot(module, moved);
     }
-    log_warning("%s has slot %lu, as %s does; change 'slot =' in its token.conf", token->store.path, token->slot,
-                taken->token->store.path);
+    log_warning("%s has slot %lu, as %s does; change 'slot =' in its token.conf", token->store.path,
+                token->slot, taken->token->store.path);
     token->slot = free_slot_id(module);
     return add_slot(module, (struct slot){.id = token->slot, .backend = token->backend, .token = token});
 }
@@ -201,7 +203,8 @@ CK_RV module_refresh_slots(struct module *module)
     return rv;
 }
 
-/* --- up and down ------------------------------------------------------------------------------------------- */
+/* --- up and down -------------------------------------------------------------------------------------------
+ */
 
 static void free_module(struct module *module)
 {
@@ -241,9 +244,10 @@ CK_RV module_start(void)
     soft_enter();
     if (!state.up) {
         if (!log_set_from_text("devid-pkcs11", secure_getenv("DEVID_LOG")))
-            rv = p11_fail(CKR_GENERAL_ERROR,
-                          "DEVID_LOG=%s is not understood; use error, warning, info or debug, and :FILE after it",
-                          secure_getenv("DEVID_LOG"));
+            rv = p11_fail(
+                CKR_GENERAL_ERROR,
+                "DEVID_LOG=%s is not understood; use error, warning, info or debug, and :FILE after it",
+                secure_getenv("DEVID_LOG"));
         else
             rv = start(&state.module);
         state.up = rv == CKR_OK;

@@ -23,8 +23,8 @@ struct module {
 };
 
 /*
- * Module up and locked. CKR_CRYPTOKI_NOT_INITIALIZED before C_Initialize, after C_Finalize, and in a child after
- * fork. Lock order: module, session, token, TPM; the module's lock is not held while a session works.
+ * Module up and locked. CKR_CRYPTOKI_NOT_INITIALIZED before C_Initialize, after C_Finalize, and in a child
+ * after fork. Lock order: module, session, token, TPM; the module's lock is not held while a session works.
  */
 CK_RV module_enter(struct module **out);
 /* Unlocks; logs the call; answers rv. */
@@ -39,7 +39,8 @@ CK_RV module_stop(void);
 
 /* CKR_SLOT_ID_INVALID. The pointer is good until the module is unlocked. */
 CK_RV module_slot(struct module *module, CK_SLOT_ID id, struct slot **slot);
-/* Finds tokens that came since, and offers an uninitialised slot per backend when the configuration wants it. */
+/* Finds tokens that came since, and offers an uninitialised slot per backend when the configuration wants it.
+ */
 CK_RV module_refresh_slots(struct module *module);
 
 #endif

@@ -4,7 +4,10 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#define NAME(rv) {rv, #rv}
+#define NAME(rv)                                                                                             \
+    {                                                                                                        \
+        rv, #rv                                                                                              \
+    }
 
 static const struct {
     CK_RV rv;

@@ -10,9 +10,11 @@
 
 #define FILE_MAXIMUM (256 * 1024)
 
-/* --- certificates -------------------------------------------------------------------------------------------- */
+/* --- certificates
+ * -------------------------------------------------------------------------------------------- */
 
-/* What the certificate says must not contradict what the caller says of it; what the caller left out is filled in. */
+/* What the certificate says must not contradict what the caller says of it; what the caller left out is
+ * filled in. */
 static CK_RV complete_certificate(struct attributes *attributes)
 {
     static const CK_ATTRIBUTE_TYPE callers[] = {CKA_ID, CKA_START_DATE, CKA_END_DATE};
@@ -32,7 +34,8 @@ static CK_RV complete_certificate(struct attributes *attributes)
             free_choice = free_choice || callers[c] == item->type;
         if (given == NULL || given->ulValueLen == 0)
             rv = attributes_set(attributes, item->type, item->pValue, item->ulValueLen);
-        else if (!free_choice && !bytes_equal(given->pValue, given->ulValueLen, item->pValue, item->ulValueLen))
+        else if (!free_choice &&
+                 !bytes_equal(given->pValue, given->ulValueLen, item->pValue, item->ulValueLen))
             rv = p11_fail(CKR_TEMPLATE_INCONSISTENT, "attribute 0x%lx differs from what the certificate says",
                           item->type);
     }
@@ -43,8 +46,9 @@ static CK_RV complete_certificate(struct attributes *attributes)
 /* Attributes that follow from the certificate are not written a second time above it. */
 static CK_RV certificate_text(const struct attributes *attributes, struct buffer *text)
 {
-    static const CK_ATTRIBUTE_TYPE kept[] = {CKA_LABEL,       CKA_ID,       CKA_PRIVATE,     CKA_CERTIFICATE_CATEGORY,
-                                             CKA_MODIFIABLE, CKA_COPYABLE, CKA_DESTROYABLE};
+    static const CK_ATTRIBUTE_TYPE kept[] = {
+        CKA_LABEL,      CKA_ID,       CKA_PRIVATE,    CKA_CERTIFICATE_CATEGORY,
+        CKA_MODIFIABLE, CKA_COPYABLE, CKA_DESTROYABLE};
     const CK_ATTRIBUTE *value = attributes_find(attributes, CKA_VALUE);
     struct bytes der = {value->pValue, value->ulValueLen};
     struct attributes lines = {0};
@@ -92,7 +96,8 @@ static CK_RV create_certificate(struct session *session, const CK_ATTRIBUTE *ite
 
     if (object != NULL)
         rv = template_check(TEMPLATE_CREATE, CKO_CERTIFICATE, ANY_KEY, items, count, &object->attributes);
-    if (rv == CKR_OK && attributes_get_ulong(&object->attributes, CKA_CERTIFICATE_TYPE, CKC_X_509) != CKC_X_509)
+    if (rv == CKR_OK &&
+        attributes_get_ulong(&object->attributes, CKA_CERTIFICATE_TYPE, CKC_X_509) != CKC_X_509)
         rv = p11_fail(CKR_ATTRIBUTE_VALUE_INVALID, "only X.509 certificates are stored");
     if (rv == CKR_OK)
         rv = session_may_write(session, object_attribute_bool(object, CKA_TOKEN));
@@ -109,7 +114,8 @@ static CK_RV create_certificate(struct session *session, const CK_ATTRIBUTE *ite
 /* One row a class that C_CreateObject makes. */
 static const struct {
     CK_OBJECT_CLASS object_class;
-    CK_RV (*create)(struct session *session, const CK_ATTRIBUTE *items, CK_ULONG count, CK_OBJECT_HANDLE *handle);
+    CK_RV (*create)
+    (struct session *session, const CK_ATTRIBUTE *items, CK_ULONG count, CK_OBJECT_HANDLE *handle);
 } creators[] = {
     {CKO_CERTIFICATE, create_certificate},
 };
@@ -137,7 +143,8 @@ CK_RV C_CreateObject(CK_SESSION_HANDLE handle, CK_ATTRIBUTE *items, CK_ULONG cou
     return session_leave(session, rv);
 }
 
-/* --- any object ---------------------------------------------------------------------------------------------- */
+/* --- any object
+ * ---------------------------------------------------------------------------------------------- */
 
 static CK_RV find_object(struct session *session, CK_OBJECT_HANDLE handle, struct object **object)
 {
@@ -203,7 +210,8 @@ static CK_RV answer(const struct object *object, CK_ATTRIBUTE *item)
     return rv;
 }
 
-CK_RV C_GetAttributeValue(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object_handle, CK_ATTRIBUTE *items, CK_ULONG count)
+CK_RV C_GetAttributeValue(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object_handle, CK_ATTRIBUTE *items,
+                          CK_ULONG count)
 {
     struct object *object = NULL;
     struct session *session;

@@ -28,18 +28,20 @@ struct object {
     char *file;                   /* of a token object, in the token's directory */
 };
 
-/* A key read from a block by the backend. *key starts with one reference. CKR_DATA_INVALID: the backend cannot use it. */
+/* A key read from a block by the backend. *key starts with one reference. CKR_DATA_INVALID: the backend
+ * cannot use it. */
 CK_RV key_load(const struct backend *backend, void *instance, const struct bytes *block, struct key **key);
 struct key *key_take(struct key *key);
 void key_return(struct key *key); /* NULL is accepted */
 
-/* A new object of one reference, with CKA_CLASS and, for a key (a reference to which it takes), what the public key says. NULL: no memory. */
+/* A new object of one reference, with CKA_CLASS and, for a key (a reference to which it takes), what the
+ * public key says. NULL: no memory. */
 struct object *object_new(CK_OBJECT_CLASS object_class, struct key *key);
 struct object *object_take(struct object *object);
 void object_return(struct object *object); /* NULL is accepted */
 
-/* Reads an attribute for a caller: the stored value, the schema's default, or one worked out now. CKR_OK (*value is a
- * copy), CKR_ATTRIBUTE_TYPE_INVALID, CKR_ATTRIBUTE_SENSITIVE, or a failure. */
+/* Reads an attribute for a caller: the stored value, the schema's default, or one worked out now. CKR_OK
+ * (*value is a copy), CKR_ATTRIBUTE_TYPE_INVALID, CKR_ATTRIBUTE_SENSITIVE, or a failure. */
 CK_RV object_attribute(const struct object *object, CK_ATTRIBUTE_TYPE type, struct bytes *value);
 bool object_attribute_bool(const struct object *object, CK_ATTRIBUTE_TYPE type);
 

@@ -107,14 +107,26 @@ static CK_RV finish(struct token *token, struct object *object, const char *file
     return rv;
 }
 
+static const CK_ATTRIBUTE_TYPE shared[] = {
+    CKA_LABEL, CKA_ID, CKA_SUBJECT, CKA_START_DATE, CKA_END_DATE, CKA_LOCAL, CKA_KEY_GEN_MECHANISM,
+};
+
+#define SHARED (sizeof shared / sizeof shared[0])
+
+bool objects_pair_shares(CK_ATTRIBUTE_TYPE type)
+{
+    for (size_t i = 0; i < SHARED; i++)
+        if (shared[i] == type)
+            return true;
+    return false;
+}
+
 /* The public half is called as the private one, where no Public- line says otherwise. */
 static CK_RV inherit(const struct attributes *private, struct attributes *public)
 {
-    static const CK_ATTRIBUTE_TYPE shared[] = {CKA_LABEL, CKA_ID, CKA_SUBJECT, CKA_START_DATE,
-                                               CKA_END_DATE, CKA_LOCAL, CKA_KEY_GEN_MECHANISM};
     CK_RV rv = CKR_OK;
 
-    for (size_t i = 0; rv == CKR_OK && i < sizeof shared / sizeof shared[0]; i++) {
+    for (size_t i = 0; rv == CKR_OK && i < SHARED; i++) {
         const CK_ATTRIBUTE *item = attributes_find(private, shared[i]);
 
         if (item != NULL && attributes_find(public, shared[i]) == NULL)
@@ -123,7 +135,8 @@ static CK_RV inherit(const struct attributes *private, struct attributes *public
     return rv;
 }
 
-static CK_RV add_pair(struct token *token, const struct keyfile_block *block, struct key *key, const char *file)
+static CK_RV add_pair(struct token *token, const struct keyfile_block *block, struct key *key,
+                      const char *file)
 {
     struct object *private = object_new(CKO_PRIVATE_KEY, key);
     struct object *public = object_new(CKO_PUBLIC_KEY, key);
@@ -139,7 +152,8 @@ static CK_RV add_pair(struct token *token, const struct keyfile_block *block, st
     return finish(token, public, file, rv);
 }
 
-static CK_RV add_key(struct token *token, const struct keyfile_block *block, const struct bytes *der, const char *file)
+static CK_RV add_key(struct token *token, const struct keyfile_block *block, const struct bytes *der,
+                     const char *file)
 {
     const struct backend *backend = backend_by_pem_label(block->label, block->label_size);
     struct key *key;
@@ -175,8 +189,8 @@ static CK_RV add_block(struct token *token, const struct keyfile_block *block, c
     CK_RV rv;
 
     if (!certificate && backend_by_pem_label(block->label, block->label_size) == NULL) {
-        log_info("%s/%s: PEM blocks '%.*s' are not used here", token->store.path, file, (int)block->label_size,
-                 block->label);
+        log_info("%s/%s: PEM blocks '%.*s' are not used here", token->store.path, file,
+                 (int)block->label_size, block->label);
         return CKR_OK;
     }
     rv = soft_pem_decode(block->text, block->text_size, &der);

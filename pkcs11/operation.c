@@ -37,7 +37,8 @@ static CK_RV prepare(struct operation *operation, const CK_MECHANISM *mechanism)
 }
 
 CK_RV operation_begin(struct session *session, struct operation *operation, const CK_MECHANISM *mechanism,
-                      CK_OBJECT_HANDLE key, CK_FLAGS flag, CK_OBJECT_CLASS object_class, CK_ATTRIBUTE_TYPE usage)
+                      CK_OBJECT_HANDLE key, CK_FLAGS flag, CK_OBJECT_CLASS object_class,
+                      CK_ATTRIBUTE_TYPE usage)
 {
     struct operation begun = {0};
     CK_RV rv;

@@ -20,11 +20,12 @@ struct operation {
 };
 
 /*
- * Begins: all checks that an Init call owes, in the order that the codes need. `flag` is the CKF_ operation, `usage` the CKA_ that
- * permits it, `object_class` the class that the key must have.
+ * Begins: all checks that an Init call owes, in the order that the codes need. `flag` is the CKF_ operation,
+ * `usage` the CKA_ that permits it, `object_class` the class that the key must have.
  */
 CK_RV operation_begin(struct session *session, struct operation *operation, const CK_MECHANISM *mechanism,
-                      CK_OBJECT_HANDLE key, CK_FLAGS flag, CK_OBJECT_CLASS object_class, CK_ATTRIBUTE_TYPE usage);
+                      CK_OBJECT_HANDLE key, CK_FLAGS flag, CK_OBJECT_CLASS object_class,
+                      CK_ATTRIBUTE_TYPE usage);
 
 /* More data. */
 CK_RV operation_update(struct operation *operation, const void *data, size_t size);
@@ -33,8 +34,8 @@ CK_RV operation_update(struct operation *operation, const void *data, size_t siz
 CK_RV operation_input(struct operation *operation, uint8_t digest[HASH_SIZE_MAXIMUM], const uint8_t **input,
                       size_t *size);
 
-/* The two-call length rule (PKCS#11 2.40, 5.2): true when the call goes on to write `needed` bytes. Otherwise *rv is
- * the call's answer, and the operation stays active. */
+/* The two-call length rule (PKCS#11 2.40, 5.2): true when the call goes on to write `needed` bytes. Otherwise
+ * *rv is the call's answer, and the operation stays active. */
 bool operation_has_room(size_t needed, const void *out, CK_ULONG *size, CK_RV *rv);
 
 /* Ends it, giving up all it holds; an inactive one is accepted. */

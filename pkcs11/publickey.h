@@ -6,8 +6,8 @@
 #include "pkcs11/attribute.h"
 #include "pkcs11/curve.h"
 
-/* A public key in the form that every layer below the C_ functions shares. Numbers are big-endian and unsigned,
- * without leading zeros. */
+/* A public key in the form that every layer below the C_ functions shares. Numbers are big-endian and
+ * unsigned, without leading zeros. */
 struct public_key {
     CK_KEY_TYPE type;              /* CKK_RSA or CKK_EC */
     struct bytes modulus;          /* RSA */
@@ -25,8 +25,8 @@ size_t public_key_bits(const struct public_key *key);
 /* Bytes of a signature by it: the modulus's size, or r || s. */
 size_t public_key_signature_size(const struct public_key *key);
 
-/* Adds CKA_KEY_TYPE and the type's own: MODULUS, MODULUS_BITS (of public keys), PUBLIC_EXPONENT; EC_PARAMS, EC_POINT
- * (a DER OCTET STRING around the point). */
+/* Adds CKA_KEY_TYPE and the type's own: MODULUS, MODULUS_BITS (of public keys), PUBLIC_EXPONENT; EC_PARAMS,
+ * EC_POINT (a DER OCTET STRING around the point). */
 CK_RV public_key_to_attributes(const struct public_key *key, struct attributes *attributes);
 
 #endif

@@ -11,11 +11,11 @@ enum p11_hash { HASH_NONE, HASH_SHA1, HASH_SHA224, HASH_SHA256, HASH_SHA384, HAS
 #define HASH_SIZE_MAXIMUM 64
 
 enum p11_scheme {
-    SCHEME_NONE,      /* key generation and digests */
-    SCHEME_PKCS1,     /* RSASSA-PKCS1-v1_5 over a ready DigestInfo, or over any short data */
-    SCHEME_PSS,       /* RSASSA-PSS over a digest */
-    SCHEME_RAW,       /* the bare RSA private operation */
-    SCHEME_ECDSA,     /* over a digest, r || s */
+    SCHEME_NONE,  /* key generation and digests */
+    SCHEME_PKCS1, /* RSASSA-PKCS1-v1_5 over a ready DigestInfo, or over any short data */
+    SCHEME_PSS,   /* RSASSA-PSS over a digest */
+    SCHEME_RAW,   /* the bare RSA private operation */
+    SCHEME_ECDSA, /* over a digest, r || s */
 };
 
 /* A mechanism's parameter, parsed and checked; zero where the scheme has none. */

@@ -78,7 +78,8 @@ CK_RV session_add_object(struct session *session, struct object *object)
     return rv;
 }
 
-/* --- opening and closing, under the module's lock ------------------------------------------------------------ */
+/* --- opening and closing, under the module's lock
+ * ------------------------------------------------------------ */
 
 static CK_RV open_session(struct module *module, struct slot *slot, bool writable, CK_SESSION_HANDLE *handle)
 {
@@ -127,7 +128,8 @@ CK_RV session_close(struct module *module, CK_SESSION_HANDLE handle)
     return CKR_OK;
 }
 
-CK_RV C_OpenSession(CK_SLOT_ID id, CK_FLAGS flags, void *application, CK_NOTIFY notify, CK_SESSION_HANDLE *handle)
+CK_RV C_OpenSession(CK_SLOT_ID id, CK_FLAGS flags, void *application, CK_NOTIFY notify,
+                    CK_SESSION_HANDLE *handle)
 {
     struct module *module;
     struct slot *slot;

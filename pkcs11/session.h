@@ -22,8 +22,8 @@ struct session {
     } find;
 };
 
-/* Module up, handle valid, session locked. Every C_ function with a session handle begins with this, and, when it
- * answered CKR_OK, ends with session_leave, which logs the call and answers `rv`. */
+/* Module up, handle valid, session locked. Every C_ function with a session handle begins with this, and,
+ * when it answered CKR_OK, ends with session_leave, which logs the call and answers `rv`. */
 CK_RV session_enter(CK_SESSION_HANDLE handle, struct session **out);
 CK_RV session_leave_function(struct session *session, const char *function, CK_RV rv);
 #define session_leave(session, rv) session_leave_function(session, __func__, rv)

@@ -14,12 +14,14 @@ static CK_RV sign_with_key(struct operation *operation, uint8_t *signature, size
         return rv;
     if (key->backend->sign == NULL)
         return backend_missing(key->backend, "sign");
-    return key->backend->sign(key->instance, key->material, operation->row->scheme, &operation->parameters, input,
-                              input_size, signature, size);
+    return key->backend->sign(key->instance, key->material, operation->row->scheme, &operation->parameters,
+                              input, input_size, signature, size);
 }
 
-/* The end of a signature, one-shot or multi-part. Asking for the length, or for too short a buffer, ends nothing. */
-static CK_RV finish(struct session *session, const void *data, size_t data_size, CK_BYTE *signature, CK_ULONG *size)
+/* The end of a signature, one-shot or multi-part. Asking for the length, or for too short a buffer, ends
+ * nothing. */
+static CK_RV finish(struct session *session, const void *data, size_t data_size, CK_BYTE *signature,
+                    CK_ULONG *size)
 {
     struct operation *operation = &session->sign;
     CK_RV rv;

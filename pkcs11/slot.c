@@ -39,7 +39,9 @@ CK_RV C_GetSlotInfo(CK_SLOT_ID id, CK_SLOT_INFO *info)
     rv = info != NULL ? module_slot(module, id, &slot) : CKR_ARGUMENTS_BAD;
     if (rv != CKR_OK)
         return module_leave(rv);
-    *info = (CK_SLOT_INFO){.flags = CKF_TOKEN_PRESENT | CKF_HW_SLOT, .hardwareVersion = {1, 0}};
+    *info = (CK_SLOT_INFO){
+        .flags = CKF_TOKEN_PRESENT | CKF_HW_SLOT, .hardwareVersion = {1, 0}
+    };
     p11_pad(info->slotDescription, sizeof info->slotDescription,
             slot->token != NULL ? slot->token->store.path : slot->backend->slot_name);
     p11_pad(info->manufacturerID, sizeof info->manufacturerID, "DevID");

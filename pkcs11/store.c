@@ -18,7 +18,8 @@
 #define LOCK_MILLISECONDS 10000
 #define OBJECT_FILE_MAXIMUM (1024 * 1024)
 #define NAME_MAXIMUM 100
-/* File times advance with the kernel's tick; a stamp younger than this may hide a change that comes after it. */
+/* File times advance with the kernel's tick; a stamp younger than this may hide a change that comes after it.
+ */
 #define SETTLE_NANOSECONDS (50 * 1000 * 1000LL)
 
 CK_RV store_open(const char *path, struct store *store)
@@ -67,7 +68,8 @@ static bool is_settled(const struct store_stamp *stamp)
 bool store_changed(struct store *store)
 {
     struct store_stamp now = stamp_now(store);
-    bool same = now.generation == store->seen.generation && now.modified.tv_sec == store->seen.modified.tv_sec &&
+    bool same = now.generation == store->seen.generation &&
+                now.modified.tv_sec == store->seen.modified.tv_sec &&
                 now.modified.tv_nsec == store->seen.modified.tv_nsec;
 
     if (same && store->settled)
@@ -81,7 +83,8 @@ static bool is_object_file(const char *name)
 {
     size_t length = strlen(name);
 
-    return name[0] != '.' && length > 4 && strcmp(name + length - 4, ".pem") == 0 && strcmp(name, "pin.pem") != 0;
+    return name[0] != '.' && length > 4 && strcmp(name + length - 4, ".pem") == 0 &&
+           strcmp(name, "pin.pem") != 0;
 }
 
 CK_RV store_each(const struct store *store, store_file *each, void *data)
@@ -96,7 +99,8 @@ CK_RV store_each(const struct store *store, store_file *each, void *data)
 
         if (fd >= 0)
             close(fd);
-        return p11_fail(CKR_DEVICE_ERROR, "token directory %s cannot be listed: %s", store->path, strerror(error));
+        return p11_fail(CKR_DEVICE_ERROR, "token directory %s cannot be listed: %s", store->path,
+                        strerror(error));
     }
     while (rv == CKR_OK && (entry = readdir(listing)) != NULL) {
         struct stat status;
@@ -120,10 +124,12 @@ CK_RV store_read(const struct store *store, const char *name, struct bytes *cont
 
 static CK_RV write_failed(const struct store *store, const char *name, int error)
 {
-    CK_RV rv = error == EROFS || error == EACCES || error == EPERM ? CKR_TOKEN_WRITE_PROTECTED : CKR_DEVICE_ERROR;
+    CK_RV rv =
+        error == EROFS || error == EACCES || error == EPERM ? CKR_TOKEN_WRITE_PROTECTED : CKR_DEVICE_ERROR;
 
     if (error == ETIMEDOUT)
-        return p11_fail(rv, "%s/" LOCK_FILE " is held by another process; try again when it has finished", store->path);
+        return p11_fail(rv, "%s/" LOCK_FILE " is held by another process; try again when it has finished",
+                        store->path);
     return p11_fail(rv, "%s/%s cannot be written: %s", store->path, name, strerror(error));
 }
 
@@ -192,7 +198,8 @@ char *store_name_of(const char *label, size_t length)
     return text;
 }
 
-/* "label.pem", "label-2.pem", ...: the first that is free. Under the lock nobody of ours takes it meanwhile. */
+/* "label.pem", "label-2.pem", ...: the first that is free. Under the lock nobody of ours takes it meanwhile.
+ */
 static char *free_name(const struct store *store, const char *label, const char *suffix)
 {
     char *base = store_name_of(label, strlen(label));
@@ -209,7 +216,8 @@ static char *free_name(const struct store *store, const char *label, const char 
         buffer_add_text(&name, suffix);
         text = buffer_take_text(&name);
         buffer_free(&name);
-        if (text == NULL || (is_object_file(text) && fstatat(store->directory, text, &status, AT_SYMLINK_NOFOLLOW) != 0)) {
+        if (text == NULL ||
+            (is_object_file(text) && fstatat(store->directory, text, &status, AT_SYMLINK_NOFOLLOW) != 0)) {
             free(base);
             return text;
         }
@@ -218,7 +226,8 @@ static char *free_name(const struct store *store, const char *label, const char 
     return NULL;
 }
 
-CK_RV store_add(struct store *store, const char *label, const char *suffix, const void *data, size_t size, char **name)
+CK_RV store_add(struct store *store, const char *label, const char *suffix, const void *data, size_t size,
+                char **name)
 {
     int lock;
     int error;

@@ -9,7 +9,8 @@
 #include <sys/stat.h>
 #include <time.h>
 
-/* A token's directory. Readers take no lock and write nothing; each writer holds .lock and renames .generation. */
+/* A token's directory. Readers take no lock and write nothing; each writer holds .lock and renames
+ * .generation. */
 struct store {
     char *path; /* for messages */
     int directory;
@@ -39,12 +40,13 @@ CK_RV store_read(const struct store *store, const char *name, struct bytes *cont
  * `suffix`, and answers it (malloc'ed). CKR_TOKEN_WRITE_PROTECTED: the directory or file system is read-only;
  * CKR_DEVICE_ERROR: anything else, such as a full disk or another writer that does not finish.
  */
-CK_RV store_add(struct store *store, const char *label, const char *suffix, const void *data, size_t size, char **name);
+CK_RV store_add(struct store *store, const char *label, const char *suffix, const void *data, size_t size,
+                char **name);
 CK_RV store_replace(struct store *store, const char *name, const void *data, size_t size);
 CK_RV store_remove(struct store *store, const char *name);
 
-/* A file name made of a label: ASCII letters in lower case, digits, '.', '_', '-'; others become '-'; "key" when
- * nothing is left. malloc'ed. */
+/* A file name made of a label: ASCII letters in lower case, digits, '.', '_', '-'; others become '-'; "key"
+ * when nothing is left. malloc'ed. */
 char *store_name_of(const char *label, size_t length);
 
 #endif

@@ -17,7 +17,9 @@
 #define BYTES .kind = KIND_BYTES
 #define GIVEN (RULE_CREATE | RULE_GENERATE | RULE_DEFAULT)
 
-/* PKCS#11 2.40, chapter 4: who may set what when. Rows without RULE_CREATE and RULE_GENERATE are the module's. */
+/* PKCS#11 2.40, chapter 4: who may set what when. Rows without RULE_CREATE and RULE_GENERATE are the
+ * module's. */
+/* clang-format off */
 static const struct attribute_rule rules[] = {
     /* 4.4: all objects, and storage objects */
     {RULE(CKA_CLASS), ALL, ANY_KEY, .kind = KIND_ULONG, .flags = RULE_CREATE_REQUIRED | RULE_GENERATE},
@@ -88,6 +90,7 @@ static const struct attribute_rule rules[] = {
     {RULE(CKA_EC_POINT), PRIV, CKK_EC, BYTES, .flags = 0},
     {RULE(CKA_VALUE), PRIV, CKK_EC, BYTES, .flags = RULE_CREATE_REQUIRED | RULE_SECRET},
 };
+/* clang-format on */
 
 #define RULES (sizeof rules / sizeof rules[0])
 
@@ -96,8 +99,8 @@ static const struct {
     unsigned bit;
 } classes[] = {
     {CKO_CERTIFICATE, CLASS_CERTIFICATE},
-    {CKO_PUBLIC_KEY, CLASS_PUBLIC},
-    {CKO_PRIVATE_KEY, CLASS_PRIVATE},
+    {CKO_PUBLIC_KEY,  CLASS_PUBLIC     },
+    {CKO_PRIVATE_KEY, CLASS_PRIVATE    },
 };
 
 /* The bits of struct attribute_rule.flags that count for a purpose. */
@@ -105,7 +108,7 @@ static const struct {
     unsigned allowed;
     unsigned required;
 } purposes[TEMPLATE_PURPOSES] = {
-    [TEMPLATE_CREATE] = {RULE_CREATE, RULE_CREATE_REQUIRED},
+    [TEMPLATE_CREATE] = {RULE_CREATE,   RULE_CREATE_REQUIRED  },
     [TEMPLATE_GENERATE] = {RULE_GENERATE, RULE_GENERATE_REQUIRED},
 };
 
@@ -128,7 +131,8 @@ static bool holds(const struct attribute_rule *rule, unsigned bit, CK_KEY_TYPE k
     return (rule->classes & bit) != 0 && (rule->key_type == ANY_KEY || rule->key_type == key_type);
 }
 
-const struct attribute_rule *template_rule(CK_OBJECT_CLASS object_class, CK_KEY_TYPE key_type, CK_ATTRIBUTE_TYPE type)
+const struct attribute_rule *template_rule(CK_OBJECT_CLASS object_class, CK_KEY_TYPE key_type,
+                                           CK_ATTRIBUTE_TYPE type)
 {
     unsigned bit = class_bit(object_class);
 
@@ -159,7 +163,8 @@ static bool value_fits(enum attribute_kind kind, const CK_ATTRIBUTE *item)
 
 static bool same_value(const CK_ATTRIBUTE *a, const CK_ATTRIBUTE *b)
 {
-    return a->ulValueLen == b->ulValueLen && (a->ulValueLen == 0 || memcmp(a->pValue, b->pValue, a->ulValueLen) == 0);
+    return a->ulValueLen == b->ulValueLen &&
+           (a->ulValueLen == 0 || memcmp(a->pValue, b->pValue, a->ulValueLen) == 0);
 }
 
 static CK_RV check_item(enum template_purpose purpose, CK_OBJECT_CLASS object_class, CK_KEY_TYPE key_type,
@@ -169,7 +174,8 @@ static CK_RV check_item(enum template_purpose purpose, CK_OBJECT_CLASS object_cl
     const CK_ATTRIBUTE *old = attributes_find(out, item->type);
 
     if (rule == NULL)
-        return p11_fail(CKR_ATTRIBUTE_TYPE_INVALID, "attribute 0x%lx does not belong in this template", item->type);
+        return p11_fail(CKR_ATTRIBUTE_TYPE_INVALID, "attribute 0x%lx does not belong in this template",
+                        item->type);
     if (!value_fits(rule->kind, item))
         return p11_fail(CKR_ATTRIBUTE_VALUE_INVALID, "the value of %s has the wrong form", rule->name);
     if (old != NULL)

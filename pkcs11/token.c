@@ -53,8 +53,9 @@ static CK_RV read_token(struct token *token, const char *path, const char *tcti)
         return rv;
     token->backend = backend_by_name(token_conf_get(&token->conf, "backend"));
     if (token->backend == NULL || !token_conf_get_number(&token->conf, "slot", INT_MAX, &slot))
-        return p11_fail(CKR_TOKEN_NOT_RECOGNIZED, "%s/" TOKEN_CONF_FILE ": 'backend = %s' or 'slot = %s' is not valid",
-                        path, token_conf_get(&token->conf, "backend"), token_conf_get(&token->conf, "slot"));
+        return p11_fail(CKR_TOKEN_NOT_RECOGNIZED,
+                        "%s/" TOKEN_CONF_FILE ": 'backend = %s' or 'slot = %s' is not valid", path,
+                        token_conf_get(&token->conf, "backend"), token_conf_get(&token->conf, "slot"));
     token->slot = slot;
     check_modes(&token->store);
     rv = complete_conf(&token->conf, tcti);
@@ -168,7 +169,8 @@ void p11_pad(CK_UTF8CHAR *field, size_t size, const char *text)
     memcpy(field, text, length);
 }
 
-/* --- making one ------------------------------------------------------------------------------------------- */
+/* --- making one -------------------------------------------------------------------------------------------
+ */
 
 static CK_RV random_serial(char serial[2 * SERIAL_BYTES + 1])
 {
@@ -180,8 +182,8 @@ static CK_RV random_serial(char serial[2 * SERIAL_BYTES + 1])
     return CKR_OK;
 }
 
-static CK_RV fill_conf(struct token_conf *conf, const struct backend *backend, const char *label, CK_SLOT_ID slot,
-                       const char *tcti, const char *parent)
+static CK_RV fill_conf(struct token_conf *conf, const struct backend *backend, const char *label,
+                       CK_SLOT_ID slot, const char *tcti, const char *parent)
 {
     char serial[2 * SERIAL_BYTES + 1];
     CK_RV rv = random_serial(serial);
@@ -201,7 +203,8 @@ static CK_RV fill_conf(struct token_conf *conf, const struct backend *backend, c
 
 static CK_RV cannot_make(const char *path, int error)
 {
-    CK_RV rv = error == EROFS || error == EACCES || error == EPERM ? CKR_TOKEN_WRITE_PROTECTED : CKR_DEVICE_ERROR;
+    CK_RV rv =
+        error == EROFS || error == EACCES || error == EPERM ? CKR_TOKEN_WRITE_PROTECTED : CKR_DEVICE_ERROR;
 
     return p11_fail(rv, "token directory %s cannot be made: %s", path, strerror(error));
 }
@@ -218,7 +221,8 @@ static void remove_directory(int tokens, const char *name)
 }
 
 /* Fills a directory under a hidden name, then gives it the first free name made of the label. */
-static CK_RV write_directory(int tokens, const char *base, const struct token_conf *conf, const char *root, char **path)
+static CK_RV write_directory(int tokens, const char *base, const struct token_conf *conf, const char *root,
+                             char **path)
 {
     char hidden[64];
     char name[NAME_MAX];

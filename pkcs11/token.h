@@ -12,13 +12,13 @@
 /* A token: a directory with a token.conf. Lives from the first sight of the directory to C_Finalize. */
 struct token {
     CK_SLOT_ID slot;
-    struct token_conf conf;         /* immutable */
-    const struct backend *backend;  /* where new keys go */
-    void *instances[BACKENDS];      /* in the order of p11_backends; immutable */
-    pthread_mutex_t lock;           /* of what follows; never held while a backend does more than load a block */
+    struct token_conf conf;        /* immutable */
+    const struct backend *backend; /* where new keys go */
+    void *instances[BACKENDS];     /* in the order of p11_backends; immutable */
+    pthread_mutex_t lock; /* of what follows; never held while a backend does more than load a block */
     struct store store;
     struct objects objects;
-    bool logged_in;                 /* as CKU_USER; ends with the last session */
+    bool logged_in; /* as CKU_USER; ends with the last session */
 };
 
 /* Opens the token in the directory. CKR_TOKEN_NOT_RECOGNIZED: it holds none that can be used. */
@@ -41,10 +41,12 @@ void token_mechanism_info(const struct token *token, const struct mechanism *row
 void token_lock(struct token *token);
 void token_unlock(struct token *token);
 
-/* The object with a reference for the caller, or NULL; sees changes of other processes when the handle is not known. */
+/* The object with a reference for the caller, or NULL; sees changes of other processes when the handle is not
+ * known. */
 struct object *token_find_object(struct token *token, CK_OBJECT_HANDLE handle);
 
-/* Copies text into a fixed PKCS#11 field, padded with blanks. Too long a text is cut between UTF-8 characters. */
+/* Copies text into a fixed PKCS#11 field, padded with blanks. Too long a text is cut between UTF-8
+ * characters. */
 void p11_pad(CK_UTF8CHAR *field, size_t size, const char *text);
 
 #endif

@@ -131,12 +131,13 @@ static CK_RV check(const struct token_conf *conf, const char *path)
     const char *format = token_conf_get(conf, "format");
 
     if (format == NULL || strcmp(format, FORMAT) != 0)
-        return p11_fail(CKR_TOKEN_NOT_RECOGNIZED, "%s/" TOKEN_CONF_FILE " has format '%s', this version reads " FORMAT,
-                        path, format != NULL ? format : "");
+        return p11_fail(CKR_TOKEN_NOT_RECOGNIZED,
+                        "%s/" TOKEN_CONF_FILE " has format '%s', this version reads " FORMAT, path,
+                        format != NULL ? format : "");
     for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++)
         if (token_conf_get(conf, needed[i]) == NULL)
-            return p11_fail(CKR_TOKEN_NOT_RECOGNIZED, "%s/" TOKEN_CONF_FILE " lacks the line '%s = ...'", path,
-                            needed[i]);
+            return p11_fail(CKR_TOKEN_NOT_RECOGNIZED, "%s/" TOKEN_CONF_FILE " lacks the line '%s = ...'",
+                            path, needed[i]);
     return CKR_OK;
 }
 
@@ -151,12 +152,14 @@ CK_RV token_conf_read(int directory, const char *path, struct token_conf *conf)
     if (error == ENOENT)
         return CKR_TOKEN_NOT_RECOGNIZED;
     if (error != 0)
-        return p11_fail(CKR_TOKEN_NOT_RECOGNIZED, "%s/" TOKEN_CONF_FILE " cannot be read: %s", path, strerror(error));
+        return p11_fail(CKR_TOKEN_NOT_RECOGNIZED, "%s/" TOKEN_CONF_FILE " cannot be read: %s", path,
+                        strerror(error));
     line = settings_read((const char *)text.data, text.size, keep, conf);
     bytes_free(&text);
     rv = line == 0 ? check(conf, path)
                    : p11_fail(CKR_TOKEN_NOT_RECOGNIZED,
-                              "%s/" TOKEN_CONF_FILE ":%u is not a 'name = value' line, or repeats a name", path, line);
+                              "%s/" TOKEN_CONF_FILE ":%u is not a 'name = value' line, or repeats a name",
+                              path, line);
     if (rv != CKR_OK)
         token_conf_free(conf);
     return rv;
@@ -175,5 +178,6 @@ CK_RV token_conf_write(int directory, const char *path, const struct token_conf 
     error = text.failed ? ENOMEM : file_replace(directory, TOKEN_CONF_FILE, text.data, text.size, 0600);
     buffer_free(&text);
     return error == 0 ? CKR_OK
-                      : p11_fail(CKR_DEVICE_ERROR, "%s/" TOKEN_CONF_FILE " cannot be written: %s", path, strerror(error));
+                      : p11_fail(CKR_DEVICE_ERROR, "%s/" TOKEN_CONF_FILE " cannot be written: %s", path,
+                                 strerror(error));
 }

@@ -10,21 +10,21 @@
 #define TOKEN_CONF_FILE "token.conf"
 
 /*
- * The content of a token.conf: settings in their order. The module reads `format`, `label`, `serial`, `slot` and
- * `backend`; the rest is the backend's; unknown ones are kept. docs/store-format.md lists them.
+ * The content of a token.conf: settings in their order. The module reads `format`, `label`, `serial`, `slot`
+ * and `backend`; the rest is the backend's; unknown ones are kept. docs/store-format.md lists them.
  */
 struct token_conf {
     struct token_setting {
         char *name;
         char *value;
-    } *settings;
+    } * settings;
     size_t count;
 };
 
 void token_conf_free(struct token_conf *conf);
 
-/* Reads the file in the directory. CKR_TOKEN_NOT_RECOGNIZED: it is not there, or not such a file (with the reason
- * said); `path` names the directory in messages. */
+/* Reads the file in the directory. CKR_TOKEN_NOT_RECOGNIZED: it is not there, or not such a file (with the
+ * reason said); `path` names the directory in messages. */
 CK_RV token_conf_read(int directory, const char *path, struct token_conf *conf);
 CK_RV token_conf_write(int directory, const char *path, const struct token_conf *conf);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pkcs11/session.h"
 
-/* The functions that this module does not have. Each takes its arguments and refuses, once the session is known to be one. */
+/* The functions that this module does not have. Each takes its arguments and refuses, once the session is
+ * known to be one. */
 
 static CK_RV refuse(CK_SESSION_HANDLE handle, CK_RV rv)
 {
@@ -34,7 +35,8 @@ CK_RV C_GetOperationState(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG *p2)
     return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
 }
 
-CK_RV C_SetOperationState(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG p2, CK_OBJECT_HANDLE p3, CK_OBJECT_HANDLE p4)
+CK_RV C_SetOperationState(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG p2, CK_OBJECT_HANDLE p3,
+                          CK_OBJECT_HANDLE p4)
 {
     (void)p1;
     (void)p2;
@@ -43,7 +45,8 @@ CK_RV C_SetOperationState(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG p2, C
     return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
 }
 
-CK_RV C_CopyObject(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE p1, CK_ATTRIBUTE *p2, CK_ULONG p3, CK_OBJECT_HANDLE *p4)
+CK_RV C_CopyObject(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE p1, CK_ATTRIBUTE *p2, CK_ULONG p3,
+                   CK_OBJECT_HANDLE *p4)
 {
     (void)p1;
     (void)p2;
@@ -264,7 +267,8 @@ CK_RV C_DecryptVerifyUpdate(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG p2,
     return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
 }
 
-CK_RV C_GenerateKey(CK_SESSION_HANDLE session, CK_MECHANISM *p1, CK_ATTRIBUTE *p2, CK_ULONG p3, CK_OBJECT_HANDLE *p4)
+CK_RV C_GenerateKey(CK_SESSION_HANDLE session, CK_MECHANISM *p1, CK_ATTRIBUTE *p2, CK_ULONG p3,
+                    CK_OBJECT_HANDLE *p4)
 {
     (void)p1;
     (void)p2;
@@ -273,7 +277,8 @@ CK_RV C_GenerateKey(CK_SESSION_HANDLE session, CK_MECHANISM *p1, CK_ATTRIBUTE *p
     return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
 }
 
-CK_RV C_WrapKey(CK_SESSION_HANDLE session, CK_MECHANISM *p1, CK_OBJECT_HANDLE p2, CK_OBJECT_HANDLE p3, CK_BYTE *p4, CK_ULONG *p5)
+CK_RV C_WrapKey(CK_SESSION_HANDLE session, CK_MECHANISM *p1, CK_OBJECT_HANDLE p2, CK_OBJECT_HANDLE p3,
+                CK_BYTE *p4, CK_ULONG *p5)
 {
     (void)p1;
     (void)p2;
@@ -283,7 +288,8 @@ CK_RV C_WrapKey(CK_SESSION_HANDLE session, CK_MECHANISM *p1, CK_OBJECT_HANDLE p2
     return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
 }
 
-CK_RV C_UnwrapKey(CK_SESSION_HANDLE session, CK_MECHANISM *p1, CK_OBJECT_HANDLE p2, CK_BYTE *p3, CK_ULONG p4, CK_ATTRIBUTE *p5, CK_ULONG p6, CK_OBJECT_HANDLE *p7)
+CK_RV C_UnwrapKey(CK_SESSION_HANDLE session, CK_MECHANISM *p1, CK_OBJECT_HANDLE p2, CK_BYTE *p3, CK_ULONG p4,
+                  CK_ATTRIBUTE *p5, CK_ULONG p6, CK_OBJECT_HANDLE *p7)
 {
     (void)p1;
     (void)p2;
@@ -295,7 +301,8 @@ CK_RV C_UnwrapKey(CK_SESSION_HANDLE session, CK_MECHANISM *p1, CK_OBJECT_HANDLE 
     return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
 }
 
-CK_RV C_DeriveKey(CK_SESSION_HANDLE session, CK_MECHANISM *p1, CK_OBJECT_HANDLE p2, CK_ATTRIBUTE *p3, CK_ULONG p4, CK_OBJECT_HANDLE *p5)
+CK_RV C_DeriveKey(CK_SESSION_HANDLE session, CK_MECHANISM *p1, CK_OBJECT_HANDLE p2, CK_ATTRIBUTE *p3,
+                  CK_ULONG p4, CK_OBJECT_HANDLE *p5)
 {
     (void)p1;
     (void)p2;

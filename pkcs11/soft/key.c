@@ -12,12 +12,13 @@ typedef struct {
     ASN1_INTEGER *exponent;
 } RSA_PUBLIC;
 
-ASN1_SEQUENCE(RSA_PUBLIC) = {
-    ASN1_SIMPLE(RSA_PUBLIC, modulus, ASN1_INTEGER),
-    ASN1_SIMPLE(RSA_PUBLIC, exponent, ASN1_INTEGER),
+ASN1_SEQUENCE(RSA_PUBLIC) =
+    {
+        ASN1_SIMPLE(RSA_PUBLIC, modulus, ASN1_INTEGER),
+        ASN1_SIMPLE(RSA_PUBLIC, exponent, ASN1_INTEGER),
 } static_ASN1_SEQUENCE_END(RSA_PUBLIC)
 
-static CK_RV take_encoded(unsigned char *encoded, int size, struct bytes *out)
+        static CK_RV take_encoded(unsigned char *encoded, int size, struct bytes *out)
 {
     bool copied = size > 0 && bytes_copy(out, encoded, (size_t)size);
 
@@ -58,8 +59,9 @@ static bool set_algorithm(X509_PUBKEY *info, const struct public_key *key, const
     if (params != NULL)
         curve = d2i_ASN1_OBJECT(NULL, &params, (long)key->curve->params_size);
     if (copy != NULL && (key->type == CKK_RSA || curve != NULL))
-        set = X509_PUBKEY_set0_param(info, OBJ_nid2obj(curve != NULL ? NID_X9_62_id_ecPublicKey : NID_rsaEncryption),
-                                     curve != NULL ? V_ASN1_OBJECT : V_ASN1_NULL, curve, copy, (int)bits->size) == 1;
+        set = X509_PUBKEY_set0_param(
+                  info, OBJ_nid2obj(curve != NULL ? NID_X9_62_id_ecPublicKey : NID_rsaEncryption),
+                  curve != NULL ? V_ASN1_OBJECT : V_ASN1_NULL, curve, copy, (int)bits->size) == 1;
     if (!set) {
         ASN1_OBJECT_free(curve);
         OPENSSL_free(copy);

@@ -23,7 +23,7 @@ static struct {
 } soft;
 
 static const char *const md_names[HASH_COUNT] = {
-    [HASH_SHA1] = "SHA1",     [HASH_SHA224] = "SHA2-224", [HASH_SHA256] = "SHA2-256",
+    [HASH_SHA1] = "SHA1",       [HASH_SHA224] = "SHA2-224", [HASH_SHA256] = "SHA2-256",
     [HASH_SHA384] = "SHA2-384", [HASH_SHA512] = "SHA2-512",
 };
 
@@ -65,7 +65,8 @@ CK_RV soft_start(void)
     if (soft.provider != NULL && fetch_digests())
         return CKR_OK;
     give_up();
-    return p11_fail(CKR_GENERAL_ERROR, "OpenSSL's default provider does not load; check the installation of libssl3");
+    return p11_fail(CKR_GENERAL_ERROR,
+                    "OpenSSL's default provider does not load; check the installation of libssl3");
 }
 
 OSSL_LIB_CTX *soft_libctx(void)

@@ -6,8 +6,8 @@
 
 #include <p11-kit/pkcs11.h>
 
-/* Decodes the one PEM block that `text` begins with. CKR_DATA_INVALID: it is broken, or encrypted by PEM's own
- * means (RFC 1421 headers). *der is freed with bytes_free. */
+/* Decodes the one PEM block that `text` begins with. CKR_DATA_INVALID: it is broken, or encrypted by PEM's
+ * own means (RFC 1421 headers). *der is freed with bytes_free. */
 CK_RV soft_pem_decode(const char *text, size_t size, struct bytes *der);
 
 /* Adds the block to `out`. */

@@ -50,7 +50,8 @@ static CK_RV mgf1_xor(enum p11_hash hash, const uint8_t *seed, size_t seed_size,
 }
 
 /* H = Hash(eight zeros || digest || salt) */
-static CK_RV pss_hash(const struct p11_parameters *parameters, const uint8_t *digest, const uint8_t *salt, uint8_t *out)
+static CK_RV pss_hash(const struct p11_parameters *parameters, const uint8_t *digest, const uint8_t *salt,
+                      uint8_t *out)
 {
     static const uint8_t zeros[8];
     struct soft_hash *running;
@@ -69,8 +70,8 @@ static CK_RV pss_hash(const struct p11_parameters *parameters, const uint8_t *di
     return rv;
 }
 
-CK_RV soft_rsa_pad_pss(const struct p11_parameters *parameters, const uint8_t *digest, size_t bits, uint8_t *out,
-                       size_t out_size)
+CK_RV soft_rsa_pad_pss(const struct p11_parameters *parameters, const uint8_t *digest, size_t bits,
+                       uint8_t *out, size_t out_size)
 {
     size_t hash_size = soft_hash_size(parameters->hash);
     size_t em_bits = bits - 1;
@@ -122,8 +123,8 @@ static EVP_PKEY *rsa_public(const struct public_key *key)
     return pkey;
 }
 
-bool soft_rsa_verify_pss(const struct public_key *key, const struct p11_parameters *parameters, const uint8_t *digest,
-                         const uint8_t *signature, size_t size)
+bool soft_rsa_verify_pss(const struct public_key *key, const struct p11_parameters *parameters,
+                         const uint8_t *digest, const uint8_t *signature, size_t size)
 {
     EVP_PKEY *pkey = rsa_public(key);
     EVP_PKEY_CTX *context = pkey != NULL ? EVP_PKEY_CTX_new_from_pkey(soft_libctx(), pkey, NULL) : NULL;

@@ -33,24 +33,25 @@ typedef struct {
     ASN1_OCTET_STRING *private;
 } TPM_KEY;
 
-ASN1_SEQUENCE(TPM_KEY) = {
-    ASN1_SIMPLE(TPM_KEY, type, ASN1_OBJECT),
-    ASN1_EXP_OPT(TPM_KEY, empty_auth, ASN1_BOOLEAN, 0),
-    ASN1_EXP_OPT(TPM_KEY, policy, ASN1_ANY, 1),
-    ASN1_EXP_OPT(TPM_KEY, secret, ASN1_OCTET_STRING, 2),
-    ASN1_EXP_OPT(TPM_KEY, auth_policy, ASN1_ANY, 3),
-    ASN1_EXP_OPT(TPM_KEY, description, ASN1_UTF8STRING, 4),
-    ASN1_EXP_OPT(TPM_KEY, rsa_parent, ASN1_BOOLEAN, 5),
-    ASN1_SIMPLE(TPM_KEY, parent, ASN1_INTEGER),
-    ASN1_SIMPLE(TPM_KEY, public, ASN1_OCTET_STRING),
-    ASN1_SIMPLE(TPM_KEY, private, ASN1_OCTET_STRING),
+ASN1_SEQUENCE(TPM_KEY) =
+    {
+        ASN1_SIMPLE(TPM_KEY, type, ASN1_OBJECT),
+        ASN1_EXP_OPT(TPM_KEY, empty_auth, ASN1_BOOLEAN, 0),
+        ASN1_EXP_OPT(TPM_KEY, policy, ASN1_ANY, 1),
+        ASN1_EXP_OPT(TPM_KEY, secret, ASN1_OCTET_STRING, 2),
+        ASN1_EXP_OPT(TPM_KEY, auth_policy, ASN1_ANY, 3),
+        ASN1_EXP_OPT(TPM_KEY, description, ASN1_UTF8STRING, 4),
+        ASN1_EXP_OPT(TPM_KEY, rsa_parent, ASN1_BOOLEAN, 5),
+        ASN1_SIMPLE(TPM_KEY, parent, ASN1_INTEGER),
+        ASN1_SIMPLE(TPM_KEY, public, ASN1_OCTET_STRING),
+        ASN1_SIMPLE(TPM_KEY, private, ASN1_OCTET_STRING),
 } static_ASN1_SEQUENCE_END(TPM_KEY)
 
-/* 2.23.133.10.1.n */
-static const uint8_t kinds[TSS_KEY_KINDS][6] = {
-    [TSS_KEY_LOADABLE] = {0x67, 0x81, 0x05, 0x0a, 0x01, 0x03},
-    [TSS_KEY_IMPORTABLE] = {0x67, 0x81, 0x05, 0x0a, 0x01, 0x04},
-    [TSS_KEY_SEALED] = {0x67, 0x81, 0x05, 0x0a, 0x01, 0x05},
+    /* 2.23.133.10.1.n */
+    static const uint8_t kinds[TSS_KEY_KINDS][6] = {
+        [TSS_KEY_LOADABLE] = {0x67, 0x81, 0x05, 0x0a, 0x01, 0x03},
+        [TSS_KEY_IMPORTABLE] = {0x67, 0x81, 0x05, 0x0a, 0x01, 0x04},
+        [TSS_KEY_SEALED] = {0x67, 0x81, 0x05, 0x0a, 0x01, 0x05},
 };
 
 static TPM_KEY *tpm_key_new(void)
@@ -73,7 +74,8 @@ void tss_key_free(struct tss_key *key)
 static CK_RV read_kind(const ASN1_OBJECT *type, enum tss_key_kind *kind)
 {
     for (*kind = 0; *kind < TSS_KEY_KINDS; (*kind)++)
-        if (OBJ_length(type) == sizeof kinds[0] && memcmp(OBJ_get0_data(type), kinds[*kind], sizeof kinds[0]) == 0)
+        if (OBJ_length(type) == sizeof kinds[0] &&
+            memcmp(OBJ_get0_data(type), kinds[*kind], sizeof kinds[0]) == 0)
             return CKR_OK;
     return CKR_DATA_INVALID;
 }
@@ -89,8 +91,10 @@ static CK_RV read_fields(const TPM_KEY *from, struct tss_key *key)
     key->empty_auth = from->empty_auth > 0; /* -1: absent */
     key->rsa_parent = from->rsa_parent > 0;
     key->has_policy = from->policy != NULL || from->secret != NULL || from->auth_policy != NULL;
-    if (bytes_copy(&key->public, ASN1_STRING_get0_data(from->public), (size_t)ASN1_STRING_length(from->public)) &&
-        bytes_copy(&key->private, ASN1_STRING_get0_data(from->private), (size_t)ASN1_STRING_length(from->private)))
+    if (bytes_copy(&key->public, ASN1_STRING_get0_data(from->public),
+                   (size_t)ASN1_STRING_length(from->public)) &&
+        bytes_copy(&key->private, ASN1_STRING_get0_data(from->private),
+                   (size_t)ASN1_STRING_length(from->private)))
         return CKR_OK;
     return CKR_HOST_MEMORY;
 }

@@ -12,7 +12,8 @@
 #include <time.h>
 
 /* Sets an attribute from what an i2d function made, and frees that. */
-static CK_RV set_encoded(struct attributes *attributes, CK_ATTRIBUTE_TYPE type, unsigned char *encoded, int size)
+static CK_RV set_encoded(struct attributes *attributes, CK_ATTRIBUTE_TYPE type, unsigned char *encoded,
+                         int size)
 {
     CK_RV rv = size > 0 ? attributes_set(attributes, type, encoded, (size_t)size) : CKR_HOST_MEMORY;
 

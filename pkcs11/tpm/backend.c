@@ -14,7 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- a token ------------------------------------------------------------------------------------------------- */
+/* --- a token
+ * ------------------------------------------------------------------------------------------------- */
 
 static void close_instance(void *instance)
 {
@@ -52,8 +53,8 @@ static CK_RV read_parent(const struct token_conf *conf, struct tpm_token *token)
         return CKR_OK;
     if (!token_conf_get_number(conf, "parent", UINT32_MAX, &parent) ||
         !bytes_from_hex(name, strlen(name), &token->parent_name))
-        return p11_fail(CKR_TOKEN_NOT_RECOGNIZED, "%s/" TOKEN_CONF_FILE ": 'parent' or 'parent-name' is not valid",
-                        token->path);
+        return p11_fail(CKR_TOKEN_NOT_RECOGNIZED,
+                        "%s/" TOKEN_CONF_FILE ": 'parent' or 'parent-name' is not valid", token->path);
     token->parent = (TPM2_HANDLE)parent;
     return CKR_OK;
 }
@@ -101,7 +102,8 @@ static void token_info(void *instance, CK_TOKEN_INFO *info)
         p11_pad(info->manufacturerID, sizeof info->manufacturerID, token->capability.manufacturer);
 }
 
-/* --- a key --------------------------------------------------------------------------------------------------- */
+/* --- a key
+ * --------------------------------------------------------------------------------------------------- */
 
 static void free_key(struct tpm_key *key)
 {
@@ -115,11 +117,11 @@ static CK_RV unmarshal(const struct tss_key *file, struct tpm_key *key)
     size_t public_size = 0;
     size_t private_size = 0;
 
-    if (Tss2_MU_TPM2B_PUBLIC_Unmarshal(file->public.data, file->public.size, &public_size, &key->public_area) !=
-            TSS2_RC_SUCCESS ||
+    if (Tss2_MU_TPM2B_PUBLIC_Unmarshal(file->public.data, file->public.size, &public_size,
+                                       &key->public_area) != TSS2_RC_SUCCESS ||
         public_size != file->public.size ||
-        Tss2_MU_TPM2B_PRIVATE_Unmarshal(file->private.data, file->private.size, &private_size, &key->private_area) !=
-            TSS2_RC_SUCCESS ||
+        Tss2_MU_TPM2B_PRIVATE_Unmarshal(file->private.data, file->private.size, &private_size,
+                                        &key->private_area) != TSS2_RC_SUCCESS ||
         private_size != file->private.size)
         return p11_fail(CKR_DATA_INVALID, "the TSS2 key's public or private area is broken");
     if (tpm_public_key(&key->public_area, &key->public) != CKR_OK)
@@ -131,15 +133,20 @@ static CK_RV unmarshal(const struct tss_key *file, struct tpm_key *key)
 static CK_RV check_file(const struct tss_key *file)
 {
     if (file->kind != TSS_KEY_LOADABLE)
-        return p11_fail(CKR_DATA_INVALID, "the TSS2 key is of the importable or sealed kind; only loadable ones are used");
+        return p11_fail(CKR_DATA_INVALID,
+                        "the TSS2 key is of the importable or sealed kind; only loadable ones are used");
     if (file->has_policy)
         return p11_fail(CKR_DATA_INVALID, "the TSS2 key has a policy; such keys are not used yet");
     if (!file->empty_auth)
-        return p11_fail(CKR_DATA_INVALID, "the TSS2 key has an authorization of its own; such keys are not used yet");
+        return p11_fail(CKR_DATA_INVALID,
+                        "the TSS2 key has an authorization of its own; such keys are not used yet");
     if (file->parent != TPM2_RH_OWNER && file->parent >> TPM2_HR_SHIFT != TPM2_HT_PERSISTENT)
-        return p11_fail(CKR_DATA_INVALID, "the TSS2 key's parent 0x%08x is neither a persistent key nor the owner hierarchy", file->parent);
+        return p11_fail(CKR_DATA_INVALID,
+                        "the TSS2 key's parent 0x%08x is neither a persistent key nor the owner hierarchy",
+                        file->parent);
     if (file->rsa_parent)
-        return p11_fail(CKR_DATA_INVALID, "the TSS2 key's parent is the RSA storage primary; such keys are not used yet");
+        return p11_fail(CKR_DATA_INVALID,
+                        "the TSS2 key's parent is the RSA storage primary; such keys are not used yet");
     return CKR_OK;
 }
 

@@ -20,7 +20,8 @@ static const size_t rsa_sizes[] = {1024, 2048, 3072, 4096};
 #define CURVE_NAMES (sizeof curve_names / sizeof curve_names[0])
 #define RSA_SIZES (sizeof rsa_sizes / sizeof rsa_sizes[0])
 
-/* --- asking the TPM ------------------------------------------------------------------------------------------ */
+/* --- asking the TPM
+ * ------------------------------------------------------------------------------------------ */
 
 struct get_capability {
     TPM2_CAP capability;
@@ -44,7 +45,8 @@ static TSS2_RC complete_get_capability(TSS2_SYS_CONTEXT *sys, void *result)
 
 static CK_RV get_capability(struct tpm *tpm, struct get_capability get, TPMS_CAPABILITY_DATA *data)
 {
-    static const struct tpm_command command = {"GetCapability", prepare_get_capability, complete_get_capability, 0};
+    static const struct tpm_command command = {"GetCapability", prepare_get_capability,
+                                               complete_get_capability, 0};
     TSS2_RC rc;
 
     memset(data, 0, sizeof *data);
@@ -132,19 +134,22 @@ CK_RV tpm_capability_ask(struct tpm *tpm, struct token_conf *conf)
     CK_RV rv;
 
     buffer_init(&line, LINE_MAXIMUM);
-    rv = get_capability(tpm, (struct get_capability){TPM2_CAP_ECC_CURVES, TPM2_ECC_NONE, TPM2_MAX_ECC_CURVES}, &data);
+    rv = get_capability(tpm, (struct get_capability){TPM2_CAP_ECC_CURVES, TPM2_ECC_NONE, TPM2_MAX_ECC_CURVES},
+                        &data);
     if (rv != CKR_OK)
         return rv;
     list_curves(&data.data.eccCurves, &line);
     rv = set_line(conf, "curves", &line);
     if (rv == CKR_OK)
-        rv = get_capability(tpm, (struct get_capability){TPM2_CAP_ALGS, TPM2_ALG_FIRST, TPM2_MAX_CAP_ALGS}, &data);
+        rv = get_capability(tpm, (struct get_capability){TPM2_CAP_ALGS, TPM2_ALG_FIRST, TPM2_MAX_CAP_ALGS},
+                            &data);
     if (rv != CKR_OK)
         return rv;
     list_hashes(&data.data.algorithms, &line);
     rv = set_line(conf, "hashes", &line);
     if (rv == CKR_OK)
-        rv = get_capability(tpm, (struct get_capability){TPM2_CAP_TPM_PROPERTIES, TPM2_PT_MANUFACTURER, 1}, &data);
+        rv = get_capability(tpm, (struct get_capability){TPM2_CAP_TPM_PROPERTIES, TPM2_PT_MANUFACTURER, 1},
+                            &data);
     if (rv != CKR_OK)
         return rv;
     name_manufacturer(&data.data.tpmProperties, &line);
@@ -153,7 +158,8 @@ CK_RV tpm_capability_ask(struct tpm *tpm, struct token_conf *conf)
     return rv == CKR_OK ? set_line(conf, "rsa", &line) : rv;
 }
 
-/* --- what token.conf says ------------------------------------------------------------------------------------ */
+/* --- what token.conf says
+ * ------------------------------------------------------------------------------------ */
 
 void tpm_capability_read(const struct token_conf *conf, struct tpm_capability *capability)
 {
@@ -189,7 +195,8 @@ bool tpm_supports(const void *instance, const struct mechanism *row)
 {
     const struct tpm_token *token = instance;
 
-    return row->key_type == CKK_RSA ? token->capability.rsa_maximum != 0 : token->capability.curve_maximum != 0;
+    return row->key_type == CKK_RSA ? token->capability.rsa_maximum != 0
+                                    : token->capability.curve_maximum != 0;
 }
 
 void tpm_limits(const void *instance, const struct mechanism *row, CK_MECHANISM_INFO *info)

@@ -10,12 +10,12 @@
 
 /* What the TPM can do, as token.conf keeps it from the day the token was made: never asked again. */
 struct tpm_capability {
-    uint32_t hashes;        /* bit per enum p11_hash */
-    size_t rsa_minimum;     /* bits; 0: no RSA */
+    uint32_t hashes;    /* bit per enum p11_hash */
+    size_t rsa_minimum; /* bits; 0: no RSA */
     size_t rsa_maximum;
-    size_t curve_minimum;   /* bits; 0: no curve of ours */
+    size_t curve_minimum; /* bits; 0: no curve of ours */
     size_t curve_maximum;
-    char manufacturer[5];   /* of the TPM, "" when token.conf does not say */
+    char manufacturer[5]; /* of the TPM, "" when token.conf does not say */
 };
 
 /* Asks the TPM (lock held) and writes the lines `curves`, `rsa`, `hashes` and `manufacturer`. */

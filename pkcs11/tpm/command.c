@@ -25,7 +25,8 @@ static TSS2_RC authorise(struct tpm *tpm, const struct tpm_command *command)
     return passwords.count != 0 ? Tss2_Sys_SetCmdAuths(tpm->sys, &passwords) : TSS2_RC_SUCCESS;
 }
 
-static TSS2_RC execute_once(struct tpm *tpm, const struct tpm_command *command, const void *arguments, void *result)
+static TSS2_RC execute_once(struct tpm *tpm, const struct tpm_command *command, const void *arguments,
+                            void *result)
 {
     TSS2_RC rc = command->prepare(tpm->sys, arguments);
 

@@ -13,8 +13,9 @@ struct tpm_command {
 };
 
 /*
- * THE path of every command: prepare, authorise, execute, check, complete, with the TPM's lock held. RETRY, YIELDED and
- * TESTING are waited out for a bounded time. Nothing is said about a failure yet: the caller knows whether it is one.
+ * THE path of every command: prepare, authorise, execute, check, complete, with the TPM's lock held. RETRY,
+ * YIELDED and TESTING are waited out for a bounded time. Nothing is said about a failure yet: the caller
+ * knows whether it is one.
  */
 TSS2_RC tpm_execute(struct tpm *tpm, const struct tpm_command *command, const void *arguments, void *result);
 

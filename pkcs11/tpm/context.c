@@ -104,15 +104,17 @@ void tpm_return(struct tpm *tpm)
     free(tpm);
 }
 
-/* Another thread of the parent may have held any of the locks, and the heap behind the contexts may be half-changed: the child
- * leaves all of it where it is and closes its copies of the descriptors, so that the parent's end is the end. */
+/* Another thread of the parent may have held any of the locks, and the heap behind the contexts may be
+ * half-changed: the child leaves all of it where it is and closes its copies of the descriptors, so that the
+ * parent's end is the end. */
 void tpm_abandon(struct tpm *tpm)
 {
     TSS2_TCTI_POLL_HANDLE handles[4];
     size_t count = sizeof handles / sizeof handles[0];
 
     pthread_mutex_init(&registry_lock, NULL);
-    if (tpm->connection != NULL && Tss2_Tcti_GetPollHandles(tpm->connection, handles, &count) == TSS2_RC_SUCCESS)
+    if (tpm->connection != NULL &&
+        Tss2_Tcti_GetPollHandles(tpm->connection, handles, &count) == TSS2_RC_SUCCESS)
         for (size_t i = 0; i < count; i++)
             close(handles[i].fd);
     tpm->connection = NULL;
@@ -160,10 +162,11 @@ static CK_RV connect_tpm(struct tpm *tpm)
         return CKR_OK;
     }
     disconnect(tpm);
-    return p11_fail(CKR_DEVICE_ERROR,
-                    "TPM %s cannot be reached (%s); check that it is there, that you may use it (group tss), and the "
-                    "TCTI in DEVID_TCTI or devid.conf",
-                    tpm_name(tpm), Tss2_RC_Decode(rc));
+    return p11_fail(
+        CKR_DEVICE_ERROR,
+        "TPM %s cannot be reached (%s); check that it is there, that you may use it (group tss), and the "
+        "TCTI in DEVID_TCTI or devid.conf",
+        tpm_name(tpm), Tss2_RC_Decode(rc));
 }
 
 CK_RV tpm_enter(struct tpm *tpm)

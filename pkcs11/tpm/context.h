@@ -11,8 +11,8 @@
 #define LOADED_KEYS 2
 
 /*
- * A connection to a TPM, shared by the tokens that name the same TCTI. It is opened at the first command. All but the first
- * two members belong to who holds the lock.
+ * A connection to a TPM, shared by the tokens that name the same TCTI. It is opened at the first command. All
+ * but the first two members belong to who holds the lock.
  */
 struct tpm {
     unsigned references; /* under context.c's own lock */
@@ -28,9 +28,9 @@ struct tpm {
         unsigned long used; /* larger: more recently */
     } loaded[LOADED_KEYS];
     unsigned long clock;
-    TPM2_HANDLE primary;    /* the transient storage primary, 0: not made */
-    bool pss_checked;       /* TPM2_Sign's PSS salt is known to be as long as the digest */
-    bool pss_unusable;      /* or known not to be */
+    TPM2_HANDLE primary; /* the transient storage primary, 0: not made */
+    bool pss_checked;    /* TPM2_Sign's PSS salt is known to be as long as the digest */
+    bool pss_unusable;   /* or known not to be */
 };
 
 /* The connection for the TCTI (NULL: the default), with a reference; nothing is opened. NULL: no memory. */

@@ -10,9 +10,9 @@
 #include <string.h>
 
 /* Keys have an empty auth, so noDA: a lockout of the TPM does not stop them. */
-#define KEY_ATTRIBUTES                                                                                                 \
-    (TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_SENSITIVEDATAORIGIN | TPMA_OBJECT_USERWITHAUTH |     \
-     TPMA_OBJECT_NODA)
+#define KEY_ATTRIBUTES                                                                                       \
+    (TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_SENSITIVEDATAORIGIN |                      \
+     TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_NODA)
 
 struct created {
     TPM2B_PUBLIC public_area;
@@ -73,7 +73,8 @@ static CK_RV make_template(const struct key_request *request, TPMT_PUBLIC *area)
                                                       .keyBits = (TPMI_RSA_KEY_BITS)request->bits};
     }
     if ((area->objectAttributes & (TPMA_OBJECT_SIGN_ENCRYPT | TPMA_OBJECT_DECRYPT)) == 0)
-        return p11_fail(CKR_TEMPLATE_INCONSISTENT, "a key that may neither sign nor decrypt nor derive is of no use");
+        return p11_fail(CKR_TEMPLATE_INCONSISTENT,
+                        "a key that may neither sign nor decrypt nor derive is of no use");
     return CKR_OK;
 }
 
@@ -84,9 +85,11 @@ static CK_RV check_size(const struct tpm_token *token, const struct key_request 
     if (request->type == CKK_EC && request->curve->bits > capability->curve_maximum)
         return p11_fail(CKR_CURVE_NOT_SUPPORTED, "TPM %s does not have the curve %s", tpm_name(token->tpm),
                         request->curve->name);
-    if (request->type == CKK_RSA && (request->bits < capability->rsa_minimum || request->bits > capability->rsa_maximum))
-        return p11_fail(CKR_KEY_SIZE_RANGE, "TPM %s makes RSA keys of %zu to %zu bits, not of %zu", tpm_name(token->tpm),
-                        capability->rsa_minimum, capability->rsa_maximum, request->bits);
+    if (request->type == CKK_RSA &&
+        (request->bits < capability->rsa_minimum || request->bits > capability->rsa_maximum))
+        return p11_fail(CKR_KEY_SIZE_RANGE, "TPM %s makes RSA keys of %zu to %zu bits, not of %zu",
+                        tpm_name(token->tpm), capability->rsa_minimum, capability->rsa_maximum,
+                        request->bits);
     return CKR_OK;
 }
 
@@ -98,14 +101,14 @@ static CK_RV write_block(const struct tpm_token *token, const struct created *cr
         .kind = TSS_KEY_LOADABLE,
         .empty_auth = true,
         .parent = token->parent,
-        .public = {public_wire, 0},
+        .public = {public_wire,  0},
         .private = {private_wire, 0},
     };
 
-    if (Tss2_MU_TPM2B_PUBLIC_Marshal(&created->public_area, public_wire, sizeof public_wire, &file.public.size) !=
-            TSS2_RC_SUCCESS ||
-        Tss2_MU_TPM2B_PRIVATE_Marshal(&created->private_area, private_wire, sizeof private_wire, &file.private.size) !=
-            TSS2_RC_SUCCESS)
+    if (Tss2_MU_TPM2B_PUBLIC_Marshal(&created->public_area, public_wire, sizeof public_wire,
+                                     &file.public.size) != TSS2_RC_SUCCESS ||
+        Tss2_MU_TPM2B_PRIVATE_Marshal(&created->private_area, private_wire, sizeof private_wire,
+                                      &file.private.size) != TSS2_RC_SUCCESS)
         return p11_fail(CKR_GENERAL_ERROR, "the TPM made a key that cannot be written down");
     return soft_tss_key_write(&file, block);
 }

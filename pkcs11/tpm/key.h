@@ -10,8 +10,8 @@
 /* A token's view of its TPM: immutable once it is open. */
 struct tpm_token {
     struct tpm *tpm;
-    char *path;              /* of the token, for messages */
-    TPM2_HANDLE parent;      /* of new keys: a persistent handle, or TPM2_RH_OWNER */
+    char *path;               /* of the token, for messages */
+    TPM2_HANDLE parent;       /* of new keys: a persistent handle, or TPM2_RH_OWNER */
     struct bytes parent_name; /* as it was when the token was made */
     struct tpm_capability capability;
 };

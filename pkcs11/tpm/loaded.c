@@ -9,9 +9,9 @@
 #include <tss2/tss2_rc.h>
 
 /*
- * A TPM has as few as three slots for transient objects. TPM2_Load under a persistent parent needs one for the parent
- * while it runs and one for the key; under a transient parent that is loaded already, one. So before a load at most one other key
- * of ours stays, and two are loaded at most.
+ * A TPM has as few as three slots for transient objects. TPM2_Load under a persistent parent needs one for
+ * the parent while it runs and one for the key; under a transient parent that is loaded already, one. So
+ * before a load at most one other key of ours stays, and two are loaded at most.
  */
 
 struct load {
@@ -83,7 +83,8 @@ static TSS2_RC load_key(struct tpm *tpm, const struct tpm_key *key, struct tpm_l
 }
 
 /* `loading` tells a failure of the load from one of the use. */
-static TSS2_RC load_and_use(struct tpm *tpm, const struct tpm_key *key, tpm_key_use *use, void *data, bool *loading)
+static TSS2_RC load_and_use(struct tpm *tpm, const struct tpm_key *key, tpm_key_use *use, void *data,
+                            bool *loading)
 {
     struct tpm_loaded *entry = entry_of(tpm, key);
     TSS2_RC rc = TSS2_RC_SUCCESS;
@@ -116,8 +117,8 @@ static bool recover(struct tpm *tpm, TSS2_RC rc, bool loading)
     return true;
 }
 
-CK_RV tpm_with_key(const struct tpm_token *token, const struct tpm_key *key, const char *step, tpm_key_use *use,
-                   void *data)
+CK_RV tpm_with_key(const struct tpm_token *token, const struct tpm_key *key, const char *step,
+                   tpm_key_use *use, void *data)
 {
     struct tpm *tpm = token->tpm;
     bool loading;
@@ -130,8 +131,9 @@ CK_RV tpm_with_key(const struct tpm_token *token, const struct tpm_key *key, con
     if (rc != TSS2_RC_SUCCESS && recover(tpm, rc, loading))
         rc = load_and_use(tpm, key, use, data, &loading);
     if (rc != TSS2_RC_SUCCESS)
-        rv = loading && (tpm_rc_is_integrity(rc) || tpm_rc_is_stale(rc)) ? tpm_primary_explain(token, key->parent, rc)
-                                                                          : tpm_failed(tpm, step, rc);
+        rv = loading && (tpm_rc_is_integrity(rc) || tpm_rc_is_stale(rc))
+                 ? tpm_primary_explain(token, key->parent, rc)
+                 : tpm_failed(tpm, step, rc);
     tpm_leave(tpm);
     return rv;
 }

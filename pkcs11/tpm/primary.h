@@ -11,11 +11,12 @@
 
 /* Under the lock, all three. */
 
-/* Chooses the parent of a new token's keys (docs/decisions/0002-parent.md) and writes `parent` and `parent-name`. */
+/* Chooses the parent of a new token's keys (docs/decisions/0002-parent.md) and writes `parent` and
+ * `parent-name`. */
 CK_RV tpm_primary_choose(struct tpm *tpm, struct token_conf *conf);
 
-/* The handle to load a key under: a persistent one as it is; for a hierarchy its standard ECC P-256 storage primary, made once and
- * kept loaded. */
+/* The handle to load a key under: a persistent one as it is; for a hierarchy its standard ECC P-256 storage
+ * primary, made once and kept loaded. */
 TSS2_RC tpm_primary_handle(struct tpm *tpm, TPM2_HANDLE parent, TPM2_HANDLE *handle);
 
 /* Says why a key did not load under its parent, which it reads once more for that. */

@@ -23,9 +23,12 @@ static const struct {
     TPMI_ALG_HASH number;
     const char *name;
 } hashes[HASH_COUNT] = {
-    [HASH_NONE] = {TPM2_ALG_NULL, NULL},          [HASH_SHA1] = {TPM2_ALG_SHA1, "sha1"},
-    [HASH_SHA224] = {TPM2_ALG_NULL, NULL},        [HASH_SHA256] = {TPM2_ALG_SHA256, "sha256"},
-    [HASH_SHA384] = {TPM2_ALG_SHA384, "sha384"}, [HASH_SHA512] = {TPM2_ALG_SHA512, "sha512"},
+    [HASH_NONE] = {TPM2_ALG_NULL,   NULL    },
+      [HASH_SHA1] = {TPM2_ALG_SHA1,   "sha1"  },
+    [HASH_SHA224] = {TPM2_ALG_NULL,   NULL    },
+      [HASH_SHA256] = {TPM2_ALG_SHA256, "sha256"},
+    [HASH_SHA384] = {TPM2_ALG_SHA384, "sha384"},
+      [HASH_SHA512] = {TPM2_ALG_SHA512, "sha512"},
 };
 
 TPM2_ECC_CURVE tpm_curve_number(const struct p11_curve *curve)
@@ -64,7 +67,8 @@ const char *tpm_hash_name(enum p11_hash hash)
 
 static CK_RV rsa_key(const TPMT_PUBLIC *area, struct public_key *key)
 {
-    uint32_t exponent = area->parameters.rsaDetail.exponent != 0 ? area->parameters.rsaDetail.exponent : 65537;
+    uint32_t exponent =
+        area->parameters.rsaDetail.exponent != 0 ? area->parameters.rsaDetail.exponent : 65537;
     uint8_t wire[4] = {(uint8_t)(exponent >> 24), (uint8_t)(exponent >> 16), (uint8_t)(exponent >> 8),
                        (uint8_t)exponent};
     size_t zeros = 0;

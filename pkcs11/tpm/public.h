@@ -7,7 +7,8 @@
 
 #include <tss2/tss2_tpm2_types.h>
 
-/* The TPM's number of a curve or hash; TPM2_ECC_NONE, TPM2_ALG_NULL: it has none such. And back: NULL, HASH_NONE. */
+/* The TPM's number of a curve or hash; TPM2_ECC_NONE, TPM2_ALG_NULL: it has none such. And back: NULL,
+ * HASH_NONE. */
 TPM2_ECC_CURVE tpm_curve_number(const struct p11_curve *curve);
 const struct p11_curve *tpm_curve(TPM2_ECC_CURVE number);
 TPMI_ALG_HASH tpm_hash_number(enum p11_hash hash);
@@ -18,7 +19,8 @@ const char *tpm_hash_name(enum p11_hash hash);
 /* What a public area says. CKR_DATA_INVALID: neither an RSA key nor one of a curve that we know. */
 CK_RV tpm_public_key(const TPM2B_PUBLIC *area, struct public_key *key);
 
-/* The Name (TPM 2.0 part 1, 16): nameAlg || hash of the public area. CKR_DATA_INVALID: its hash is not one of ours. */
+/* The Name (TPM 2.0 part 1, 16): nameAlg || hash of the public area. CKR_DATA_INVALID: its hash is not one of
+ * ours. */
 CK_RV tpm_public_name(const TPM2B_PUBLIC *area, TPM2B_NAME *name);
 
 #endif

@@ -8,7 +8,8 @@
 
 #include <string.h>
 
-/* --- TPM2_Sign ----------------------------------------------------------------------------------------------- */
+/* --- TPM2_Sign
+ * ----------------------------------------------------------------------------------------------- */
 
 struct signing {
     TPM2_HANDLE key;
@@ -53,7 +54,8 @@ static CK_RV sign_digest(const struct tpm_token *token, const struct tpm_key *ke
     return tpm_with_key(token, key, "sign", sign_with, signing);
 }
 
-/* --- TPM2_RSA_Decrypt: the bare private operation, for padding that the TPM does not do ------------------------ */
+/* --- TPM2_RSA_Decrypt: the bare private operation, for padding that the TPM does not do
+ * ------------------------ */
 
 struct raw {
     TPM2_HANDLE key;
@@ -85,16 +87,17 @@ static TSS2_RC raw_with(struct tpm *tpm, TPM2_HANDLE key, void *data)
     return tpm_execute(tpm, &command, raw, &raw->result);
 }
 
-static CK_RV raw_operation(const struct tpm_token *token, const struct tpm_key *key, const uint8_t *block, uint8_t *out,
-                           size_t size)
+static CK_RV raw_operation(const struct tpm_token *token, const struct tpm_key *key, const uint8_t *block,
+                           uint8_t *out, size_t size)
 {
     struct raw raw = {.block.size = (UINT16)size};
     CK_RV rv;
 
     if ((key->public_area.publicArea.objectAttributes & TPMA_OBJECT_DECRYPT) == 0)
-        return p11_fail(CKR_KEY_FUNCTION_NOT_PERMITTED,
-                        "the TPM cannot pad this signature itself, and the key may only sign; make the key with "
-                        "CKA_DECRYPT true to have it padded here");
+        return p11_fail(
+            CKR_KEY_FUNCTION_NOT_PERMITTED,
+            "the TPM cannot pad this signature itself, and the key may only sign; make the key with "
+            "CKA_DECRYPT true to have it padded here");
     if (size > sizeof raw.block.buffer)
         return CKR_DATA_LEN_RANGE;
     memcpy(raw.block.buffer, block, size);
@@ -102,18 +105,22 @@ static CK_RV raw_operation(const struct tpm_token *token, const struct tpm_key *
     if (rv != CKR_OK)
         return rv;
     if (raw.result.size > size)
-        return p11_fail(CKR_DEVICE_ERROR, "TPM %s answers with a signature of a wrong length", tpm_name(token->tpm));
+        return p11_fail(CKR_DEVICE_ERROR, "TPM %s answers with a signature of a wrong length",
+                        tpm_name(token->tpm));
     memset(out, 0, size - raw.result.size);
     memcpy(out + (size - raw.result.size), raw.result.buffer, raw.result.size);
     return CKR_OK;
 }
 
-/* --- RSA ----------------------------------------------------------------------------------------------------- */
+/* --- RSA
+ * ----------------------------------------------------------------------------------------------------- */
 
-static CK_RV take_rsa(const struct tpm_token *token, const TPM2B_PUBLIC_KEY_RSA *signature, uint8_t *out, size_t size)
+static CK_RV take_rsa(const struct tpm_token *token, const TPM2B_PUBLIC_KEY_RSA *signature, uint8_t *out,
+                      size_t size)
 {
     if (signature->size != size)
-        return p11_fail(CKR_DEVICE_ERROR, "TPM %s answers with a signature of a wrong length", tpm_name(token->tpm));
+        return p11_fail(CKR_DEVICE_ERROR, "TPM %s answers with a signature of a wrong length",
+                        tpm_name(token->tpm));
     memcpy(out, signature->buffer, size);
     return CKR_OK;
 }
@@ -123,11 +130,21 @@ static const struct {
     size_t size;
     uint8_t bytes[19];
 } prefixes[HASH_COUNT] = {
-    [HASH_SHA1] = {15, {0x30, 0x21, 0x30, 0x09, 0x06, 0x05, 0x2b, 0x0e, 0x03, 0x02, 0x1a, 0x05, 0x00, 0x04, 0x14}},
-    [HASH_SHA224] = {19, {0x30, 0x2d, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x04, 0x05, 0x00, 0x04, 0x1c}},
-    [HASH_SHA256] = {19, {0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20}},
-    [HASH_SHA384] = {19, {0x30, 0x41, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x02, 0x05, 0x00, 0x04, 0x30}},
-    [HASH_SHA512] = {19, {0x30, 0x51, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x03, 0x05, 0x00, 0x04, 0x40}},
+    [HASH_SHA1] = {15,
+                   {0x30, 0x21, 0x30, 0x09, 0x06, 0x05, 0x2b, 0x0e, 0x03, 0x02, 0x1a, 0x05, 0x00, 0x04,
+                    0x14}                          },
+    [HASH_SHA224] = {19,
+                   {0x30, 0x2d, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02,
+                      0x04, 0x05, 0x00, 0x04, 0x1c}},
+    [HASH_SHA256] = {19,
+                   {0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02,
+                      0x01, 0x05, 0x00, 0x04, 0x20}},
+    [HASH_SHA384] = {19,
+                   {0x30, 0x41, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02,
+                      0x02, 0x05, 0x00, 0x04, 0x30}},
+    [HASH_SHA512] = {19,
+                   {0x30, 0x51, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02,
+                      0x03, 0x05, 0x00, 0x04, 0x40}},
 };
 
 /* The hash whose DigestInfo this is, and HASH_NONE for other data. */
@@ -166,8 +183,9 @@ static CK_RV pad_and_sign(const struct tpm_token *token, const struct tpm_key *k
     return raw_operation(token, key, block, out, size);
 }
 
-static CK_RV sign_pkcs1(const struct tpm_token *token, const struct tpm_key *key, const struct p11_parameters *parameters,
-                        const uint8_t *input, size_t input_size, uint8_t *out, size_t size)
+static CK_RV sign_pkcs1(const struct tpm_token *token, const struct tpm_key *key,
+                        const struct p11_parameters *parameters, const uint8_t *input, size_t input_size,
+                        uint8_t *out, size_t size)
 {
     enum p11_hash hash = parameters->hash;
     struct signing signing;
@@ -185,7 +203,8 @@ static CK_RV sign_pkcs1(const struct tpm_token *token, const struct tpm_key *key
 }
 
 static CK_RV pad_pss_and_sign(const struct tpm_token *token, const struct tpm_key *key,
-                              const struct p11_parameters *parameters, const uint8_t *digest, uint8_t *out, size_t size)
+                              const struct p11_parameters *parameters, const uint8_t *digest, uint8_t *out,
+                              size_t size)
 {
     uint8_t block[TPM2_MAX_RSA_KEY_BYTES];
     CK_RV rv;
@@ -200,11 +219,13 @@ static CK_RV pad_pss_and_sign(const struct tpm_token *token, const struct tpm_ke
 }
 
 /*
- * TPM2_Sign chooses the salt itself: as long as the digest on some TPMs, as long as fits on others (TPM 2.0 part 1, B.7). The
- * first signature of a connection is checked; on TPMs of the second kind the padding is done here from then on.
+ * TPM2_Sign chooses the salt itself: as long as the digest on some TPMs, as long as fits on others (TPM 2.0
+ * part 1, B.7). The first signature of a connection is checked; on TPMs of the second kind the padding is
+ * done here from then on.
  */
 static CK_RV sign_pss_in_tpm(const struct tpm_token *token, const struct tpm_key *key,
-                             const struct p11_parameters *parameters, const uint8_t *digest, uint8_t *out, size_t size)
+                             const struct p11_parameters *parameters, const uint8_t *digest, uint8_t *out,
+                             size_t size)
 {
     struct tpm *tpm = token->tpm;
     struct signing signing;
@@ -223,8 +244,9 @@ static CK_RV sign_pss_in_tpm(const struct tpm_token *token, const struct tpm_key
     return pad_pss_and_sign(token, key, parameters, digest, out, size);
 }
 
-static CK_RV sign_pss(const struct tpm_token *token, const struct tpm_key *key, const struct p11_parameters *parameters,
-                      const uint8_t *input, size_t input_size, uint8_t *out, size_t size)
+static CK_RV sign_pss(const struct tpm_token *token, const struct tpm_key *key,
+                      const struct p11_parameters *parameters, const uint8_t *input, size_t input_size,
+                      uint8_t *out, size_t size)
 {
     bool native = tpm_has_hash(token, parameters->hash) && parameters->mgf_hash == parameters->hash &&
                   parameters->salt_length == soft_hash_size(parameters->hash) &&
@@ -237,8 +259,9 @@ static CK_RV sign_pss(const struct tpm_token *token, const struct tpm_key *key, 
                   : pad_pss_and_sign(token, key, parameters, input, out, size);
 }
 
-static CK_RV sign_raw(const struct tpm_token *token, const struct tpm_key *key, const struct p11_parameters *parameters,
-                      const uint8_t *input, size_t input_size, uint8_t *out, size_t size)
+static CK_RV sign_raw(const struct tpm_token *token, const struct tpm_key *key,
+                      const struct p11_parameters *parameters, const uint8_t *input, size_t input_size,
+                      uint8_t *out, size_t size)
 {
     uint8_t block[TPM2_MAX_RSA_KEY_BYTES] = {0};
 
@@ -249,13 +272,18 @@ static CK_RV sign_raw(const struct tpm_token *token, const struct tpm_key *key, 
     return raw_operation(token, key, block, out, size);
 }
 
-/* --- ECDSA --------------------------------------------------------------------------------------------------- */
+/* --- ECDSA
+ * --------------------------------------------------------------------------------------------------- */
 
 /* The hash that a TPM wants named with a digest as long as the field (P-521: as SHA-512). */
 static const struct {
     size_t bits;
     enum p11_hash hash;
-} ec_hashes[] = {{256, HASH_SHA256}, {384, HASH_SHA384}, {521, HASH_SHA512}};
+} ec_hashes[] = {
+    {256, HASH_SHA256},
+    {384, HASH_SHA384},
+    {521, HASH_SHA512}
+};
 
 static enum p11_hash ec_hash(const struct p11_curve *curve)
 {
@@ -275,11 +303,12 @@ static bool put_number(const TPM2B_ECC_PARAMETER *number, uint8_t *out, size_t s
 }
 
 /*
- * ECDSA uses the leftmost bits of the input, up to the size of the order, as a number (FIPS 186-4, 6.4). So any input is the same as one of the
- * hash's length: a longer one cut, a shorter one with zeros in front.
+ * ECDSA uses the leftmost bits of the input, up to the size of the order, as a number (FIPS 186-4, 6.4). So
+ * any input is the same as one of the hash's length: a longer one cut, a shorter one with zeros in front.
  */
-static CK_RV sign_ecdsa(const struct tpm_token *token, const struct tpm_key *key, const struct p11_parameters *parameters,
-                        const uint8_t *input, size_t input_size, uint8_t *out, size_t size)
+static CK_RV sign_ecdsa(const struct tpm_token *token, const struct tpm_key *key,
+                        const struct p11_parameters *parameters, const uint8_t *input, size_t input_size,
+                        uint8_t *out, size_t size)
 {
     enum p11_hash hash = ec_hash(key->public.curve);
     size_t wanted = soft_hash_size(hash);
@@ -291,23 +320,26 @@ static CK_RV sign_ecdsa(const struct tpm_token *token, const struct tpm_key *key
 
     (void)parameters;
     if (input_size == 0 || input_size > HASH_SIZE_MAXIMUM)
-        return p11_fail(CKR_DATA_LEN_RANGE, "ECDSA signs a digest of 1 to %d bytes, not %zu bytes", HASH_SIZE_MAXIMUM,
-                        input_size);
+        return p11_fail(CKR_DATA_LEN_RANGE, "ECDSA signs a digest of 1 to %d bytes, not %zu bytes",
+                        HASH_SIZE_MAXIMUM, input_size);
     memcpy(digest + (wanted - used), input, used);
     rv = sign_digest(token, key, TPM2_ALG_ECDSA, tpm_hash_number(hash), digest, wanted, &signing);
     if (rv != CKR_OK)
         return rv;
     made = &signing.signature.signature.ecdsa;
-    if (!put_number(&made->signatureR, out, size / 2) || !put_number(&made->signatureS, out + size / 2, size / 2))
-        return p11_fail(CKR_DEVICE_ERROR, "TPM %s answers with a signature of a wrong length", tpm_name(token->tpm));
+    if (!put_number(&made->signatureR, out, size / 2) ||
+        !put_number(&made->signatureS, out + size / 2, size / 2))
+        return p11_fail(CKR_DEVICE_ERROR, "TPM %s answers with a signature of a wrong length",
+                        tpm_name(token->tpm));
     return CKR_OK;
 }
 
-/* --- by scheme ----------------------------------------------------------------------------------------------- */
+/* --- by scheme
+ * ----------------------------------------------------------------------------------------------- */
 
 typedef CK_RV scheme_sign(const struct tpm_token *token, const struct tpm_key *key,
-                          const struct p11_parameters *parameters, const uint8_t *input, size_t input_size, uint8_t *out,
-                          size_t size);
+                          const struct p11_parameters *parameters, const uint8_t *input, size_t input_size,
+                          uint8_t *out, size_t size);
 
 CK_RV tpm_sign(void *instance, void *key, enum p11_scheme scheme, const struct p11_parameters *parameters,
                const uint8_t *input, size_t input_size, uint8_t *out, size_t size)
