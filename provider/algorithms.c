@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "provider/algorithms.h"
+#include "provider/decoder_uri.h"
+#include "provider/encoder.h"
+#include "provider/keymgmt.h"
+#include "provider/signature.h"
+#include "provider/store.h"
+
+#include <openssl/core_dispatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RSA_NAMES "RSA:rsaEncryption:1.2.840.113549.1.1.1"
+#define EC_NAMES "EC:id-ecPublicKey:1.2.840.10045.2.1"
+
+struct row {
+    int operation;
+    const char *names;
+    const char *properties; /* behind provider=NAME */
+    const OSSL_DISPATCH *functions;
+    const char *description;
+};
+
+/* Rows of one operation stand together. */
+static const struct row rows[] = {
+    {OSSL_OP_STORE,     "pkcs11",  "",                                           prov_store_functions,            "objects of PKCS#11 tokens"          },
+    {OSSL_OP_KEYMGMT,   RSA_NAMES, "",                                           prov_keymgmt_rsa_functions,      "RSA keys, of a token or in software"},
+    {OSSL_OP_KEYMGMT,   EC_NAMES,  "",                                           prov_keymgmt_ec_functions,       "EC keys, of a token or in software" },
+    {OSSL_OP_SIGNATURE, RSA_NAMES, "",                                           prov_signature_functions_rsa,    "RSA signatures"                     },
+    {OSSL_OP_SIGNATURE, "ECDSA",   "",                                           prov_signature_functions,        "ECDSA signatures"                   },
+    {OSSL_OP_DECODER,   "DER",     ",input=pem",                                 prov_decoder_pem_functions,      "PEM of a PKCS#11 URI"               },
+    {OSSL_OP_DECODER,   RSA_NAMES, ",input=der,structure=" PROV_URI_STRUCTURE,   prov_decoder_rsa_functions,
+     "RSA key by its PKCS#11 URI"                                                                                                                      },
+    {OSSL_OP_DECODER,   EC_NAMES,  ",input=der,structure=" PROV_URI_STRUCTURE,   prov_decoder_ec_functions,
+     "EC key by its PKCS#11 URI"                                                                                                                       },
+    {OSSL_OP_ENCODER,   RSA_NAMES, ",output=pem,structure=SubjectPublicKeyInfo",
+     prov_encoder_spki_pem_functions,                                                                             ""                                   },
+    {OSSL_OP_ENCODER,   EC_NAMES,  ",output=pem,structure=SubjectPublicKeyInfo", prov_encoder_spki_pem_functions,
+     ""                                                                                                                                                },
+    {OSSL_OP_ENCODER,   RSA_NAMES, ",output=der,structure=SubjectPublicKeyInfo",
+     prov_encoder_spki_der_functions,                                                                             ""                                   },
+    {OSSL_OP_ENCODER,   EC_NAMES,  ",output=der,structure=SubjectPublicKeyInfo", prov_encoder_spki_der_functions,
+     ""                                                                                                                                                },
+    {OSSL_OP_ENCODER,   RSA_NAMES, ",output=pem,structure=PrivateKeyInfo",       prov_encoder_uri_functions,      ""                                   },
+    {OSSL_OP_ENCODER,   EC_NAMES,  ",output=pem,structure=PrivateKeyInfo",       prov_encoder_uri_functions,      ""                                   },
+    {OSSL_OP_ENCODER,   RSA_NAMES, ",output=text",                               prov_encoder_text_functions,     ""                                   },
+    {OSSL_OP_ENCODER,   EC_NAMES,  ",output=text",                               prov_encoder_text_functions,     ""                                   },
+};
+
+enum { ROWS = sizeof rows / sizeof rows[0] };
+
+/* libcrypto reads a bare value as lower case; any other name must be quoted. */
+static char *property_definition(const char *name, const char *more)
+{
+    bool bare = name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-.")] == '\0' && name[0] != '\0';
+    size_t size = strlen(name) + strlen(more) + sizeof "provider=''";
+    char *text = malloc(size);
+
+    if (text != NULL)
+        snprintf(text, size, bare ? "provider=%s%s" : "provider='%s'%s", name, more);
+    return text;
+}
+
+static bool fill(struct prov_algorithms *algorithms, const char *name)
+{
+    OSSL_ALGORITHM *next = algorithms->list;
+
+    for (size_t i = 0; i < ROWS; i++) {
+        algorithms->properties[i] = property_definition(name, rows[i].properties);
+        if (algorithms->properties[i] == NULL)
+            return false;
+        *next++ = (OSSL_ALGORITHM){rows[i].names, algorithms->properties[i], rows[i].functions,
+                                   rows[i].description};
+        if (i + 1 == ROWS || rows[i + 1].operation != rows[i].operation)
+            *next++ = (OSSL_ALGORITHM){0};
+    }
+    return true;
+}
+
+bool prov_algorithms_build(struct prov_algorithms *algorithms, const char *name)
+{
+    algorithms->list = calloc(2 * ROWS, sizeof *algorithms->list);
+    algorithms->properties = calloc(ROWS, sizeof *algorithms->properties);
+    return algorithms->list != NULL && algorithms->properties != NULL && fill(algorithms, name);
+}
+
+void prov_algorithms_free(struct prov_algorithms *algorithms)
+{
+    for (size_t i = 0; algorithms->properties != NULL && i < ROWS; i++)
+        free(algorithms->properties[i]);
+    free(algorithms->properties);
+    free(algorithms->list);
+    *algorithms = (struct prov_algorithms){0};
+}
+
+const OSSL_ALGORITHM *prov_algorithms_of(const struct prov_algorithms *algorithms, int operation)
+{
+    size_t terminators = 0;
+
+    for (size_t i = 0; i < ROWS; i++) {
+        if (rows[i].operation == operation)
+            return &algorithms->list[i + terminators];
+        if (i + 1 < ROWS && rows[i + 1].operation != rows[i].operation)
+            terminators++;
+    }
+    return NULL;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DEVID_PROVIDER_CONFIG_H
+#define DEVID_PROVIDER_CONFIG_H
+
+#include "common/bytes.h"
+#include "provider/core.h"
+
+enum prov_login {
+    PROV_LOGIN_AUTO,   /* where the token says that it is required */
+    PROV_LOGIN_ALWAYS, /* before any object is looked for */
+    PROV_LOGIN_NEVER
+};
+
+/* The settings of one instance: from its section in openssl.cnf, else from the environment, else built in. */
+struct prov_config {
+    char *module;     /* path of the PKCS#11 module */
+    char *init_args;  /* handed to C_Initialize as pReserved; NULL is usual */
+    struct bytes pin; /* PIN for tokens whose URI names none; empty: none */
+    char *pin_source; /* where to read it instead, see pin.h; NULL: nowhere */
+    enum prov_login login;
+    unsigned sessions; /* how many sessions on a token are kept at most */
+};
+
+/* False with an error raised that names the option and its value, when one cannot be understood. */
+bool prov_config_read(struct prov_config *config, const struct prov_core *core);
+void prov_config_free(struct prov_config *config);
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "provider/encoder.h"
+
+#include <openssl/core_names.h>
+#include <openssl/encoder.h>
+#include <openssl/params.h>
+#include <stdlib.h>
+#include <string.h>
+
+void *prov_encoder_new(void *provider, const char *output, const char *structure)
+{
+    struct prov_encoder *encoder = calloc(1, sizeof *encoder);
+
+    if (encoder != NULL)
+        *encoder = (struct prov_encoder){provider, output, structure, NULL};
+    return encoder;
+}
+
+void prov_encoder_free(void *data)
+{
+    struct prov_encoder *encoder = data;
+
+    if (encoder != NULL)
+        free(encoder->cipher);
+    free(encoder);
+}
+
+const OSSL_PARAM *prov_encoder_settable_params(void *provider)
+{
+    static const OSSL_PARAM list[] = {
+        OSSL_PARAM_utf8_string(OSSL_ENCODER_PARAM_CIPHER, NULL, 0),
+        OSSL_PARAM_END,
+    };
+
+    (void)provider;
+    return list;
+}
+
+int prov_encoder_set_params(void *data, const OSSL_PARAM params[])
+{
+    const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, OSSL_ENCODER_PARAM_CIPHER);
+    struct prov_encoder *encoder = data;
+    const char *cipher = NULL;
+
+    if (p == NULL)
+        return 1;
+    if (!OSSL_PARAM_get_utf8_string_ptr(p, &cipher))
+        return 0;
+    free(encoder->cipher);
+    encoder->cipher = cipher != NULL ? strdup(cipher) : NULL;
+    return cipher == NULL || encoder->cipher != NULL;
+}
+
+int prov_encoder_is_about(int selection, int mask)
+{
+    static const int parts[] = {
+        OSSL_KEYMGMT_SELECT_PRIVATE_KEY,
+        OSSL_KEYMGMT_SELECT_PUBLIC_KEY,
+        OSSL_KEYMGMT_SELECT_ALL_PARAMETERS,
+    };
+
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        if ((selection & parts[i]) != 0)
+            return (mask & parts[i]) != 0;
+    }
+    return selection == 0; /* the caller leaves it to the encoder */
+}
+
+struct passphrase {
+    OSSL_PASSPHRASE_CALLBACK *callback;
+    void *data;
+};
+
+static int ask(char *buffer, int room, int writing, void *data)
+{
+    const struct passphrase *passphrase = data;
+    const OSSL_PARAM params[] = {OSSL_PARAM_construct_end()};
+    size_t size = 0;
+
+    (void)writing;
+    if (passphrase->callback == NULL ||
+        !passphrase->callback(buffer, (size_t)room, &size, params, passphrase->data))
+        return -1;
+    return (int)size;
+}
+
+int prov_encoder_delegate(const struct prov_encoder *encoder, const struct prov_key *key, int selection,
+                          BIO *out, OSSL_PASSPHRASE_CALLBACK *passphrase, void *passphrase_data)
+{
+    struct passphrase asking = {passphrase, passphrase_data};
+    OSSL_ENCODER_CTX *context =
+        OSSL_ENCODER_CTX_new_for_pkey(key->pkey, selection, encoder->output, encoder->structure, NULL);
+    int ok = context != NULL;
+
+    if (ok && encoder->cipher != NULL)
+        ok = OSSL_ENCODER_CTX_set_cipher(context, encoder->cipher, NULL) == 1 &&
+             OSSL_ENCODER_CTX_set_pem_password_cb(context, ask, &asking) == 1;
+    ok = ok && OSSL_ENCODER_to_bio(context, out) == 1;
+    OSSL_ENCODER_CTX_free(context);
+    return ok;
+}

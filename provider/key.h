@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DEVID_PROVIDER_KEY_H
+#define DEVID_PROVIDER_KEY_H
+
+#include "provider/object.h"
+
+#include <openssl/evp.h>
+
+struct prov_key;
+
+/* A row for each type of key. */
+struct prov_key_type {
+    const char *name; /* as libcrypto calls it */
+    CK_KEY_TYPE pkcs11;
+    const char
+        *public_param; /* a parameter that only a key with its public half has, and one of the private half */
+    const char *private_param;
+};
+
+extern const struct prov_key_type prov_key_rsa;
+extern const struct prov_key_type prov_key_ec;
+
+/* The private half of a key of a token: what identifies it, and where it is just now. */
+struct prov_token_key {
+    struct prov_uri *uri; /* the one it was loaded by: it may tell the PIN */
+    char *name;           /* the full URI, without a PIN */
+    struct prov_token *token;
+    struct bytes id;
+    struct bytes label;
+    bool always_authenticate;
+    atomic_bool raw_pss; /* the token refused CKM_RSA_PKCS_PSS: pad here, and ask for CKM_RSA_X_509 */
+    /* Guarded by the lock of the module that is current: */
+    CK_OBJECT_HANDLE handle;
+    uint64_t epoch; /* of that handle; 0: none */
+};
+
+/*
+ * A key as libcrypto holds it. `pkey` lives in the provider's private context: the public half of a token's
+ * key, or the whole of a software key (`private` is NULL then). NULL until something was imported. Shared by
+ * reference count; a token's key never changes.
+ */
+struct prov_key {
+    atomic_uint references;
+    struct provider *provider;
+    const struct prov_key_type *type;
+    EVP_PKEY *pkey;
+    bool has_public;
+    bool has_private;
+    struct prov_token_key *private;
+};
+
+/* An empty software key. NULL: no memory. */
+struct prov_key *prov_key_new(struct provider *provider, const struct prov_key_type *type);
+struct prov_key *prov_key_share(struct prov_key *key);
+void prov_key_free(struct prov_key *key);
+
+/* Makes `pkey` (taken) the content of a software key and notes which halves it has. */
+void prov_key_set(struct prov_key *key, EVP_PKEY *pkey);
+
+/* Leaves of a token's key, which nobody else may hold yet, a software key with its public half. */
+void prov_key_drop_private(struct prov_key *key);
+
+/*
+ * The key that an object of class CKO_PRIVATE_KEY or CKO_PUBLIC_KEY is; the latter gives a software key. The
+ * public half comes from the object itself, else from the public key or the certificate with the same id,
+ * which the session is used to find. NULL with an error raised.
+ */
+struct prov_key *prov_key_from_object(struct prov_session *session, struct prov_uri *uri,
+                                      const struct prov_object *object);
+
+/*
+ * Signs `data` with the private half: C_SignInit and C_Sign, once more from the start when what was held
+ * turns out to be stale. `*signature_size` is the room in `signature`, then what was written. No error is
+ * raised, and the answer is the module's, when C_SignInit refuses the mechanism; else an error is raised
+ * unless CKR_OK.
+ */
+CK_RV prov_key_sign(struct prov_key *key, CK_MECHANISM *mechanism, const uint8_t *data, size_t size,
+                    uint8_t *signature, size_t *signature_size);
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DEVID_PROVIDER_MODULE_H
+#define DEVID_PROVIDER_MODULE_H
+
+#include "common/bytes.h"
+#include "devid/pkcs11.h"
+#include "provider/provider.h"
+#include "provider/uri.h"
+
+#include <p11-kit/pkcs11.h>
+#include <pthread.h>
+
+/* A token that the module showed. It stays in its module's list, at the same address, until the provider
+ * goes. */
+struct prov_token {
+    struct prov_token *next;
+    struct prov_module *module;
+    CK_TOKEN_INFO info; /* as first seen: label, serial number and the like never change */
+    /* The rest is guarded by the module's lock. */
+    CK_SLOT_ID slot;
+    bool present;
+    bool logged_in;
+    struct bytes pin;     /* the one that the token accepted, for logging in again */
+    struct bytes refused; /* one that it refused: not tried a second time */
+    CK_SESSION_HANDLE *idle;
+    unsigned idle_count;
+    unsigned open_count; /* idle ones and those in use */
+};
+
+/*
+ * The loaded module as one process sees it. After a fork the child makes a new one and never touches the
+ * locks, sessions or handles of the old one again, except to read what identifies a token, and its PIN.
+ */
+struct prov_module {
+    struct provider *provider;
+    struct prov_module *before_fork; /* kept because keys point into it */
+    uint64_t fork_id;
+    CK_FUNCTION_LIST *functions;
+    const struct devid_functions *extra; /* NULL with other modules than DevID's */
+    pthread_mutex_t lock;
+    pthread_cond_t session_returned;
+    /* Guarded by the lock: */
+    bool initialized;
+    bool listed; /* the list of tokens was read since the last renewal */
+    uint64_t
+        epoch; /* sessions and handles of another epoch are void; unique over all modules of this process */
+    struct prov_token *tokens;
+};
+
+/* The module, loaded and initialised. NULL with an error raised, among others when the module itself is the
+ * caller. */
+struct prov_module *prov_module_get(struct provider *provider);
+
+/*
+ * Calls visit for each token that the URI means, with no lock held, until it answers false. *count becomes
+ * the number of tokens. False with an error raised: the module failed. The tokens are listed again before
+ * none is found.
+ */
+typedef bool prov_token_visit(void *data, struct prov_token *token);
+bool prov_module_visit(struct prov_module *module, const struct prov_uri *uri, prov_token_visit *visit,
+                       void *data, size_t *count);
+
+/* The token with the same identity as one that was seen earlier, perhaps in the parent process. NULL: it is
+ * gone. */
+struct prov_token *prov_module_same_token(struct prov_module *module, const struct prov_token *token);
+
+/* "'a', 'b'": the labels of the tokens that were seen, or "none"; malloc'ed, NULL: no memory. */
+char *prov_module_token_names(struct prov_module *module);
+
+/* After a stale answer (prov_error_is_stale) in `epoch`: voids what was held, once for all threads that
+ * notice. */
+void prov_module_renew(struct prov_module *module, uint64_t epoch, CK_RV rv);
+
+/* For prov_provider_free: gives back what can be without harm, frees the rest. The module stays loaded and
+ * initialised. */
+void prov_module_close(struct provider *provider);
+
+#endif

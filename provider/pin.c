@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "provider/pin.h"
+#include "common/file.h"
+#include "provider/error.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/core_names.h>
+#include <openssl/params.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PIN_MAXIMUM = 1024 };
+
+static bool raise_source(const struct prov_core *core, const char *source, const char *problem)
+{
+    prov_raise(core, PROV_R_PIN_UNREADABLE, "pin-source %s: %s", source, problem);
+    return false;
+}
+
+/* The first line of a file, without its end. */
+static bool read_source(const struct prov_core *core, const char *source, struct bytes *pin)
+{
+    const char *path = strncmp(source, "file:", 5) == 0 ? source + 5 : source;
+    struct bytes content = BYTES_EMPTY;
+    size_t length = 0;
+    bool ok;
+    int error;
+
+    if (strncmp(path, "//", 2) == 0)
+        path += 2;
+    if (path[0] != '/')
+        return raise_source(core, source, "it must be the absolute path of a file");
+    error = file_read(AT_FDCWD, path, PIN_MAXIMUM, &content);
+    if (error != 0)
+        return raise_source(core, source, strerror(error));
+    while (length < content.size && content.data[length] != '\n' && content.data[length] != '\r')
+        length++;
+    ok = bytes_copy(pin, content.data, length);
+    bytes_free(&content);
+    return ok;
+}
+
+static bool ask(struct prov_token *token, const struct prov_pin_request *request, struct bytes *pin)
+{
+    char what[sizeof token->info.label + sizeof "PIN of token "] = "PIN of token ";
+    OSSL_PARAM parameters[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_PASSPHRASE_PARAM_INFO, what, 0),
+        OSSL_PARAM_construct_end(),
+    };
+    char answer[PIN_MAXIMUM];
+    size_t size = 0;
+    size_t end = strlen(what);
+    bool ok;
+
+    memcpy(what + end, token->info.label, sizeof token->info.label);
+    for (end = sizeof what - 1; end > 0 && (what[end - 1] == ' ' || what[end - 1] == '\0'); end--)
+        what[end - 1] = '\0';
+    parameters[0] = OSSL_PARAM_construct_utf8_string(OSSL_PASSPHRASE_PARAM_INFO, what, 0);
+    ok = request->callback(answer, sizeof answer, &size, parameters, request->callback_data) &&
+         size <= sizeof answer && bytes_copy(pin, answer, size);
+    bytes_wipe(answer, sizeof answer);
+    return ok;
+}
+
+static void raise_missing(struct prov_token *token, const struct prov_uri *uri)
+{
+    prov_raise(&token->module->provider->core, PROV_R_PIN_NEEDED,
+               "%s: put pin-source=/path/of/a/file into the URI, or set pin-source in the provider's section "
+               "of openssl.cnf"
+               " or in $DEVID_PKCS11_PIN_SOURCE",
+               uri->text);
+}
+
+enum prov_pin_result prov_pin_get(struct prov_token *token, const struct prov_pin_request *request,
+                                  const struct bytes *accepted, struct bytes *pin)
+{
+    const struct prov_config *config = &token->module->provider->config;
+    const struct bytes *const values[] = {&request->uri->pin, &config->pin, accepted};
+    const char *const sources[] = {request->uri->pin_source, config->pin_source, NULL};
+
+    *pin = BYTES_EMPTY;
+    for (size_t i = 0; i < 3; i++) {
+        if (values[i]->size > 0)
+            return bytes_copy(pin, values[i]->data, values[i]->size) ? PROV_PIN_FOUND : PROV_PIN_MISSING;
+        if (sources[i] != NULL)
+            return read_source(&token->module->provider->core, sources[i], pin) ? PROV_PIN_FOUND
+                                                                                : PROV_PIN_MISSING;
+    }
+    if ((token->info.flags & CKF_PROTECTED_AUTHENTICATION_PATH) != 0)
+        return PROV_PIN_PROTECTED;
+    if (request->callback != NULL && ask(token, request, pin))
+        return PROV_PIN_FOUND;
+    raise_missing(token, request->uri);
+    return PROV_PIN_MISSING;
+}
+
+bool prov_pin_is_known(const struct provider *provider, const struct prov_uri *uri)
+{
+    return uri->pin.size > 0 || uri->pin_source != NULL || provider->config.pin.size > 0 ||
+           provider->config.pin_source != NULL;
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "provider/provider.h"
+#include "provider/error.h"
+#include "provider/key.h"
+#include "provider/module.h"
+
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/params.h>
+#include <stdlib.h>
+
+static bool open_context(struct provider *provider, const OSSL_DISPATCH *in)
+{
+    provider->libctx = OSSL_LIB_CTX_new_from_dispatch(provider->core.handle, in);
+    if (provider->libctx != NULL)
+        provider->default_provider = OSSL_PROVIDER_load(provider->libctx, "default");
+    if (provider->default_provider != NULL)
+        return true;
+    prov_raise(&provider->core, PROV_R_LIBCRYPTO,
+               "the default provider cannot be loaded into a private context");
+    return false;
+}
+
+struct provider *prov_provider_new(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in)
+{
+    struct provider *provider = calloc(1, sizeof *provider);
+    const char *name;
+
+    if (provider == NULL || !prov_core_init(&provider->core, handle, in)) {
+        free(provider);
+        return NULL;
+    }
+    name = prov_core_parameter(&provider->core, OSSL_PROV_PARAM_CORE_PROV_NAME);
+    if (prov_config_read(&provider->config, &provider->core) &&
+        prov_algorithms_build(&provider->algorithms, name != NULL ? name : "devid") &&
+        open_context(provider, in))
+        return provider;
+    prov_provider_free(provider);
+    return NULL;
+}
+
+void prov_provider_free(struct provider *provider)
+{
+    if (provider == NULL)
+        return;
+    prov_key_free(atomic_load(&provider->recent));
+    prov_module_close(provider);
+    OSSL_PROVIDER_unload(provider->default_provider);
+    OSSL_LIB_CTX_free(provider->libctx);
+    prov_algorithms_free(&provider->algorithms);
+    prov_config_free(&provider->config);
+    free(provider);
+}
+
+static void teardown(void *provider)
+{
+    prov_provider_free(provider);
+}
+
+static const OSSL_PARAM *gettable_params(void *provider)
+{
+    static const OSSL_PARAM list[] = {
+        OSSL_PARAM_DEFN(OSSL_PROV_PARAM_NAME, OSSL_PARAM_UTF8_PTR, NULL, 0),
+        OSSL_PARAM_DEFN(OSSL_PROV_PARAM_VERSION, OSSL_PARAM_UTF8_PTR, NULL, 0),
+        OSSL_PARAM_DEFN(OSSL_PROV_PARAM_BUILDINFO, OSSL_PARAM_UTF8_PTR, NULL, 0),
+        OSSL_PARAM_DEFN(OSSL_PROV_PARAM_STATUS, OSSL_PARAM_INTEGER, NULL, 0),
+        OSSL_PARAM_END,
+    };
+
+    (void)provider;
+    return list;
+}
+
+static bool answer_text(OSSL_PARAM *params, const char *name, const char *text)
+{
+    OSSL_PARAM *p = OSSL_PARAM_locate(params, name);
+
+    return p == NULL || OSSL_PARAM_set_utf8_ptr(p, text);
+}
+
+static int get_params(void *provider, OSSL_PARAM params[])
+{
+    OSSL_PARAM *status = OSSL_PARAM_locate(params, OSSL_PROV_PARAM_STATUS);
+
+    (void)provider;
+    return answer_text(params, OSSL_PROV_PARAM_NAME, "DevID provider for keys in PKCS#11 tokens") &&
+           answer_text(params, OSSL_PROV_PARAM_VERSION, DEVID_VERSION) &&
+           answer_text(params, OSSL_PROV_PARAM_BUILDINFO, DEVID_VERSION) &&
+           (status == NULL || OSSL_PARAM_set_int(status, 1));
+}
+
+static const OSSL_ALGORITHM *query_operation(void *provider, int operation, int *no_cache)
+{
+    *no_cache = 0;
+    return prov_algorithms_of(&((struct provider *)provider)->algorithms, operation);
+}
+
+const OSSL_DISPATCH prov_provider_functions[] = {
+    {OSSL_FUNC_PROVIDER_TEARDOWN,           (void (*)(void))teardown          },
+    {OSSL_FUNC_PROVIDER_GETTABLE_PARAMS,    (void (*)(void))gettable_params   },
+    {OSSL_FUNC_PROVIDER_GET_PARAMS,         (void (*)(void))get_params        },
+    {OSSL_FUNC_PROVIDER_QUERY_OPERATION,    (void (*)(void))query_operation   },
+    {OSSL_FUNC_PROVIDER_GET_REASON_STRINGS, (void (*)(void))prov_error_reasons},
+    {0,                                     NULL                              },
+};

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DEVID_PROVIDER_SESSION_H
+#define DEVID_PROVIDER_SESSION_H
+
+#include "provider/pin.h"
+
+/* A session in the hands of one thread. */
+struct prov_session {
+    struct prov_token *token;
+    CK_SESSION_HANDLE handle;
+    uint64_t epoch;
+};
+
+/*
+ * Takes an idle session on the token or opens one; waits while as many as the token and the configuration
+ * permit are in use. False with an error raised, and *rv telling why when rv is not NULL. To be given back
+ * with prov_session_return, with no operation active in it.
+ */
+bool prov_session_take(struct prov_token *token, struct prov_session *session, CK_RV *rv);
+void prov_session_return(struct prov_session *session);
+
+/*
+ * Logs in to the session's token where it asks for that (or the configuration does) and nobody did so far.
+ * All sessions share the login. False with an error raised.
+ */
+bool prov_session_login(struct prov_session *session, const struct prov_pin_request *request);
+
+/* C_Login for the operation just begun, for keys that want the PIN each time. The answer is the module's; an
+ * error is raised when there is no PIN (CKR_PIN_INVALID then). */
+CK_RV prov_session_login_again(struct prov_session *session, const struct prov_pin_request *request);
+
+#endif

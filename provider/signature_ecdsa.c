@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "provider/error.h"
+#include "provider/signature.h"
+
+#include <openssl/ec.h>
+
+enum { ORDER_MAXIMUM = 66 }; /* bytes, P-521 */
+
+/* PKCS#11 answers r and s side by side; everybody else wants the DER of a SEQUENCE of both. */
+static bool encode(const uint8_t *raw, size_t raw_size, uint8_t *der, size_t *der_size, size_t room)
+{
+    ECDSA_SIG *pair = ECDSA_SIG_new();
+    BIGNUM *r = BN_bin2bn(raw, (int)(raw_size / 2), NULL);
+    BIGNUM *s = BN_bin2bn(raw + raw_size / 2, (int)(raw_size / 2), NULL);
+    int size = -1;
+
+    if (pair != NULL && r != NULL && s != NULL && ECDSA_SIG_set0(pair, r, s) == 1) {
+        r = NULL; /* transferred */
+        s = NULL;
+        size = i2d_ECDSA_SIG(pair, NULL);
+    }
+    if (size > 0 && (size_t)size <= room)
+        *der_size = (size_t)i2d_ECDSA_SIG(pair, &der);
+    BN_free(r);
+    BN_free(s);
+    ECDSA_SIG_free(pair);
+    return size > 0 && (size_t)size <= room;
+}
+
+int prov_signature_ecdsa(struct prov_key *key, const uint8_t *data, size_t size, uint8_t *signature,
+                         size_t *signature_size, size_t room)
+{
+    CK_MECHANISM mechanism = {.mechanism = CKM_ECDSA};
+    size_t order = ((size_t)EVP_PKEY_get_bits(key->pkey) + 7) / 8;
+    uint8_t raw[2 * ORDER_MAXIMUM];
+    size_t raw_size = sizeof raw;
+    CK_RV rv;
+
+    /* Only the leftmost bits count (FIPS 186-4, 6.4); not every module takes more. */
+    rv = prov_key_sign(key, &mechanism, data, size < order ? size : order, raw, &raw_size);
+    if (rv == CKR_MECHANISM_INVALID || rv == CKR_MECHANISM_PARAM_INVALID)
+        prov_raise(&key->provider->core, PROV_R_NOT_SUPPORTED, "%s: its token has no CKM_ECDSA",
+                   key->private->name);
+    if (rv != CKR_OK)
+        return 0;
+    if (raw_size != 0 && raw_size % 2 == 0 && encode(raw, raw_size, signature, signature_size, room))
+        return 1;
+    prov_raise(&key->provider->core, PROV_R_MODULE_FAILED, "%s: C_Sign gave no ECDSA signature, %zu bytes",
+               key->private->name, raw_size);
+    return 0;
+}

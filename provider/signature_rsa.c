@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "provider/error.h"
+#include "provider/pss.h"
+#include "provider/signature.h"
+
+#include <openssl/core_names.h>
+#include <openssl/params.h>
+#include <openssl/rsa.h>
+#include <string.h>
+
+enum { MODULUS_MAXIMUM = 2048, PREFIX_MAXIMUM = 19 };
+
+/* What PKCS#11 and PKCS#1 call a digest. The prefix is the DER of a DigestInfo up to the digest itself. */
+struct digest_row {
+    const char *name;
+    CK_MECHANISM_TYPE mechanism;
+    CK_RSA_PKCS_MGF_TYPE mgf1;
+    size_t prefix_size;
+    uint8_t prefix[PREFIX_MAXIMUM];
+};
+
+#define NIST_HASH(arc, size)                                                                                 \
+    PREFIX_MAXIMUM,                                                                                          \
+    {                                                                                                        \
+        0x30, 0x11 + size, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, arc,      \
+            0x05, 0x00, 0x04, size                                                                           \
+    }
+
+/* The digest of TLS 1.0 and 1.1 stands alone in the padding. */
+static const struct digest_row digests[] = {
+    {"MD5-SHA1",     0,          0,               0,            {0}                                                                                       },
+    {"SHA1",
+     CKM_SHA_1,                  CKG_MGF1_SHA1,
+     15,                                                        {0x30, 0x21, 0x30, 0x09, 0x06, 0x05, 0x2b, 0x0e, 0x03, 0x02, 0x1a, 0x05, 0x00, 0x04, 0x14}},
+    {"SHA2-224",     CKM_SHA224, CKG_MGF1_SHA224, NIST_HASH(4,  28)                                                                                       },
+    {"SHA2-256",     CKM_SHA256, CKG_MGF1_SHA256, NIST_HASH(1,  32)                                                                                       },
+    {"SHA2-384",     CKM_SHA384, CKG_MGF1_SHA384, NIST_HASH(2,  48)                                                                                       },
+    {"SHA2-512",     CKM_SHA512, CKG_MGF1_SHA512, NIST_HASH(3,  64)                                                                                       },
+    {"SHA2-512/256", 0,          0,               NIST_HASH(6,  32)                                                                                       },
+    {"SHA3-256",     0,          0,               NIST_HASH(8,  32)                                                                                       },
+    {"SHA3-384",     0,          0,               NIST_HASH(9,  48)                                                                                       },
+    {"SHA3-512",     0,          0,               NIST_HASH(10, 64)                                                                                       },
+};
+
+static const struct digest_row *row_of(const EVP_MD *digest)
+{
+    for (size_t i = 0; i < sizeof digests / sizeof digests[0]; i++) {
+        if (EVP_MD_is_a(digest, digests[i].name))
+            return &digests[i];
+    }
+    return NULL;
+}
+
+/* One signature: what the application has set, and where the result goes. */
+struct rsa_operation {
+    struct prov_key *key;
+    int padding;
+    int salt; /* a length, or one of libcrypto's negative codes */
+    EVP_MD *digest;
+    EVP_MD *mgf1;
+    size_t modulus_size;
+    uint8_t *signature;
+    size_t *signature_size;
+    size_t room;
+};
+
+static int raise(const struct rsa_operation *operation, const char *what)
+{
+    prov_raise(&operation->key->provider->core, PROV_R_NOT_SUPPORTED, "%s: %s", operation->key->private->name,
+               what);
+    return 0;
+}
+
+static EVP_MD *read_digest(const struct provider *provider, EVP_PKEY_CTX *settings, const char *parameter)
+{
+    char name[64] = "";
+    OSSL_PARAM request[] = {
+        OSSL_PARAM_construct_utf8_string(parameter, name, sizeof name),
+        OSSL_PARAM_construct_end(),
+    };
+
+    if (EVP_PKEY_CTX_get_params(settings, request) != 1 || name[0] == '\0')
+        return NULL;
+    return EVP_MD_fetch(provider->libctx, name, NULL);
+}
+
+static bool read_number(EVP_PKEY_CTX *settings, const char *parameter, int *number)
+{
+    OSSL_PARAM request[] = {
+        OSSL_PARAM_construct_int(parameter, number),
+        OSSL_PARAM_construct_end(),
+    };
+
+    return EVP_PKEY_CTX_get_params(settings, request) == 1 && OSSL_PARAM_modified(&request[0]);
+}
+
+static int read_settings(struct rsa_operation *operation, EVP_PKEY_CTX *settings)
+{
+    const struct provider *provider = operation->key->provider;
+
+    if (!read_number(settings, OSSL_SIGNATURE_PARAM_PAD_MODE, &operation->padding))
+        return raise(operation, "its padding mode cannot be told");
+    operation->digest = read_digest(provider, settings, OSSL_SIGNATURE_PARAM_DIGEST);
+    if (operation->padding != RSA_PKCS1_PSS_PADDING)
+        return 1;
+    operation->mgf1 = read_digest(provider, settings, OSSL_SIGNATURE_PARAM_MGF1_DIGEST);
+    if (operation->digest != NULL && operation->mgf1 != NULL &&
+        read_number(settings, OSSL_SIGNATURE_PARAM_PSS_SALTLEN, &operation->salt))
+        return 1;
+    return raise(operation, "PSS needs a digest");
+}
+
+static int call(const struct rsa_operation *operation, CK_MECHANISM *mechanism, const uint8_t *data,
+                size_t size, CK_RV *rv)
+{
+    *operation->signature_size = operation->room;
+    *rv =
+        prov_key_sign(operation->key, mechanism, data, size, operation->signature, operation->signature_size);
+    if (*rv != CKR_OK || *operation->signature_size == operation->modulus_size)
+        return *rv == CKR_OK;
+    prov_raise(&operation->key->provider->core, PROV_R_MODULE_FAILED,
+               "%s: C_Sign gave %zu bytes instead of %zu", operation->key->private->name,
+               *operation->signature_size, operation->modulus_size);
+    return 0;
+}
+
+static int call_or_raise(const struct rsa_operation *operation, CK_MECHANISM_TYPE type, const char *missing,
+                         const uint8_t *data, size_t size)
+{
+    CK_MECHANISM mechanism = {.mechanism = type};
+    CK_RV rv;
+
+    if (call(operation, &mechanism, data, size, &rv))
+        return 1;
+    if (rv == CKR_MECHANISM_INVALID || rv == CKR_MECHANISM_PARAM_INVALID)
+        raise(operation, missing);
+    return 0;
+}
+
+static int sign_pkcs1(const struct rsa_operation *operation, const uint8_t *data, size_t size)
+{
+    static const char missing[] = "its token has no CKM_RSA_PKCS";
+    uint8_t info[PREFIX_MAXIMUM + EVP_MAX_MD_SIZE];
+    const struct digest_row *row;
+
+    if (operation->digest == NULL) {
+        if (size + RSA_PKCS1_PADDING_SIZE > operation->modulus_size)
+            return raise(operation, "more data than the padding leaves room for");
+        return call_or_raise(operation, CKM_RSA_PKCS, missing, data, size);
+    }
+    row = row_of(operation->digest);
+    if (row == NULL)
+        return raise(operation, "no PKCS#1 signature is defined for this digest");
+    if (size != (size_t)EVP_MD_get_size(operation->digest))
+        return raise(operation, "the data is not as long as the digest");
+    memcpy(info, row->prefix, row->prefix_size);
+    memcpy(info + row->prefix_size, data, size);
+    return call_or_raise(operation, CKM_RSA_PKCS, missing, info, row->prefix_size + size);
+}
+
+/* The salt length in bytes, as the default provider means the codes. */
+static bool salt_length(const struct rsa_operation *operation, size_t *salt)
+{
+    size_t hash = (size_t)EVP_MD_get_size(operation->digest);
+    size_t encoded = ((size_t)EVP_PKEY_get_bits(operation->key->pkey) - 1 + 7) / 8;
+
+    if (encoded < hash + 2)
+        return false;
+    if (operation->salt >= 0)
+        *salt = (size_t)operation->salt;
+    else if (operation->salt == RSA_PSS_SALTLEN_DIGEST)
+        *salt = hash;
+    else if (operation->salt == RSA_PSS_SALTLEN_AUTO || operation->salt == RSA_PSS_SALTLEN_MAX)
+        *salt = encoded - hash - 2;
+    else /* at most the digest's, from OpenSSL 3.1 on */
+        *salt = hash < encoded - hash - 2 ? hash : encoded - hash - 2;
+    return *salt <= encoded - hash - 2;
+}
+
+static int sign_padded_here(const struct rsa_operation *operation, const uint8_t *data, size_t size,
+                            size_t salt)
+{
+    uint8_t block[MODULUS_MAXIMUM];
+
+    if (!prov_pss_encode(operation->key->provider->libctx, operation->digest, operation->mgf1, data, size,
+                         salt, (size_t)EVP_PKEY_get_bits(operation->key->pkey), block, sizeof block))
+        return raise(operation, "PSS padding failed");
+    return call_or_raise(operation, CKM_RSA_X_509,
+                         "its token has neither CKM_RSA_PKCS_PSS nor CKM_RSA_X_509 for this", block,
+                         operation->modulus_size);
+}
+
+static int sign_pss(const struct rsa_operation *operation, const uint8_t *data, size_t size)
+{
+    const struct digest_row *digest = row_of(operation->digest);
+    const struct digest_row *mgf1 = row_of(operation->mgf1);
+    CK_RSA_PKCS_PSS_PARAMS parameters;
+    CK_MECHANISM mechanism = {CKM_RSA_PKCS_PSS, &parameters, sizeof parameters};
+    size_t salt = 0;
+    CK_RV rv;
+
+    if (size != (size_t)EVP_MD_get_size(operation->digest))
+        return raise(operation, "the data is not as long as the digest");
+    if (!salt_length(operation, &salt))
+        return raise(operation, "the salt does not fit the modulus");
+    if (digest == NULL || digest->mechanism == 0 || mgf1 == NULL || mgf1->mgf1 == 0 ||
+        atomic_load(&operation->key->private->raw_pss))
+        return sign_padded_here(operation, data, size, salt);
+    parameters = (CK_RSA_PKCS_PSS_PARAMS){digest->mechanism, mgf1->mgf1, salt};
+    if (call(operation, &mechanism, data, size, &rv))
+        return 1;
+    if (rv != CKR_MECHANISM_INVALID && rv != CKR_MECHANISM_PARAM_INVALID)
+        return 0;
+    if (rv == CKR_MECHANISM_INVALID)
+        atomic_store(&operation->key->private->raw_pss, true);
+    return sign_padded_here(operation, data, size, salt);
+}
+
+static int sign_by_padding(const struct rsa_operation *operation, const uint8_t *data, size_t size)
+{
+    switch (operation->padding) {
+    case RSA_PKCS1_PADDING:
+        return sign_pkcs1(operation, data, size);
+    case RSA_PKCS1_PSS_PADDING:
+        return sign_pss(operation, data, size);
+    case RSA_NO_PADDING:
+        if (size != operation->modulus_size)
+            return raise(operation, "the data is not as long as the modulus");
+        return call_or_raise(operation, CKM_RSA_X_509, "its token has no CKM_RSA_X_509", data, size);
+    default:
+        return raise(operation, "this padding mode is not supported with a token");
+    }
+}
+
+int prov_signature_rsa(struct prov_key *key, EVP_PKEY_CTX *settings, const uint8_t *data, size_t size,
+                       uint8_t *signature, size_t *signature_size, size_t room)
+{
+    struct rsa_operation operation = {
+        .key = key,
+        .modulus_size = (size_t)EVP_PKEY_get_size(key->pkey),
+        .signature = signature,
+        .signature_size = signature_size,
+        .room = room,
+    };
+    int ok = operation.modulus_size <= MODULUS_MAXIMUM && read_settings(&operation, settings) &&
+             sign_by_padding(&operation, data, size);
+
+    EVP_MD_free(operation.digest);
+    EVP_MD_free(operation.mgf1);
+    return ok;
+}

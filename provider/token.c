@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "provider/token.h"
+#include "common/buffer.h"
+#include "provider/error.h"
+#include "provider/guard.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool same_identity(const CK_TOKEN_INFO *a, const CK_TOKEN_INFO *b)
+{
+    return memcmp(a->label, b->label, sizeof a->label) == 0 &&
+           memcmp(a->serialNumber, b->serialNumber, sizeof a->serialNumber) == 0 &&
+           memcmp(a->model, b->model, sizeof a->model) == 0 &&
+           memcmp(a->manufacturerID, b->manufacturerID, sizeof a->manufacturerID) == 0;
+}
+
+static struct prov_token *find_token(struct prov_module *module, const CK_TOKEN_INFO *info)
+{
+    struct prov_token *token = module->tokens;
+
+    while (token != NULL && !same_identity(&token->info, info))
+        token = token->next;
+    return token;
+}
+
+/* What was learnt of the token's PIN before a fork serves after it too. */
+static bool inherit_pins(struct prov_token *token)
+{
+    for (struct prov_module *older = token->module->before_fork; older != NULL; older = older->before_fork) {
+        const struct prov_token *before = find_token(older, &token->info);
+
+        if (before != NULL)
+            return bytes_copy(&token->pin, before->pin.data, before->pin.size) &&
+                   bytes_copy(&token->refused, before->refused.data, before->refused.size);
+    }
+    return true;
+}
+
+static struct prov_token *add_token(struct prov_module *module, const CK_TOKEN_INFO *info)
+{
+    struct prov_token *token = calloc(1, sizeof *token);
+
+    if (token == NULL)
+        return NULL;
+    token->module = module;
+    token->info = *info;
+    token->idle = calloc(module->provider->config.sessions, sizeof *token->idle);
+    if (token->idle == NULL || !inherit_pins(token)) {
+        prov_tokens_free(token, false);
+        return NULL;
+    }
+    token->next = module->tokens;
+    module->tokens = token;
+    return token;
+}
+
+/* Slots whose token cannot be read, or has not been set up, are passed over: another token may be the right
+ * one. */
+static CK_RV note_token(struct prov_module *module, CK_SLOT_ID slot)
+{
+    CK_TOKEN_INFO info;
+    struct prov_token *token;
+
+    memset(&info, 0, sizeof info);
+    if (module->functions->C_GetTokenInfo(slot, &info) != CKR_OK || (info.flags & CKF_TOKEN_INITIALIZED) == 0)
+        return CKR_OK;
+    token = find_token(module, &info);
+    if (token == NULL)
+        token = add_token(module, &info);
+    if (token == NULL)
+        return CKR_HOST_MEMORY;
+    token->info.flags = info.flags;
+    token->info.ulMaxSessionCount = info.ulMaxSessionCount;
+    token->slot = slot;
+    token->present = true;
+    return CKR_OK;
+}
+
+/* One call when there are few slots, as nearly always. *slots is malloc'ed. */
+static CK_RV read_slots(CK_FUNCTION_LIST *functions, CK_SLOT_ID **slots, CK_ULONG *count)
+{
+    CK_RV rv = CKR_BUFFER_TOO_SMALL;
+
+    *slots = NULL;
+    for (*count = 32; rv == CKR_BUFFER_TOO_SMALL && *count < 65536; *count *= 2) {
+        CK_ULONG room = *count;
+
+        free(*slots);
+        *slots = calloc(room, sizeof **slots);
+        if (*slots == NULL)
+            return CKR_HOST_MEMORY;
+        rv = functions->C_GetSlotList(CK_TRUE, *slots, &room);
+        if (rv == CKR_OK) {
+            *count = room;
+            return CKR_OK;
+        }
+    }
+    return rv;
+}
+
+static bool list_tokens_locked(struct prov_module *module)
+{
+    CK_SLOT_ID *slots = NULL;
+    CK_ULONG count = 0;
+    CK_RV rv;
+
+    for (struct prov_token *token = module->tokens; token != NULL; token = token->next)
+        token->present = false;
+    prov_guard_enter();
+    rv = read_slots(module->functions, &slots, &count);
+    for (CK_ULONG i = 0; rv == CKR_OK && i < count; i++)
+        rv = note_token(module, slots[i]);
+    prov_guard_leave();
+    free(slots);
+    module->listed = rv == CKR_OK;
+    if (rv != CKR_OK)
+        prov_raise_rv(module, rv, "C_GetSlotList", module->provider->config.module);
+    return module->listed;
+}
+
+static bool slot_matches(struct prov_module *module, const struct prov_uri *uri, CK_SLOT_ID slot)
+{
+    CK_SLOT_INFO info;
+    CK_RV rv;
+
+    if (!prov_uri_names_slot(uri))
+        return true;
+    prov_guard_enter();
+    rv = module->functions->C_GetSlotInfo(slot, &info);
+    prov_guard_leave();
+    return rv == CKR_OK && prov_uri_matches_slot(uri, &info);
+}
+
+static bool token_matches(const struct prov_uri *uri, const struct prov_token *token)
+{
+    return token->present && prov_uri_matches_token(uri, token->slot, &token->info) &&
+           slot_matches(token->module, uri, token->slot);
+}
+
+/* The first match in the list from `token` on. */
+static struct prov_token *next_match(struct prov_token *token, const struct prov_uri *uri)
+{
+    while (token != NULL && !token_matches(uri, token))
+        token = token->next;
+    return token;
+}
+
+static bool first_match(struct prov_module *module, const struct prov_uri *uri, struct prov_token **token)
+{
+    bool fresh = !module->listed;
+
+    *token = NULL;
+    if (fresh && !list_tokens_locked(module))
+        return false;
+    *token = next_match(module->tokens, uri);
+    if (*token != NULL || fresh)
+        return true;
+    if (!list_tokens_locked(module))
+        return false;
+    *token = next_match(module->tokens, uri);
+    return true;
+}
+
+bool prov_module_visit(struct prov_module *module, const struct prov_uri *uri, prov_token_visit *visit,
+                       void *data, size_t *count)
+{
+    struct prov_token *token;
+    bool ok;
+
+    *count = 0;
+    pthread_mutex_lock(&module->lock);
+    ok = first_match(module, uri, &token);
+    pthread_mutex_unlock(&module->lock);
+    while (token != NULL) {
+        (*count)++;
+        if (!visit(data, token))
+            break;
+        pthread_mutex_lock(&module->lock);
+        token = next_match(token->next, uri);
+        pthread_mutex_unlock(&module->lock);
+    }
+    return ok;
+}
+
+struct prov_token *prov_module_same_token(struct prov_module *module, const struct prov_token *token)
+{
+    struct prov_token *found = NULL;
+
+    pthread_mutex_lock(&module->lock);
+    if (module->listed || list_tokens_locked(module))
+        found = find_token(module, &token->info);
+    if (found != NULL && !found->present)
+        found = NULL;
+    pthread_mutex_unlock(&module->lock);
+    return found;
+}
+
+char *prov_module_token_names(struct prov_module *module)
+{
+    struct buffer names;
+
+    buffer_init(&names, 8192);
+    pthread_mutex_lock(&module->lock);
+    for (const struct prov_token *token = module->tokens; token != NULL; token = token->next) {
+        int length = (int)sizeof token->info.label;
+
+        while (length > 0 && token->info.label[length - 1] == ' ')
+            length--;
+        if (token->present)
+            buffer_addf(&names, "%s'%.*s'", names.size > 0 ? ", " : "", length,
+                        (const char *)token->info.label);
+    }
+    pthread_mutex_unlock(&module->lock);
+    if (names.size == 0)
+        buffer_add_text(&names, "none");
+    return buffer_take_text(&names);
+}
+
+void prov_token_forget_sessions(struct prov_token *token, bool close)
+{
+    prov_guard_enter();
+    for (unsigned i = 0; close && i < token->idle_count; i++)
+        token->module->functions->C_CloseSession(token->idle[i]);
+    prov_guard_leave();
+    token->open_count -= token->idle_count;
+    token->idle_count = 0;
+    token->logged_in = false;
+}
+
+void prov_tokens_free(struct prov_token *tokens, bool close)
+{
+    while (tokens != NULL) {
+        struct prov_token *token = tokens;
+
+        tokens = token->next;
+        prov_token_forget_sessions(token, close);
+        bytes_free(&token->pin);
+        bytes_free(&token->refused);
+        free(token->idle);
+        free(token);
+    }
+}
