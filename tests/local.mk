@@ -12,7 +12,15 @@ pkcs11_tests =
 
 provider_tests =
 
-dps_tests =
+dps_tests = \
+	tests/dps/test_client \
+	tests/dps/test_http \
+	tests/dps/test_hub \
+	tests/dps/test_message \
+	tests/dps/test_register \
+	tests/dps/test_retry \
+	tests/dps/test_tls \
+	tests/dps/test_url
 
 emulator_tests =
 
@@ -27,6 +35,8 @@ rule_tests = \
 if ENABLE_TESTS
 check_LTLIBRARIES += tests/support/libsupport.la tests/support/tcti_count.la
 tests_support_libsupport_la_SOURCES = \
+	tests/support/dps_fixture.c tests/support/dps_fixture.h \
+	tests/support/dps_server.c tests/support/dps_server.h \
 	tests/support/main.c \
 	tests/support/support.c tests/support/support.h \
 	tests/support/tpm.c tests/support/tpm.h \
@@ -53,7 +63,7 @@ LDADD = tests/support/libsupport.la \
 	$(layer_libraries) \
 	common/libcommon.la \
 	$(TSS2_LIBS) $(P11KIT_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(CHECK_LIBS) -ldl -lpthread
-layer_libraries =
+layer_libraries = dps/libcore.la
 endif
 
 EXTRA_DIST += $(story_tests) $(rule_tests) tests/support/run tests/story/lib.sh tests/check.sh tests/ci.sh

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DPS_ATTEST_H
+#define DPS_ATTEST_H
+
+#include "common/bytes.h"
+#include "dps/message.h"
+#include "dps/tls.h"
+
+/*
+ * A method of attestation: how a device proves to the service, and later to its hub, who it is. One const row
+ * each. All members but `name` may be NULL, which means that the method has nothing to do there. What a
+ * method keeps hangs on the `state` that its `open` made; everything else gets it. Failures are told to the
+ * report given to `open`.
+ */
+struct dps_attest_settings {
+    const char *certificate;     /* pkcs11: URI, file: URI or path */
+    const char *key;             /* likewise */
+    const char *module;          /* of PKCS#11, NULL: the default */
+    const char *registration_id; /* NULL: the method finds it */
+    int64_t date;                /* seconds since 1970 */
+    struct dps_tls *tls;         /* outlives the state */
+    struct dps_report *report;   /* likewise */
+};
+
+struct dps_attest {
+    const char *name; /* for the log */
+    /* The first PUT goes unauthorised and is answered with a wrapped key (state CHALLENGE). */
+    bool challenge;
+
+    /* Makes *state, which `close` frees; not on failure. The settings live as long as the state. */
+    dps_status (*open)(const struct dps_attest_settings *settings, void **state);
+    /* Loads certificate and key into the TLS context and checks them against the settings, without network.
+     */
+    dps_status (*configure_tls)(void *state);
+    /* The registration id that the method's credential implies, after configure_tls; "" if none. Owned by the
+     * state. */
+    const char *(*registration_id)(const void *state);
+    /* Adds what the method says in the body of a registration; the texts belong to the state. */
+    dps_status (*body)(void *state, struct dps_register_request *request);
+    /* Takes a key that the service wrapped for this device (base64 text) and authorises with it from now on.
+     */
+    dps_status (*take_key)(void *state, const char *wrapped);
+    /* The value of an Authorization header for the resource until `expiry` (seconds since 1970); the caller
+     * frees *out. */
+    dps_status (*authorize)(void *state, const char *resource, int64_t expiry, char **out);
+    /* What a person should look at when the service does not accept this proof: a phrase, or "". Owned by the
+     * state. */
+    const char *(*advice)(const void *state);
+    void (*close)(void *state);
+};
+
+extern const struct dps_attest dps_attest_x509;
+
+#endif

@@ -1,0 +1,559 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dps/tls.h"
+
+#include "common/buffer.h"
+#include "common/file.h"
+
+#include <openssl/conf.h>
+#include <openssl/err.h>
+#include <openssl/provider.h>
+#include <openssl/ssl.h>
+#include <openssl/store.h>
+#include <openssl/ui.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#define FILE_MAXIMUM (1024 * 1024)
+#define CONFIGURATION_MAXIMUM 16384
+#define NAME_MAXIMUM 256
+
+struct dps_tls {
+    struct dps_tls_settings settings;
+    OSSL_LIB_CTX *context;
+    OSSL_PROVIDER *base; /* the default provider */
+    EVP_PKEY *key;
+    STACK_OF(X509) * chain; /* leaf first */
+    char common_name[NAME_MAXIMUM];
+    char open_issuer[NAME_MAXIMUM];
+    int alert; /* as the info callback tells it, 0: none */
+    bool alert_from_peer;
+};
+
+/* ---- OpenSSL's reasons ---- */
+
+/* The last entry of this thread's error queue, which says most; the queue is empty afterwards. */
+static const char *last_reason(char *out, size_t size)
+{
+    unsigned long code = ERR_peek_last_error();
+    const char *data = NULL;
+    int flags = 0;
+
+    ERR_peek_last_error_data(&data, &flags);
+    snprintf(out, size, "%s", code == 0 ? "no reason given" : "");
+    if (code != 0) {
+        const char *reason = ERR_reason_error_string(code);
+
+        snprintf(out, size, "%s%s%s", reason != NULL ? reason : "unknown error",
+                 data != NULL && (flags & ERR_TXT_STRING) != 0 && *data != '\0' ? ": " : "",
+                 data != NULL && (flags & ERR_TXT_STRING) != 0 ? data : "");
+    }
+    ERR_clear_error();
+    return out;
+}
+
+/* ---- the context and its providers ---- */
+
+dps_status dps_tls_new(const struct dps_tls_settings *settings, struct dps_tls **out)
+{
+    struct dps_tls *tls = calloc(1, sizeof *tls);
+
+    *out = NULL;
+    if (tls == NULL)
+        return dps_report_no_memory(settings->report);
+    tls->settings = *settings;
+    tls->context = OSSL_LIB_CTX_new();
+    if (tls->context != NULL)
+        tls->base = OSSL_PROVIDER_load(tls->context, "default");
+    if (tls->base == NULL) {
+        dps_tls_free(tls);
+        return dps_report_no_memory(settings->report);
+    }
+    *out = tls;
+    return DPS_OK;
+}
+
+static void unload(struct dps_tls *tls)
+{
+    EVP_PKEY_free(tls->key);
+    sk_X509_pop_free(tls->chain, X509_free);
+    tls->key = NULL;
+    tls->chain = NULL;
+    tls->common_name[0] = '\0';
+    tls->open_issuer[0] = '\0';
+}
+
+void dps_tls_free(struct dps_tls *tls)
+{
+    if (tls == NULL)
+        return;
+    unload(tls);
+    OSSL_PROVIDER_unload(tls->base);
+    OSSL_LIB_CTX_free(tls->context); /* with the providers that a configuration activated */
+    free(tls);
+}
+
+/* $OPENSSL_MODULES/devid.so if it exists, else where DevID was installed. Answers `path`. */
+static const char *provider_path(char *path, size_t size)
+{
+    const char *directory = secure_getenv("OPENSSL_MODULES");
+
+    if (directory != NULL) {
+        snprintf(path, size, "%s/devid.so", directory);
+        if (access(path, R_OK) == 0)
+            return path;
+    }
+    snprintf(path, size, "%s", DEVID_PROVIDER);
+    return path;
+}
+
+/* Adds "name = value" with the value's characters protected that a configuration file gives a meaning. */
+static void add_setting(struct buffer *text, const char *name, const char *value)
+{
+    buffer_addf(text, "%s = ", name);
+    for (; *value != '\0'; value++) {
+        if (strchr("\\$#\"'`;", *value) != NULL)
+            buffer_add_text(text, "\\");
+        buffer_add(text, value, 1);
+    }
+    buffer_add_text(text, "\n");
+}
+
+/* OpenSSL 3.0 hands parameters to a provider only by way of a configuration; this one never was a file. */
+static bool load_configuration(OSSL_LIB_CTX *context, const struct buffer *text)
+{
+    BIO *bio = BIO_new_mem_buf(text->data, (int)text->size);
+    CONF *configuration = NCONF_new_ex(context, NULL);
+    long line = 0;
+    bool loaded;
+
+    loaded = bio != NULL && configuration != NULL && NCONF_load_bio(configuration, bio, &line) == 1 &&
+             CONF_modules_load(configuration, "dps", 0) == 1;
+    NCONF_free(configuration);
+    BIO_free(bio);
+    return loaded;
+}
+
+static dps_status load_provider(struct dps_tls *tls, const char *wanted_by)
+{
+    const char *module = tls->settings.module;
+    char path[4096];
+    char reason[256];
+    struct buffer text;
+    bool loaded;
+
+    if (OSSL_PROVIDER_available(tls->context, "devid") == 1)
+        return DPS_OK;
+    buffer_init(&text, CONFIGURATION_MAXIMUM);
+    buffer_add_text(&text, "dps = dps_section\n[dps_section]\nproviders = providers_section\n"
+                           "[providers_section]\ndevid = devid_section\n[devid_section]\n");
+    add_setting(&text, "module", provider_path(path, sizeof path));
+    if (module != NULL)
+        add_setting(&text, "pkcs11-module-path", module);
+    buffer_add_text(&text, "activate = 1\n");
+    ERR_clear_error();
+    loaded = !text.failed && load_configuration(tls->context, &text) &&
+             OSSL_PROVIDER_available(tls->context, "devid") == 1;
+    buffer_free(&text);
+    if (!loaded)
+        return dps_report_fail(
+            tls->settings.report, DPS_KEY,
+            "%s needs DevID's OpenSSL provider, but %s cannot be loaded (%s); install it or point "
+            "OPENSSL_MODULES at its directory",
+            wanted_by, path, last_reason(reason, sizeof reason));
+    ERR_clear_error();
+    return DPS_OK;
+}
+
+/* ---- loading ---- */
+
+static bool is_pkcs11(const char *source)
+{
+    return strncasecmp(source, "pkcs11:", 7) == 0;
+}
+
+/* The path of a file: URI or plain path, "file:x", "file:///x" and "file://localhost/x" as OpenSSL reads
+ * them. */
+static const char *file_path(const char *source)
+{
+    static const char *const prefixes[] = {"file://localhost/", "file:///", "file:"};
+
+    for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
+        size_t length = strlen(prefixes[i]);
+
+        if (strncasecmp(source, prefixes[i], length) == 0)
+            return source + length - (prefixes[i][length - 1] == '/' ? 1 : 0);
+    }
+    return source;
+}
+
+/* Loads DevID's provider if what `source` names can only be read with it; sees to it that a file can be read
+ * at all. */
+static dps_status prepare(struct dps_tls *tls, const char *what, const char *source)
+{
+    static const char *const marks[] = {"-----BEGIN TSS2 PRIVATE KEY-----",
+                                        "-----BEGIN PKCS#11 PROVIDER URI-----"};
+    struct bytes content = BYTES_EMPTY;
+    bool foreign = false;
+    int error;
+
+    if (is_pkcs11(source))
+        return load_provider(tls, source);
+    error = file_read(AT_FDCWD, file_path(source), FILE_MAXIMUM, &content);
+    if (error != 0)
+        return dps_report_fail(tls->settings.report, DPS_KEY, "the %s %s cannot be read: %s", what, source,
+                               strerror(error));
+    for (size_t i = 0; content.size > 0 && i < sizeof marks / sizeof marks[0]; i++)
+        foreign |= memmem(content.data, content.size, marks[i], strlen(marks[i])) != NULL;
+    bytes_free(&content);
+    return foreign ? load_provider(tls, source) : DPS_OK;
+}
+
+struct question {
+    const struct dps_tls_settings *settings;
+    const char *source;
+};
+
+/* A pem_password_cb: what OpenSSL asks when a key or token is protected. Never lets it ask the terminal. */
+static int ask_pin(char *buffer, int size, int rwflag, void *data)
+{
+    const struct question *question = data;
+    const struct dps_tls_settings *settings = question->settings;
+
+    (void)rwflag;
+    if (settings->pin == NULL || size <= 0)
+        return -1;
+    return settings->pin(settings->pin_data, question->source, buffer, (size_t)size);
+}
+
+/* Takes what the store found: the first key, or every certificate. */
+static bool take_info(struct dps_tls *tls, int type, OSSL_STORE_INFO *info, STACK_OF(X509) * certificates)
+{
+    X509 *certificate;
+
+    if (OSSL_STORE_INFO_get_type(info) != type)
+        return true;
+    if (type == OSSL_STORE_INFO_PKEY) {
+        if (tls->key == NULL)
+            tls->key = OSSL_STORE_INFO_get1_PKEY(info);
+        return tls->key != NULL;
+    }
+    certificate = OSSL_STORE_INFO_get1_CERT(info);
+    if (certificate == NULL || sk_X509_push(certificates, certificate) <= 0) {
+        X509_free(certificate);
+        return false;
+    }
+    return true;
+}
+
+/* Reads all objects of one type that `source` names. False: the error queue knows why, if anything went
+ * wrong. */
+static bool read_store(struct dps_tls *tls, const char *source, int type, STACK_OF(X509) * certificates)
+{
+    struct question question = {&tls->settings, source};
+    UI_METHOD *method = UI_UTIL_wrap_read_pem_callback(ask_pin, 0);
+    OSSL_STORE_CTX *store = NULL;
+    bool read = false;
+
+    ERR_clear_error();
+    if (method == NULL)
+        return false;
+    store = OSSL_STORE_open_ex(source, tls->context, NULL, method, &question, NULL, NULL, NULL);
+    if (store == NULL)
+        goto out;
+    read = OSSL_STORE_expect(store, type) == 1;
+    while (read && !OSSL_STORE_eof(store)) {
+        OSSL_STORE_INFO *info = OSSL_STORE_load(store);
+
+        if (info != NULL)
+            read = take_info(tls, type, info, certificates);
+        else if (OSSL_STORE_error(store))
+            break;
+        OSSL_STORE_INFO_free(info);
+    }
+    /* The end of a file is an error to OSSL_STORE_error, but one without a reason. */
+    read = read && ERR_peek_error() == 0;
+out:
+    OSSL_STORE_close(store);
+    UI_destroy_method(method);
+    return read;
+}
+
+static dps_status load_key(struct dps_tls *tls, const char *source)
+{
+    char reason[256];
+    dps_status status = prepare(tls, "key", source);
+
+    if (status != DPS_OK)
+        return status;
+    if (!read_store(tls, source, OSSL_STORE_INFO_PKEY, NULL) || tls->key == NULL)
+        return dps_report_fail(tls->settings.report, DPS_KEY, "no private key can be loaded from %s (%s)",
+                               source, last_reason(reason, sizeof reason));
+    ERR_clear_error();
+    return DPS_OK;
+}
+
+static dps_status load_certificates(struct dps_tls *tls, const char *source, STACK_OF(X509) * certificates)
+{
+    char reason[256];
+    dps_status status = prepare(tls, "certificate", source);
+
+    if (status != DPS_OK)
+        return status;
+    if (!read_store(tls, source, OSSL_STORE_INFO_CERT, certificates) || sk_X509_num(certificates) == 0)
+        return dps_report_fail(tls->settings.report, DPS_KEY, "no certificate can be loaded from %s (%s)",
+                               source, last_reason(reason, sizeof reason));
+    ERR_clear_error();
+    return DPS_OK;
+}
+
+/* ---- the chain ---- */
+
+/* One line of text for a name; cut off where it does not fit. */
+static void name_text(const X509_NAME *name, char *out, size_t size)
+{
+    BIO *bio = BIO_new(BIO_s_mem());
+    int length = 0;
+
+    if (bio != NULL && X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB) >= 0)
+        length = BIO_read(bio, out, (int)size - 1);
+    out[length > 0 ? length : 0] = '\0';
+    BIO_free(bio);
+}
+
+static bool issued(const X509 *issuer, const X509 *subject)
+{
+    return X509_check_issued((X509 *)(uintptr_t)issuer, (X509 *)(uintptr_t)subject) == X509_V_OK;
+}
+
+/* Moves the certificate at `index` to the end of the chain. */
+static bool move_to_chain(struct dps_tls *tls, STACK_OF(X509) * certificates, int index)
+{
+    X509 *certificate = sk_X509_delete(certificates, index);
+
+    if (sk_X509_push(tls->chain, certificate) > 0)
+        return true; /* transferred */
+    X509_free(certificate);
+    return false;
+}
+
+static bool move_leaf(struct dps_tls *tls, STACK_OF(X509) * certificates)
+{
+    for (int i = 0; i < sk_X509_num(certificates); i++)
+        if (EVP_PKEY_eq(X509_get0_pubkey(sk_X509_value(certificates, i)), tls->key) == 1)
+            return move_to_chain(tls, certificates, i);
+    return false;
+}
+
+/* Moves one certificate that issued the chain's end; false when there is none. */
+static bool move_issuer(struct dps_tls *tls, STACK_OF(X509) * certificates)
+{
+    const X509 *end = sk_X509_value(tls->chain, sk_X509_num(tls->chain) - 1);
+
+    for (int i = 0; i < sk_X509_num(certificates); i++)
+        if (issued(sk_X509_value(certificates, i), end))
+            return move_to_chain(tls, certificates, i);
+    return false;
+}
+
+static void read_common_name(struct dps_tls *tls)
+{
+    X509_NAME *subject = X509_get_subject_name(sk_X509_value(tls->chain, 0));
+    unsigned char *text = NULL;
+    int index = -1;
+    int last = -1;
+    int length = 0;
+
+    while ((index = X509_NAME_get_index_by_NID(subject, NID_commonName, index)) >= 0)
+        last = index;
+    if (last >= 0)
+        length = ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, last)));
+    if (length > 0 && length < NAME_MAXIMUM && memchr(text, '\0', (size_t)length) == NULL)
+        snprintf(tls->common_name, sizeof tls->common_name, "%s", (const char *)text);
+    OPENSSL_free(text);
+}
+
+/* What the service may object to later; here it is not known which CA is enrolled. */
+static void judge_chain(struct dps_tls *tls, const char *source, const STACK_OF(X509) * unused)
+{
+    struct dps_report *report = tls->settings.report;
+    const X509 *end = sk_X509_value(tls->chain, sk_X509_num(tls->chain) - 1);
+    char name[NAME_MAXIMUM];
+
+    for (int i = 0; i < sk_X509_num(unused); i++) {
+        name_text(X509_get_subject_name(sk_X509_value(unused, i)), name, sizeof name);
+        dps_report_log(
+            report, DPS_LOG_WARNING,
+            "the chain in %s has a gap: \"%s\" issued none of the certificates before it and is not sent",
+            source, name);
+    }
+    if (issued(end, end))
+        return;
+    name_text(X509_get_issuer_name(end), tls->open_issuer, sizeof tls->open_issuer);
+    if (sk_X509_num(tls->chain) == 1)
+        dps_report_log(
+            report, DPS_LOG_WARNING,
+            "%s holds the device's certificate alone: unless its issuer \"%s\" is the CA enrolled with the "
+            "service, the intermediate certificates must be added",
+            source, tls->open_issuer);
+    else
+        dps_report_log(report, DPS_LOG_INFO, "the chain of %d certificates in %s ends below \"%s\"",
+                       sk_X509_num(tls->chain), source, tls->open_issuer);
+}
+
+static dps_status order_chain(struct dps_tls *tls, const char *certificate, const char *key,
+                              STACK_OF(X509) * certificates)
+{
+    char name[NAME_MAXIMUM];
+
+    if (!move_leaf(tls, certificates)) {
+        name_text(X509_get_subject_name(sk_X509_value(certificates, 0)), name, sizeof name);
+        ERR_clear_error();
+        return dps_report_fail(
+            tls->settings.report, DPS_KEY,
+            "the certificate %s (\"%s\") does not belong to the key %s: their public keys differ",
+            certificate, name, key);
+    }
+    while (move_issuer(tls, certificates))
+        ;
+    read_common_name(tls);
+    judge_chain(tls, certificate, certificates);
+    ERR_clear_error();
+    return DPS_OK;
+}
+
+dps_status dps_tls_load(struct dps_tls *tls, const char *certificate, const char *key)
+{
+    STACK_OF(X509) *certificates = sk_X509_new_null();
+    dps_status status;
+
+    unload(tls);
+    tls->chain = sk_X509_new_null();
+    if (certificates == NULL || tls->chain == NULL) {
+        status = dps_report_no_memory(tls->settings.report);
+        goto out;
+    }
+    status = load_certificates(tls, certificate, certificates);
+    if (status == DPS_OK)
+        status = load_key(tls, key);
+    if (status == DPS_OK)
+        status = order_chain(tls, certificate, key, certificates);
+out:
+    if (status != DPS_OK)
+        unload(tls);
+    sk_X509_pop_free(certificates, X509_free);
+    return status;
+}
+
+const char *dps_tls_common_name(const struct dps_tls *tls)
+{
+    return tls->common_name;
+}
+
+const char *dps_tls_open_issuer(const struct dps_tls *tls)
+{
+    return tls->open_issuer;
+}
+
+static void time_text(const ASN1_TIME *time, char *out, size_t size)
+{
+    struct tm parts = {0};
+
+    if (ASN1_TIME_to_tm(time, &parts) != 1 || strftime(out, size, "%Y-%m-%d %H:%M:%S UTC", &parts) == 0)
+        snprintf(out, size, "an unreadable date");
+}
+
+dps_status dps_tls_check_dates(struct dps_tls *tls, int64_t date)
+{
+    const X509 *leaf = sk_X509_value(tls->chain, 0);
+    time_t now = (time_t)date;
+    struct tm parts = {0};
+    char limit[64];
+    char today[64] = "";
+
+    if (gmtime_r(&now, &parts) != NULL)
+        strftime(today, sizeof today, "%Y-%m-%d", &parts);
+    if (X509_cmp_time(X509_get0_notBefore(leaf), &now) > 0) {
+        time_text(X509_get0_notBefore(leaf), limit, sizeof limit);
+        return dps_report_fail(
+            tls->settings.report, DPS_KEY,
+            "the certificate of \"%s\" is not valid before %s, and this device's clock says %s: set "
+            "the clock or use another certificate",
+            tls->common_name, limit, today);
+    }
+    if (X509_cmp_time(X509_get0_notAfter(leaf), &now) <= 0) {
+        time_text(X509_get0_notAfter(leaf), limit, sizeof limit);
+        return dps_report_fail(
+            tls->settings.report, DPS_KEY,
+            "the certificate of \"%s\" expired at %s, and this device's clock says %s: renew it",
+            tls->common_name, limit, today);
+    }
+    return DPS_OK;
+}
+
+/* ---- connections ---- */
+
+static pthread_once_t index_once = PTHREAD_ONCE_INIT;
+static int context_index = -1; /* OpenSSL's number for "the dps_tls of this SSL_CTX" */
+
+static void make_index(void)
+{
+    context_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+}
+
+static void watch(const SSL *ssl, int where, int value)
+{
+    struct dps_tls *tls = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), context_index);
+
+    if ((where & SSL_CB_ALERT) == 0 || tls == NULL || (value >> 8) != SSL3_AL_FATAL)
+        return;
+    tls->alert = value;
+    tls->alert_from_peer = (where & SSL_CB_READ) != 0;
+}
+
+bool dps_tls_install(struct dps_tls *tls, void *ssl_ctx)
+{
+    SSL_CTX *context = ssl_ctx;
+
+    pthread_once(&index_once, make_index);
+    if (context_index < 0 || SSL_CTX_set_ex_data(context, context_index, tls) != 1)
+        return false;
+    SSL_CTX_set_info_callback(context, watch);
+    if (tls->key == NULL)
+        return true;
+    if (SSL_CTX_use_certificate(context, sk_X509_value(tls->chain, 0)) != 1 ||
+        SSL_CTX_use_PrivateKey(context, tls->key) != 1)
+        return false;
+    for (int i = 1; i < sk_X509_num(tls->chain); i++)
+        if (SSL_CTX_add1_chain_cert(context, sk_X509_value(tls->chain, i)) != 1)
+            return false;
+    return true;
+}
+
+void *dps_tls_enter(struct dps_tls *tls)
+{
+    return OSSL_LIB_CTX_set0_default(tls->context);
+}
+
+void dps_tls_leave(void *previous)
+{
+    OSSL_LIB_CTX_set0_default(previous);
+}
+
+const char *dps_tls_alert(const struct dps_tls *tls, bool *from_peer)
+{
+    *from_peer = tls->alert_from_peer;
+    return tls->alert != 0 ? SSL_alert_desc_string_long(tls->alert) : NULL;
+}
+
+void dps_tls_forget_alert(struct dps_tls *tls)
+{
+    tls->alert = 0;
+    tls->alert_from_peer = false;
+}
