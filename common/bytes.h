@@ -38,7 +38,8 @@ bool bytes_equal(const void *a, size_t a_size, const void *b, size_t b_size);
 /* `text` as lower-case hexadecimal, 2 * size characters and a NUL; `out` must hold 2 * size + 1. */
 void bytes_to_hex(const void *data, size_t size, char *out);
 
-/* Reads an even number of hexadecimal digits of either case. False: not such text, or no memory; *out empty. */
+/* Reads an even number of hexadecimal digits of either case. False: not such text, or no memory; *out empty.
+ */
 __attribute__((warn_unused_result)) bool bytes_from_hex(const char *text, size_t length, struct bytes *out);
 
 /*

@@ -21,7 +21,8 @@ static struct {
 } state;
 
 static const char *const level_names[] = {
-    [LOG_NONE] = "none", [LOG_ERROR] = "error", [LOG_WARNING] = "warning", [LOG_INFO] = "info", [LOG_DEBUG] = "debug",
+    [LOG_NONE] = "none", [LOG_ERROR] = "error", [LOG_WARNING] = "warning",
+    [LOG_INFO] = "info", [LOG_DEBUG] = "debug",
 };
 
 void log_set_sink(log_sink *sink, void *data, enum log_level level)
@@ -41,8 +42,9 @@ static void text_sink(void *data, enum log_level level, const char *function, co
     int length;
 
     (void)data;
-    length = snprintf(text, sizeof text, "%s[%ld] %s: %s: %s\n", state.name, (long)getpid(), level_names[level],
-                      function, line);
+    length =
+        snprintf(text, sizeof text, "%s[%ld] %s: %s%s%s\n", state.name, (long)getpid(), level_names[level],
+                 function != NULL ? function : "", function != NULL ? ": " : "", line);
     if (length < 0)
         return;
     if ((size_t)length >= sizeof text) {

@@ -6,7 +6,8 @@
 
 enum log_level { LOG_NONE, LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 
-/* Receives one line, without a newline. Called from any thread; must not call back into this library. */
+/* Receives one line, without a newline; `function` may be NULL. Called from any thread; must not call back
+ * into this library. */
 typedef void log_sink(void *data, enum log_level level, const char *function, const char *line);
 
 /*

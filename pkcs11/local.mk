@@ -1,1 +1,67 @@
 # SPDX-License-Identifier: Apache-2.0
+noinst_LTLIBRARIES += pkcs11/libcore.la
+pkcs11_libcore_la_SOURCES = \
+	pkcs11/attribute.c pkcs11/attribute.h \
+	pkcs11/backend.c pkcs11/backend.h \
+	pkcs11/config.c pkcs11/config.h \
+	pkcs11/curve.c pkcs11/curve.h \
+	pkcs11/failure.c pkcs11/failure.h \
+	pkcs11/find.c \
+	pkcs11/general.c \
+	pkcs11/generate.c \
+	pkcs11/handle.c pkcs11/handle.h \
+	pkcs11/inittoken.c \
+	pkcs11/item.c pkcs11/object.h \
+	pkcs11/keyfile.c pkcs11/keyfile.h \
+	pkcs11/login.c \
+	pkcs11/mechanism.c pkcs11/mechanism.h \
+	pkcs11/module.c pkcs11/module.h \
+	pkcs11/names.c \
+	pkcs11/object.c \
+	pkcs11/objects.c pkcs11/objects.h \
+	pkcs11/operation.c pkcs11/operation.h \
+	pkcs11/publickey.c pkcs11/publickey.h \
+	pkcs11/scheme.h \
+	pkcs11/session.c pkcs11/session.h \
+	pkcs11/sign.c \
+	pkcs11/slot.c \
+	pkcs11/store.c pkcs11/store.h \
+	pkcs11/template.c pkcs11/template.h \
+	pkcs11/token.c pkcs11/token.h \
+	pkcs11/tokenconf.c pkcs11/tokenconf.h \
+	pkcs11/unsupported.c \
+	pkcs11/soft/hash.c pkcs11/soft/hash.h \
+	pkcs11/soft/internal.h \
+	pkcs11/soft/key.c pkcs11/soft/key.h \
+	pkcs11/soft/libctx.c pkcs11/soft/libctx.h \
+	pkcs11/soft/pem.c pkcs11/soft/pem.h \
+	pkcs11/soft/rsa.c pkcs11/soft/rsa.h \
+	pkcs11/soft/tsskey.c pkcs11/soft/tsskey.h \
+	pkcs11/soft/x509.c pkcs11/soft/x509.h \
+	pkcs11/tpm/backend.c pkcs11/tpm/backend.h \
+	pkcs11/tpm/capability.c pkcs11/tpm/capability.h \
+	pkcs11/tpm/command.c pkcs11/tpm/command.h \
+	pkcs11/tpm/context.c pkcs11/tpm/context.h \
+	pkcs11/tpm/generate.c \
+	pkcs11/tpm/key.h \
+	pkcs11/tpm/loaded.c pkcs11/tpm/loaded.h \
+	pkcs11/tpm/primary.c pkcs11/tpm/primary.h \
+	pkcs11/tpm/public.c pkcs11/tpm/public.h \
+	pkcs11/tpm/rc.c pkcs11/tpm/rc.h \
+	pkcs11/tpm/sign.c
+pkcs11_libcore_la_CPPFLAGS = $(AM_CPPFLAGS) $(TSS2_CFLAGS) $(CRYPTO_CFLAGS)
+pkcs11_libcore_la_LIBADD = common/libcommon.la
+
+pkcs11moddir = $(pkcs11dir)
+pkcs11mod_LTLIBRARIES = pkcs11/devid-pkcs11.la
+pkcs11_devid_pkcs11_la_SOURCES = pkcs11/entry.c
+pkcs11_devid_pkcs11_la_LDFLAGS = $(module_link_flags) -Wl,--version-script=$(srcdir)/pkcs11/pkcs11.map
+pkcs11_devid_pkcs11_la_LIBADD = pkcs11/libcore.la $(TSS2_LIBS) $(CRYPTO_LIBS) -lpthread
+pkcs11_devid_pkcs11_la_DEPENDENCIES = pkcs11/libcore.la pkcs11/pkcs11.map
+
+p11kitmoddir = $(p11kitdir)
+p11kitmod_DATA = pkcs11/devid.module
+pkcs11/devid.module: $(srcdir)/pkcs11/devid.module.in Makefile
+	$(AM_V_GEN)$(MKDIR_P) pkcs11 && sed 's|@pkcs11path@|$(pkcs11dir)/devid-pkcs11.so|' $(srcdir)/pkcs11/devid.module.in >$@
+CLEANFILES += pkcs11/devid.module
+EXTRA_DIST += pkcs11/pkcs11.map pkcs11/devid.module.in

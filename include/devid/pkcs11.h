@@ -3,8 +3,8 @@
 #define DEVID_PKCS11_H
 
 /*
- * What DevID's PKCS#11 module has beyond the standard: vendor attributes, and an interface that tells why a call
- * failed. Everything else of it is PKCS#11 2.40 by C_GetFunctionList.
+ * What DevID's PKCS#11 module has beyond the standard: vendor attributes, and an interface that tells why a
+ * call failed. Everything else of it is PKCS#11 2.40 by C_GetFunctionList.
  */
 
 #include <p11-kit/pkcs11.h>
@@ -16,8 +16,8 @@ extern "C" {
 /* All vendor numbers are CKx_VENDOR_DEFINED | this | n ("DV" in ASCII). */
 #define DEVID_VENDOR (CKA_VENDOR_DEFINED | 0x44560000UL)
 
-/* Read-only, of private keys in a TPM: the DER of the TPMKey structure (draft-bottomley-tpm2-keys), that is the
- * content of a TSS2 PRIVATE KEY PEM block. */
+/* Read-only, of private keys in a TPM: the DER of the TPMKey structure (draft-bottomley-tpm2-keys), that is
+ * the content of a TSS2 PRIVATE KEY PEM block. */
 #define CKA_DEVID_TSS2_KEY (DEVID_VENDOR | 0x01)
 /* Read-only, of keys in a TPM: TPM2B_PUBLIC with its size. */
 #define CKA_DEVID_TPM2B_PUBLIC (DEVID_VENDOR | 0x02)
@@ -25,17 +25,18 @@ extern "C" {
 #define CKA_DEVID_BACKEND (DEVID_VENDOR | 0x03)
 
 /*
- * C_GetInterface("Vendor DevID", NULL, &interface, 0) gives this list. A caller that does not find it (another
- * module, or p11-kit's proxy in between) does without.
+ * C_GetInterface("Vendor DevID", NULL, &interface, 0) gives this list. A caller that does not find it
+ * (another module, or p11-kit's proxy in between) does without.
  */
 #define DEVID_INTERFACE_NAME "Vendor DevID"
 
 struct devid_functions {
     CK_VERSION version; /* 1.0; later minor versions only append members */
     /*
-     * Why the calling thread's last C_ call failed, as one English sentence without a newline that names the thing
-     * concerned and what to do: "TPM swtpm:port=2321 cannot be reached ...". Never a PIN. "" when it succeeded or there is nothing
-     * to say beyond its CKR_ code. Owned by the module, valid until the thread's next C_ call.
+     * Why the calling thread's last C_ call failed, as one English sentence without a newline that names the
+     * thing concerned and what to do: "TPM swtpm:port=2321 cannot be reached ...". Never a PIN. "" when it
+     * succeeded or there is nothing to say beyond its CKR_ code. Owned by the module, valid until the
+     * thread's next C_ call.
      */
     const char *(*error_text)(void);
 };

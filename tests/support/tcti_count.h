@@ -5,18 +5,19 @@
 #include <stdint.h>
 
 /*
- * tests/support/.libs/tcti_count.so is a TCTI around another: the configuration "PATH/tcti_count.so:swtpm:port=1"
- * passes all commands to "swtpm:port=1". It counts them in the file that $TCTI_COUNT_FILE names, which all
- * processes map, and answers one command with an error of the test's choice.
+ * tests/support/.libs/tcti_count.so is a TCTI around another: the configuration
+ * "PATH/tcti_count.so:swtpm:port=1" passes all commands to "swtpm:port=1". It counts them in the file that
+ * $TCTI_COUNT_FILE names, which all processes map, and answers one command with an error of the test's
+ * choice.
  */
 struct tcti_count {
     uint32_t total;
-    uint32_t connections;          /* how often the TCTI was opened */
-    uint32_t command[0x200];       /* by TPM_CC */
-    uint32_t inject_command;       /* TPM_CC to answer with inject_code instead of sending it; 0 none */
-    uint32_t inject_after;         /* let so many of them pass first */
-    uint32_t inject_times;         /* then answer so many with it */
-    uint32_t inject_code;          /* a TPM_RC; or 0 to lose the connection (TSS2_TCTI_RC_IO_ERROR) */
+    uint32_t connections;    /* how often the TCTI was opened */
+    uint32_t command[0x200]; /* by TPM_CC */
+    uint32_t inject_command; /* TPM_CC to answer with inject_code instead of sending it; 0 none */
+    uint32_t inject_after;   /* let so many of them pass first */
+    uint32_t inject_times;   /* then answer so many with it */
+    uint32_t inject_code;    /* a TPM_RC; or 0 to lose the connection (TSS2_TCTI_RC_IO_ERROR) */
 };
 
 #endif

@@ -36,8 +36,8 @@ static void exec_swtpm(const char *state)
     snprintf(server, sizeof server, "type=tcp,port=%u,bindaddr=127.0.0.1", port);
     snprintf(control, sizeof control, "type=tcp,port=%u,bindaddr=127.0.0.1", port + 1U);
     snprintf(log, sizeof log, "file=%s/log", state);
-    execlp("swtpm", "swtpm", "socket", "--tpm2", "--tpmstate", tpmstate, "--server", server, "--ctrl", control,
-           "--flags", "not-need-init,startup-clear", "--log", log, (char *)NULL);
+    execlp("swtpm", "swtpm", "socket", "--tpm2", "--tpmstate", tpmstate, "--server", server, "--ctrl",
+           control, "--flags", "not-need-init,startup-clear", "--log", log, (char *)NULL);
     perror("swtpm");
     _exit(127);
 }
@@ -90,7 +90,8 @@ void test_tpm_start(void)
         atexit(stop_at_exit);
         map_counters();
     }
-    snprintf(tcti, sizeof tcti, "%s:%s", support_build_path("tests/support/.libs/tcti_count.so"), test_tpm_tcti());
+    snprintf(tcti, sizeof tcti, "%s:%s", support_build_path("tests/support/.libs/tcti_count.so"),
+             test_tpm_tcti());
     setenv("DEVID_TCTI", tcti, 1);
 }
 

@@ -6,8 +6,8 @@
 
 /*
  * Starts a swtpm of this program's own on a free port pair, state below support_directory(), and sets
- * $DEVID_TCTI so that its commands are counted (see tcti_count.h). It ends with the program. Calling it again does nothing.
- * Use it as an unchecked fixture: setup runs before Check forks.
+ * $DEVID_TCTI so that its commands are counted (see tcti_count.h). It ends with the program. Calling it again
+ * does nothing. Use it as an unchecked fixture: setup runs before Check forks.
  */
 void test_tpm_start(void);
 

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DEVID_PKCS11_BACKEND_H
+#define DEVID_PKCS11_BACKEND_H
+
+#include "common/bytes.h"
+#include "pkcs11/attribute.h"
+#include "pkcs11/publickey.h"
+#include "pkcs11/scheme.h"
+#include "pkcs11/tokenconf.h"
+
+struct mechanism;
+
+/* A key pair to make. */
+struct key_request {
+    CK_KEY_TYPE type;
+    size_t bits;                   /* RSA */
+    const struct p11_curve *curve; /* EC */
+    bool sign;
+    bool decrypt; /* RSA: decryption, and signatures that need the bare private operation */
+    bool derive;  /* EC: ECDH */
+};
+
+/*
+ * THE backend vtable: how a kind of key store does what needs a secret. An `instance` is one token's; a `key`
+ * is one loaded key block's. A NULL member is CKR_FUNCTION_NOT_SUPPORTED (see backend_missing). Verification,
+ * encryption with a public key and digests need no secret and are not here.
+ *
+ * Members may be called from several threads at once for one instance: no lock of the layers above is held
+ * but the caller's session, so whatever the backend shares it locks itself, and it never calls upward. Every
+ * member that fails with a CKR_ code has said why with p11_fail.
+ */
+struct backend {
+    const char *name;      /* "tpm": in token.conf, and CKA_DEVID_BACKEND */
+    const char *slot_name; /* description of its uninitialised slot */
+    const char *pem_label; /* the PEM blocks that are its keys */
+    const char *model;     /* CK_TOKEN_INFO.model */
+
+    /* Makes an instance from token.conf, without touching a device; conf is kept no longer than the call. */
+    CK_RV (*open)(const struct token_conf *conf, const char *directory, void **instance);
+    /* Frees it. No other call on it is under way. */
+    void (*close)(void *instance);
+    /* As close, in a child after fork: nothing that the parent shares may be told about it. */
+    void (*abandon)(void *instance);
+    /* No session is open any more: gives up what it holds in the device. */
+    void (*idle)(void *instance);
+
+    /* Completes the configuration of a new token; may touch the device. */
+    CK_RV (*init)(struct token_conf *conf, const char *tcti);
+    /* What C_GetTokenInfo can add. Optional. */
+    void (*token_info)(void *instance, CK_TOKEN_INFO *info);
+    /* PINs: token secret in and out of the instance. CKR_PIN_INCORRECT, CKR_PIN_LOCKED exactly. */
+    CK_RV (*login)(void *instance, CK_USER_TYPE user, const struct bytes *pin);
+    void (*logout)(void *instance);
+    CK_RV (*set_pin)(void *instance, CK_USER_TYPE user, const struct bytes *old, const struct bytes *pin);
+
+    /* Whether the token can serve the row, and the key sizes it has for it. Without touching the device. */
+    bool (*supports)(const void *instance, const struct mechanism *row);
+    void (*limits)(const void *instance, const struct mechanism *row, CK_MECHANISM_INFO *info);
+
+    /* Reads a key block (the DER inside the PEM) without touching the device. *key and *public are the
+     * caller's, the former ended with drop. CKR_DATA_INVALID: not such a block, or one that this backend
+     * cannot use. */
+    CK_RV (*load)(void *instance, const struct bytes *block, void **key, struct public_key *public);
+    void (*drop)(void *instance, void *key);
+    /* CKA_DEVID_... attributes of a key. CKR_ATTRIBUTE_TYPE_INVALID: it has none such. */
+    CK_RV (*key_attribute)(const void *key, CK_ATTRIBUTE_TYPE type, struct bytes *value);
+
+    /* Makes a key pair; *block is what a later load takes. The key is not kept by the device. */
+    CK_RV (*generate_pair)(void *instance, const struct key_request *request, struct bytes *block);
+    CK_RV (*generate)(void *instance, CK_KEY_TYPE type, size_t size, struct bytes *block);
+    /* Turns plain key material into a block. */
+    CK_RV (*import)(void *instance, const struct attributes *attributes, struct bytes *block);
+    CK_RV (*unwrap)
+    (void *instance, void *key, const struct mechanism *row, const struct p11_parameters *parameters,
+     const struct bytes *wrapped, struct bytes *block);
+    CK_RV (*wrap)
+    (void *instance, void *key, const struct mechanism *row, const struct p11_parameters *parameters,
+     void *target, struct bytes *wrapped);
+    CK_RV (*derive)(void *instance, void *key, const struct public_key *peer, struct bytes *secret);
+
+    /*
+     * Signs. `input` is a digest of parameters->hash; with HASH_NONE it is, for SCHEME_PKCS1, what the
+     * padding goes around (a DigestInfo), for SCHEME_ECDSA a digest of any length, for SCHEME_RAW the block.
+     * `size` bytes are written to `out`: public_key_signature_size.
+     */
+    CK_RV (*sign)
+    (void *instance, void *key, enum p11_scheme scheme, const struct p11_parameters *parameters,
+     const uint8_t *input, size_t input_size, uint8_t *out, size_t size);
+    CK_RV (*decrypt)
+    (void *instance, void *key, enum p11_scheme scheme, const struct p11_parameters *parameters,
+     const uint8_t *input, size_t input_size, struct bytes *out);
+    CK_RV (*encrypt)
+    (void *instance, void *key, enum p11_scheme scheme, const struct p11_parameters *parameters,
+     const uint8_t *input, size_t input_size, struct bytes *out);
+    CK_RV (*random)(void *instance, uint8_t *out, size_t size);
+};
+
+/* All backends, in the order of their slots; ends with NULL. */
+extern const struct backend *const p11_backends[];
+#define BACKENDS 1
+
+/* NULL: no backend of that name, or none whose keys are in such PEM blocks. */
+const struct backend *backend_by_name(const char *name);
+const struct backend *backend_by_pem_label(const char *label, size_t length);
+
+/* The one place where a missing member is refused. */
+CK_RV backend_missing(const struct backend *backend, const char *what);
+
+#endif

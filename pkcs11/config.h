@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DEVID_PKCS11_CONFIG_H
+#define DEVID_PKCS11_CONFIG_H
+
+#include <p11-kit/pkcs11.h>
+
+#include <stdbool.h>
+
+/* What the process asks for: environment first, then devid.conf ($DEVID_CONF or SYSCONFDIR/devid/devid.conf).
+ */
+struct config {
+    char *tokens;     /* directory of the tokens, never NULL */
+    char *tcti;       /* NULL: token.conf's, else tpm2-tss's default order */
+    bool empty_slots; /* offer an uninitialised slot per backend */
+    char *parent;     /* of new TPM tokens: "auto", "owner" or a persistent handle */
+};
+
+/* CKR_GENERAL_ERROR: devid.conf is there and cannot be used; the reason is said. */
+CK_RV config_load(struct config *config);
+void config_free(struct config *config);
+
+#endif

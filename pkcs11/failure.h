@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DEVID_PKCS11_FAILURE_H
+#define DEVID_PKCS11_FAILURE_H
+
+#include <p11-kit/pkcs11.h>
+
+/*
+ * Answers `rv`, and keeps one sentence about it for the calling thread (see devid_functions.error_text in
+ * devid/pkcs11.h) and for the log. The sentence names the thing concerned and what to do; never a PIN.
+ * The first sentence of a C_ call stays: what happened deepest is what helps.
+ */
+CK_RV p11_fail(CK_RV rv, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Forgets the sentence; every C_ call begins with this. */
+void p11_failure_clear(void);
+/* The sentence, "" when there is none. Owned by this file, valid until the next call of p11_fail or
+ * p11_failure_clear in this thread. */
+const char *p11_failure_text(void);
+
+/* "CKR_PIN_INCORRECT"; numbers without a name as "CKR 0x...", in storage of the thread. */
+const char *p11_rv_name(CK_RV rv);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pkcs11/module.h"
+
+#include "pkcs11/soft/libctx.h"
+
+#include <stdio.h>
+
+/* This module always locks with the system's primitives; callbacks alone, without leave to do so, cannot be
+ * honoured. */
+static CK_RV check_arguments(const CK_C_INITIALIZE_ARGS *arguments)
+{
+    unsigned callbacks;
+
+    if (arguments == NULL)
+        return CKR_OK;
+    if (arguments->pReserved != NULL)
+        return CKR_ARGUMENTS_BAD;
+    callbacks = (arguments->CreateMutex != NULL) + (arguments->DestroyMutex != NULL) +
+                (arguments->LockMutex != NULL) + (arguments->UnlockMutex != NULL);
+    if (callbacks != 0 && callbacks != 4)
+        return CKR_ARGUMENTS_BAD;
+    return callbacks == 4 && (arguments->flags & CKF_OS_LOCKING_OK) == 0 ? CKR_CANT_LOCK : CKR_OK;
+}
+
+CK_RV C_Initialize(void *arguments)
+{
+    CK_RV rv;
+
+    soft_prepare();
+    rv = check_arguments(arguments);
+    return rv == CKR_OK ? module_start() : rv;
+}
+
+CK_RV C_Finalize(void *reserved)
+{
+    return reserved == NULL ? module_stop() : CKR_ARGUMENTS_BAD;
+}
+
+CK_RV C_GetInfo(CK_INFO *info)
+{
+    unsigned major = 0;
+    unsigned minor = 0;
+    struct module *module;
+    CK_RV rv = module_enter(&module);
+
+    if (rv != CKR_OK)
+        return rv;
+    if (info == NULL)
+        return module_leave(CKR_ARGUMENTS_BAD);
+    sscanf(DEVID_VERSION, "%u.%u", &major, &minor);
+    *info = (CK_INFO){
+        .cryptokiVersion = {2,              40            },
+          .libraryVersion = {(CK_BYTE)major, (CK_BYTE)minor}
+    };
+    p11_pad(info->manufacturerID, sizeof info->manufacturerID, "DevID");
+    p11_pad(info->libraryDescription, sizeof info->libraryDescription, "DevID PKCS#11 module");
+    return module_leave(CKR_OK);
+}

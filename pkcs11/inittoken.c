@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pkcs11/failure.h"
+#include "pkcs11/module.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LABEL_SIZE 32
+
+/* The field is padded with blanks and has no NUL. An empty label has no name for its directory. */
+static CK_RV read_label(const CK_UTF8CHAR *field, char label[LABEL_SIZE + 1])
+{
+    size_t length = LABEL_SIZE;
+
+    while (length > 0 && field[length - 1] == ' ')
+        length--;
+    for (size_t i = 0; i < length; i++)
+        if (field[i] < 0x20 || field[i] == 0x7f)
+            return p11_fail(CKR_ARGUMENTS_BAD, "the token label has a control character");
+    memcpy(label, field, length);
+    label[length] = '\0';
+    return length != 0 ? CKR_OK : p11_fail(CKR_ARGUMENTS_BAD, "a token needs a label");
+}
+
+static CK_RV make_token(struct module *module, const struct slot *slot, const char *label)
+{
+    const struct config *config = &module->config;
+    char *path = NULL;
+    CK_RV rv =
+        token_create(config->tokens, slot->backend, label, slot->id, config->tcti, config->parent, &path);
+
+    if (rv == CKR_OK)
+        rv = module_refresh_slots(module);
+    free(path);
+    return rv;
+}
+
+CK_RV C_InitToken(CK_SLOT_ID id, CK_UTF8CHAR *pin, CK_ULONG pin_size, CK_UTF8CHAR *label_field)
+{
+    char label[LABEL_SIZE + 1];
+    struct module *module;
+    struct slot *slot;
+    CK_RV rv = module_enter(&module);
+
+    if (rv != CKR_OK)
+        return rv;
+    rv = module_slot(module, id, &slot);
+    if (rv == CKR_OK && (label_field == NULL || (pin == NULL && pin_size != 0)))
+        rv = CKR_ARGUMENTS_BAD;
+    if (rv == CKR_OK && slot->token != NULL)
+        rv = p11_fail(CKR_FUNCTION_NOT_SUPPORTED,
+                      "slot %lu holds token %s; remove its directory to make it anew", id,
+                      slot->token->store.path);
+    if (rv == CKR_OK && pin_size != 0)
+        rv = p11_fail(CKR_PIN_INVALID, "tokens with a PIN cannot be made yet; give an empty PIN");
+    if (rv == CKR_OK)
+        rv = read_label(label_field, label);
+    if (rv == CKR_OK)
+        rv = make_token(module, slot, label);
+    return module_leave(rv);
+}

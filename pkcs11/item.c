@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pkcs11/object.h"
+
+#include "devid/pkcs11.h"
+#include "pkcs11/soft/key.h"
+#include "pkcs11/template.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+CK_RV key_load(const struct backend *backend, void *instance, const struct bytes *block, struct key **key)
+{
+    struct key *loaded = calloc(1, sizeof *loaded);
+    CK_RV rv;
+
+    *key = NULL;
+    if (loaded == NULL)
+        return CKR_HOST_MEMORY;
+    loaded->references = 1;
+    loaded->backend = backend;
+    loaded->instance = instance;
+    rv = backend->load(instance, block, &loaded->material, &loaded->public);
+    if (rv != CKR_OK) {
+        free(loaded);
+        return rv;
+    }
+    *key = loaded;
+    return CKR_OK;
+}
+
+struct key *key_take(struct key *key)
+{
+    __atomic_add_fetch(&key->references, 1, __ATOMIC_RELAXED);
+    return key;
+}
+
+void key_return(struct key *key)
+{
+    if (key == NULL || __atomic_sub_fetch(&key->references, 1, __ATOMIC_ACQ_REL) != 0)
+        return;
+    key->backend->drop(key->instance, key->material);
+    public_key_free(&key->public);
+    free(key);
+}
+
+struct object *object_new(CK_OBJECT_CLASS object_class, struct key *key)
+{
+    struct object *object = calloc(1, sizeof *object);
+    CK_RV rv;
+
+    if (object == NULL)
+        return NULL;
+    object->references = 1;
+    object->object_class = object_class;
+    rv = attributes_set_ulong(&object->attributes, CKA_CLASS, object_class);
+    if (rv == CKR_OK && key != NULL) {
+        object->key = key_take(key);
+        object->key_type = key->public.type;
+        rv = public_key_to_attributes(&key->public, &object->attributes);
+    }
+    if (rv == CKR_OK)
+        return object;
+    object_return(object);
+    return NULL;
+}
+
+struct object *object_take(struct object *object)
+{
+    __atomic_add_fetch(&object->references, 1, __ATOMIC_RELAXED);
+    return object;
+}
+
+void object_return(struct object *object)
+{
+    if (object == NULL || __atomic_sub_fetch(&object->references, 1, __ATOMIC_ACQ_REL) != 0)
+        return;
+    attributes_free(&object->attributes);
+    key_return(object->key);
+    free(object->file);
+    free(object);
+}
+
+static CK_RV copy_value(const void *data, size_t size, struct bytes *value)
+{
+    return bytes_copy(value, data, size) ? CKR_OK : CKR_HOST_MEMORY;
+}
+
+/* Attributes that take work and few ask for; worked out when they are read. */
+static CK_RV derived_attribute(const struct object *object, CK_ATTRIBUTE_TYPE type, struct bytes *value)
+{
+    if (object->key == NULL)
+        return CKR_ATTRIBUTE_TYPE_INVALID;
+    if (type == CKA_PUBLIC_KEY_INFO)
+        return soft_public_info(&object->key->public, value);
+    if (type == CKA_DEVID_BACKEND)
+        return copy_value(object->key->backend->name, strlen(object->key->backend->name), value);
+    if (object->key->backend->key_attribute == NULL)
+        return CKR_ATTRIBUTE_TYPE_INVALID;
+    return object->key->backend->key_attribute(object->key->material, type, value);
+}
+
+static CK_RV default_value(const struct attribute_rule *rule, struct bytes *value)
+{
+    CK_BBOOL flag = rule->otherwise != 0 ? CK_TRUE : CK_FALSE;
+
+    if (rule->kind == KIND_BOOL)
+        return copy_value(&flag, sizeof flag, value);
+    if (rule->kind == KIND_ULONG)
+        return copy_value(&rule->otherwise, sizeof rule->otherwise, value);
+    return copy_value("", 0, value);
+}
+
+static bool is_secret(const struct object *object, const struct attribute_rule *rule)
+{
+    return (rule->flags & RULE_SECRET) != 0 &&
+           (object_attribute_bool(object, CKA_SENSITIVE) || !object_attribute_bool(object, CKA_EXTRACTABLE));
+}
+
+CK_RV object_attribute(const struct object *object, CK_ATTRIBUTE_TYPE type, struct bytes *value)
+{
+    const struct attribute_rule *rule = template_rule(object->object_class, object->key_type, type);
+    const CK_ATTRIBUTE *stored = attributes_find(&object->attributes, type);
+
+    *value = BYTES_EMPTY;
+    if (rule != NULL && is_secret(object, rule))
+        return CKR_ATTRIBUTE_SENSITIVE;
+    if (stored != NULL)
+        return copy_value(stored->pValue, stored->ulValueLen, value);
+    if (rule != NULL && (rule->flags & RULE_DEFAULT) != 0)
+        return default_value(rule, value);
+    return derived_attribute(object, type, value);
+}
+
+bool object_attribute_bool(const struct object *object, CK_ATTRIBUTE_TYPE type)
+{
+    const struct attribute_rule *rule = template_rule(object->object_class, object->key_type, type);
+
+    return attributes_get_bool(&object->attributes, type, rule != NULL && rule->otherwise == CK_TRUE);
+}
+
+static bool matches(const struct object *object, const CK_ATTRIBUTE *item)
+{
+    const CK_ATTRIBUTE *stored = attributes_find(&object->attributes, item->type);
+    struct bytes value;
+    bool same;
+
+    if (item->pValue == NULL && item->ulValueLen != 0)
+        return false;
+    if (stored != NULL) {
+        const struct attribute_rule *rule = template_rule(object->object_class, object->key_type, item->type);
+
+        return stored->ulValueLen == item->ulValueLen && (rule == NULL || !is_secret(object, rule)) &&
+               (item->ulValueLen == 0 || memcmp(stored->pValue, item->pValue, item->ulValueLen) == 0);
+    }
+    if (object_attribute(object, item->type, &value) != CKR_OK)
+        return false;
+    same = bytes_equal(value.data, value.size, item->pValue, item->ulValueLen);
+    bytes_free(&value);
+    return same;
+}
+
+bool object_matches(const struct object *object, const CK_ATTRIBUTE *items, CK_ULONG count)
+{
+    for (CK_ULONG i = 0; i < count; i++)
+        if (!matches(object, &items[i]))
+            return false;
+    return true;
+}

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pkcs11/keyfile.h"
+
+#include "pkcs11/failure.h"
+#include "pkcs11/template.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BEGIN "-----BEGIN "
+#define END "-----END "
+#define DASHES "-----"
+#define VALUE_MAXIMUM 4096
+
+enum line_form { FORM_TEXT, FORM_HEX, FORM_DATE, FORM_BOOL, FORM_NUMBERS };
+
+/* One row a line. The form is how the value is written, not what PKCS#11 calls its type. */
+static const struct line {
+    const char *name;
+    CK_ATTRIBUTE_TYPE type;
+    enum line_form form;
+} lines[] = {
+    {"Label",                CKA_LABEL,                FORM_TEXT   },
+    {"ID",                   CKA_ID,                   FORM_HEX    },
+    {"Subject",              CKA_SUBJECT,              FORM_HEX    },
+    {"Start-Date",           CKA_START_DATE,           FORM_DATE   },
+    {"End-Date",             CKA_END_DATE,             FORM_DATE   },
+    {"Private",              CKA_PRIVATE,              FORM_BOOL   },
+    {"Modifiable",           CKA_MODIFIABLE,           FORM_BOOL   },
+    {"Copyable",             CKA_COPYABLE,             FORM_BOOL   },
+    {"Destroyable",          CKA_DESTROYABLE,          FORM_BOOL   },
+    {"Trusted",              CKA_TRUSTED,              FORM_BOOL   },
+    {"Certificate-Category", CKA_CERTIFICATE_CATEGORY, FORM_NUMBERS},
+    {"Sign",                 CKA_SIGN,                 FORM_BOOL   },
+    {"Sign-Recover",         CKA_SIGN_RECOVER,         FORM_BOOL   },
+    {"Decrypt",              CKA_DECRYPT,              FORM_BOOL   },
+    {"Unwrap",               CKA_UNWRAP,               FORM_BOOL   },
+    {"Derive",               CKA_DERIVE,               FORM_BOOL   },
+    {"Verify",               CKA_VERIFY,               FORM_BOOL   },
+    {"Verify-Recover",       CKA_VERIFY_RECOVER,       FORM_BOOL   },
+    {"Encrypt",              CKA_ENCRYPT,              FORM_BOOL   },
+    {"Wrap",                 CKA_WRAP,                 FORM_BOOL   },
+    {"Sensitive",            CKA_SENSITIVE,            FORM_BOOL   },
+    {"Extractable",          CKA_EXTRACTABLE,          FORM_BOOL   },
+    {"Wrap-With-Trusted",    CKA_WRAP_WITH_TRUSTED,    FORM_BOOL   },
+    {"Local",                CKA_LOCAL,                FORM_BOOL   },
+    {"Always-Sensitive",     CKA_ALWAYS_SENSITIVE,     FORM_BOOL   },
+    {"Never-Extractable",    CKA_NEVER_EXTRACTABLE,    FORM_BOOL   },
+    {"Key-Gen-Mechanism",    CKA_KEY_GEN_MECHANISM,    FORM_NUMBERS},
+    {"Allowed-Mechanisms",   CKA_ALLOWED_MECHANISMS,   FORM_NUMBERS},
+};
+
+#define LINES (sizeof lines / sizeof lines[0])
+
+static const char *prefix_of(CK_OBJECT_CLASS object_class)
+{
+    return object_class == CKO_PUBLIC_KEY ? "Public-" : "";
+}
+
+/* The first line from `from` on that begins with the word, or NULL. */
+static const char *find_line(const char *from, const char *end, const char *word)
+{
+    size_t length = strlen(word);
+
+    while (from < end) {
+        const char *newline = memchr(from, '\n', (size_t)(end - from));
+
+        if ((size_t)(end - from) >= length && memcmp(from, word, length) == 0)
+            return from;
+        if (newline == NULL)
+            return NULL;
+        from = newline + 1;
+    }
+    return NULL;
+}
+
+static const char *line_end(const char *from, const char *end)
+{
+    const char *newline = memchr(from, '\n', (size_t)(end - from));
+
+    return newline != NULL ? newline : end;
+}
+
+/* The label of a BEGIN line: what stands before its closing dashes. */
+static bool read_label(const char *begin, const char *end, struct keyfile_block *block)
+{
+    const char *stop = line_end(begin, end);
+
+    block->label = begin + strlen(BEGIN);
+    while (stop > block->label && (stop[-1] == '\r' || stop[-1] == ' '))
+        stop--;
+    if ((size_t)(stop - block->label) < strlen(DASHES) ||
+        memcmp(stop - strlen(DASHES), DASHES, strlen(DASHES)) != 0)
+        return false;
+    block->label_size = (size_t)(stop - block->label) - strlen(DASHES);
+    return true;
+}
+
+bool keyfile_next(const char *text, size_t size, size_t *offset, struct keyfile_block *block)
+{
+    const char *end = text + size;
+    const char *start = text + *offset;
+    const char *begin = find_line(start, end, BEGIN);
+    const char *last;
+
+    if (begin == NULL) {
+        *offset = size;
+        return false;
+    }
+    last = find_line(begin, end, END);
+    if (last == NULL || !read_label(begin, end, block)) {
+        *offset = (size_t)(begin - text);
+        return false;
+    }
+    last = line_end(last, end);
+    block->lines = start;
+    block->lines_size = (size_t)(begin - start);
+    block->text = begin;
+    block->text_size = (size_t)(last - begin);
+    *offset = (size_t)(last - text);
+    return true;
+}
+
+/* Text is written with %XX for what would break the line or the file: control characters, '%', a dash after a
+ * dash, blanks at either end. */
+static void write_text(const CK_ATTRIBUTE *item, struct buffer *out)
+{
+    const unsigned char *text = item->pValue;
+
+    for (CK_ULONG i = 0; i < item->ulValueLen; i++) {
+        bool edge = i == 0 || i + 1 == item->ulValueLen;
+
+        if (text[i] < 0x20 || text[i] == 0x7f || text[i] == '%' ||
+            (text[i] == '-' && i > 0 && text[i - 1] == '-') || (text[i] == ' ' && edge))
+            buffer_addf(out, "%%%02X", text[i]);
+        else
+            buffer_add_u8(out, text[i]);
+    }
+}
+
+static CK_RV read_text(const struct line *line, const char *value, struct attributes *out)
+{
+    struct buffer text;
+    CK_RV rv = CKR_DATA_INVALID;
+
+    buffer_init(&text, VALUE_MAXIMUM);
+    while (*value != '\0') {
+        struct bytes byte = BYTES_EMPTY;
+
+        if (*value != '%') {
+            buffer_add_u8(&text, (uint8_t)*value++);
+            continue;
+        }
+        if (strlen(value) < 3 || !bytes_from_hex(value + 1, 2, &byte))
+            goto out;
+        buffer_add_u8(&text, byte.data[0]);
+        bytes_free(&byte);
+        value += 3;
+    }
+    rv = text.failed ? CKR_DATA_INVALID : attributes_set(out, line->type, text.data, text.size);
+out:
+    buffer_free(&text);
+    return rv;
+}
+
+static CK_RV read_hex(const struct line *line, const char *value, struct attributes *out)
+{
+    struct bytes bytes;
+    CK_RV rv;
+
+    if (!bytes_from_hex(value, strlen(value), &bytes))
+        return CKR_DATA_INVALID;
+    rv = attributes_set(out, line->type, bytes.data, bytes.size);
+    bytes_free(&bytes);
+    return rv;
+}
+
+static CK_RV read_date(const struct line *line, const char *value, struct attributes *out)
+{
+    size_t length = strspn(value, "0123456789");
+
+    if (value[length] != '\0' || length != sizeof(CK_DATE))
+        return CKR_DATA_INVALID;
+    return attributes_set(out, line->type, value, length);
+}
+
+static CK_RV read_bool(const struct line *line, const char *value, struct attributes *out)
+{
+    bool yes = strcmp(value, "yes") == 0;
+
+    return yes || strcmp(value, "no") == 0 ? attributes_set_bool(out, line->type, yes) : CKR_DATA_INVALID;
+}
+
+static CK_RV read_numbers(const struct line *line, const char *value, struct attributes *out)
+{
+    CK_ULONG numbers[64];
+    size_t count = 0;
+
+    while (*value != '\0') {
+        char *end;
+
+        if (!isdigit((unsigned char)*value) || count == sizeof numbers / sizeof numbers[0])
+            return CKR_DATA_INVALID;
+        numbers[count++] = strtoul(value, &end, 0);
+        value = end + strspn(end, " ");
+    }
+    return attributes_set(out, line->type, numbers, count * sizeof numbers[0]);
+}
+
+static void write_hex(const CK_ATTRIBUTE *item, struct buffer *out)
+{
+    for (CK_ULONG i = 0; i < item->ulValueLen; i++)
+        buffer_addf(out, "%02x", ((const unsigned char *)item->pValue)[i]);
+}
+
+static void write_date(const CK_ATTRIBUTE *item, struct buffer *out)
+{
+    buffer_add(out, item->pValue, item->ulValueLen);
+}
+
+static void write_bool(const CK_ATTRIBUTE *item, struct buffer *out)
+{
+    buffer_add_text(out, *(const CK_BBOOL *)item->pValue != CK_FALSE ? "yes" : "no");
+}
+
+static void write_numbers(const CK_ATTRIBUTE *item, struct buffer *out)
+{
+    const CK_ULONG *numbers = item->pValue;
+
+    for (size_t i = 0; i < item->ulValueLen / sizeof *numbers; i++)
+        buffer_addf(out, "%s0x%lx", i != 0 ? " " : "", numbers[i]);
+}
+
+static const struct {
+    CK_RV (*read)(const struct line *line, const char *value, struct attributes *out);
+    void (*write)(const CK_ATTRIBUTE *item, struct buffer *out);
+} forms[] = {
+    [FORM_TEXT] = {read_text,    write_text   },
+      [FORM_HEX] = {read_hex,     write_hex    },
+    [FORM_DATE] = {read_date,    write_date   },
+      [FORM_BOOL] = {read_bool,    write_bool   },
+    [FORM_NUMBERS] = {read_numbers, write_numbers},
+};
+
+static const struct line *line_named(const char *name, CK_OBJECT_CLASS object_class)
+{
+    const char *prefix = prefix_of(object_class);
+
+    if (strncmp(name, prefix, strlen(prefix)) != 0)
+        return NULL;
+    for (size_t i = 0; i < LINES; i++)
+        if (strcmp(lines[i].name, name + strlen(prefix)) == 0)
+            return &lines[i];
+    return NULL;
+}
+
+static CK_RV read_line(char *text, CK_OBJECT_CLASS object_class, struct attributes *out)
+{
+    char *colon = strchr(text, ':');
+    const struct line *line;
+    char *value;
+    CK_RV rv;
+
+    if (colon == NULL)
+        return CKR_OK;
+    *colon = '\0';
+    line = line_named(text, object_class);
+    value = colon + 1 + strspn(colon + 1, " ");
+    value[strcspn(value, "\r")] = '\0';
+    if (line == NULL || template_rule(object_class, ANY_KEY, line->type) == NULL)
+        return CKR_OK;
+    rv = forms[line->form].read(line, value, out);
+    if (rv == CKR_DATA_INVALID)
+        p11_fail(rv, "line '%s: %.40s' has a value that does not fit", text, value);
+    return rv;
+}
+
+CK_RV keyfile_read_lines(const struct keyfile_block *block, CK_OBJECT_CLASS object_class,
+                         struct attributes *out)
+{
+    const char *end = block->lines + block->lines_size;
+    CK_RV rv = CKR_OK;
+
+    for (const char *from = block->lines; rv == CKR_OK && from < end;) {
+        const char *stop = line_end(from, end);
+        size_t length = (size_t)(stop - from);
+        char text[VALUE_MAXIMUM];
+
+        if (length < sizeof text) {
+            memcpy(text, from, length);
+            text[length] = '\0';
+            rv = read_line(text, object_class, out);
+        }
+        from = stop + 1;
+    }
+    return rv;
+}
+
+CK_RV keyfile_write_lines(const struct attributes *attributes, CK_OBJECT_CLASS object_class,
+                          struct buffer *out)
+{
+    for (size_t i = 0; i < LINES; i++) {
+        const CK_ATTRIBUTE *item = attributes_find(attributes, lines[i].type);
+
+        if (item == NULL || item->ulValueLen == 0)
+            continue;
+        buffer_addf(out, "%s%s: ", prefix_of(object_class), lines[i].name);
+        forms[lines[i].form].write(item, out);
+        buffer_add_text(out, "\n");
+    }
+    return out->failed ? CKR_DEVICE_MEMORY : CKR_OK;
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pkcs11/mechanism.h"
+
+#include "pkcs11/failure.h"
+#include "pkcs11/token.h"
+
+#include <string.h>
+
+static CK_RV parse_none(const CK_MECHANISM *mechanism, const struct mechanism *row,
+                        struct p11_parameters *parameters)
+{
+    if (mechanism->ulParameterLen != 0)
+        return p11_fail(CKR_MECHANISM_PARAM_INVALID, "%s takes no parameter", row->name);
+    parameters->hash = row->digest;
+    return CKR_OK;
+}
+
+static const struct {
+    CK_MECHANISM_TYPE digest;
+    CK_RSA_PKCS_MGF_TYPE mgf;
+    enum p11_hash hash;
+} hashes[] = {
+    {CKM_SHA_1,  CKG_MGF1_SHA1,   HASH_SHA1  },
+    {CKM_SHA224, CKG_MGF1_SHA224, HASH_SHA224},
+    {CKM_SHA256, CKG_MGF1_SHA256, HASH_SHA256},
+    {CKM_SHA384, CKG_MGF1_SHA384, HASH_SHA384},
+    {CKM_SHA512, CKG_MGF1_SHA512, HASH_SHA512},
+};
+
+#define HASHES (sizeof hashes / sizeof hashes[0])
+
+static CK_RV parse_pss(const CK_MECHANISM *mechanism, const struct mechanism *row,
+                       struct p11_parameters *parameters)
+{
+    CK_RSA_PKCS_PSS_PARAMS given;
+
+    if (mechanism->pParameter == NULL || mechanism->ulParameterLen != sizeof given)
+        return p11_fail(CKR_MECHANISM_PARAM_INVALID, "%s needs a CK_RSA_PKCS_PSS_PARAMS", row->name);
+    memcpy(&given, mechanism->pParameter, sizeof given);
+    for (size_t i = 0; i < HASHES; i++) {
+        if (hashes[i].digest == given.hashAlg)
+            parameters->hash = hashes[i].hash;
+        if (hashes[i].mgf == given.mgf)
+            parameters->mgf_hash = hashes[i].hash;
+    }
+    parameters->salt_length = given.sLen;
+    if (parameters->hash == HASH_NONE || parameters->mgf_hash == HASH_NONE)
+        return p11_fail(CKR_MECHANISM_PARAM_INVALID, "%s: hash 0x%lx with MGF 0x%lx is not supported",
+                        row->name, given.hashAlg, given.mgf);
+    if (row->digest != HASH_NONE && parameters->hash != row->digest)
+        return p11_fail(CKR_MECHANISM_PARAM_INVALID, "%s: the parameter names another hash", row->name);
+    if (given.sLen > row->maximum / 8)
+        return p11_fail(CKR_MECHANISM_PARAM_INVALID, "%s: a salt of %lu bytes fits no key", row->name,
+                        given.sLen);
+    return CKR_OK;
+}
+
+#define RSA_BITS .key_type = CKK_RSA, .minimum = 1024, .maximum = 4096
+#define EC_BITS .key_type = CKK_EC, .minimum = 256, .maximum = 521
+#define EC_FORMS (CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS)
+#define NAMED(mechanism) .type = mechanism, .name = #mechanism
+
+#define SIGN_RSA(mechanism, hash, how, parser)                                                               \
+    {                                                                                                        \
+        NAMED(mechanism), RSA_BITS, .flags = CKF_SIGN, .digest = hash, .scheme = how, .parse = parser        \
+    }
+#define SIGN_EC(mechanism, hash)                                                                             \
+    {                                                                                                        \
+        NAMED(mechanism), EC_BITS, .flags = CKF_SIGN | EC_FORMS, .digest = hash, .scheme = SCHEME_ECDSA,     \
+                                   .parse = parse_none                                                       \
+    }
+
+static const struct mechanism table[] = {
+    {NAMED(CKM_RSA_PKCS_KEY_PAIR_GEN), RSA_BITS, .flags = CKF_GENERATE_KEY_PAIR,            .parse = parse_none},
+    {NAMED(CKM_EC_KEY_PAIR_GEN),       EC_BITS,  .flags = CKF_GENERATE_KEY_PAIR | EC_FORMS, .parse = parse_none},
+
+    SIGN_RSA(CKM_RSA_X_509, HASH_NONE, SCHEME_RAW, parse_none),
+    SIGN_RSA(CKM_RSA_PKCS, HASH_NONE, SCHEME_PKCS1, parse_none),
+    SIGN_RSA(CKM_SHA1_RSA_PKCS, HASH_SHA1, SCHEME_PKCS1, parse_none),
+    SIGN_RSA(CKM_SHA224_RSA_PKCS, HASH_SHA224, SCHEME_PKCS1, parse_none),
+    SIGN_RSA(CKM_SHA256_RSA_PKCS, HASH_SHA256, SCHEME_PKCS1, parse_none),
+    SIGN_RSA(CKM_SHA384_RSA_PKCS, HASH_SHA384, SCHEME_PKCS1, parse_none),
+    SIGN_RSA(CKM_SHA512_RSA_PKCS, HASH_SHA512, SCHEME_PKCS1, parse_none),
+
+    SIGN_RSA(CKM_RSA_PKCS_PSS, HASH_NONE, SCHEME_PSS, parse_pss),
+    SIGN_RSA(CKM_SHA1_RSA_PKCS_PSS, HASH_SHA1, SCHEME_PSS, parse_pss),
+    SIGN_RSA(CKM_SHA224_RSA_PKCS_PSS, HASH_SHA224, SCHEME_PSS, parse_pss),
+    SIGN_RSA(CKM_SHA256_RSA_PKCS_PSS, HASH_SHA256, SCHEME_PSS, parse_pss),
+    SIGN_RSA(CKM_SHA384_RSA_PKCS_PSS, HASH_SHA384, SCHEME_PSS, parse_pss),
+    SIGN_RSA(CKM_SHA512_RSA_PKCS_PSS, HASH_SHA512, SCHEME_PSS, parse_pss),
+
+    SIGN_EC(CKM_ECDSA, HASH_NONE),
+    SIGN_EC(CKM_ECDSA_SHA1, HASH_SHA1),
+    SIGN_EC(CKM_ECDSA_SHA224, HASH_SHA224),
+    SIGN_EC(CKM_ECDSA_SHA256, HASH_SHA256),
+    SIGN_EC(CKM_ECDSA_SHA384, HASH_SHA384),
+    SIGN_EC(CKM_ECDSA_SHA512, HASH_SHA512),
+};
+
+#define ROWS (sizeof table / sizeof table[0])
+
+const struct mechanism *mechanism_table(size_t *count)
+{
+    *count = ROWS;
+    return table;
+}
+
+static const struct mechanism *row_of(const struct token *token, CK_MECHANISM_TYPE type)
+{
+    for (size_t i = 0; i < ROWS; i++)
+        if (table[i].type == type)
+            return token_supports(token, &table[i]) ? &table[i] : NULL;
+    return NULL;
+}
+
+CK_RV mechanism_find(const struct token *token, CK_MECHANISM_TYPE type, CK_FLAGS flag,
+                     const struct mechanism **row)
+{
+    *row = row_of(token, type);
+    return *row != NULL && ((*row)->flags & flag) != 0 ? CKR_OK : CKR_MECHANISM_INVALID;
+}
+
+CK_RV mechanism_info(const struct token *token, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO *info)
+{
+    const struct mechanism *row = row_of(token, type);
+
+    if (row == NULL)
+        return CKR_MECHANISM_INVALID;
+    *info =
+        (CK_MECHANISM_INFO){.ulMinKeySize = row->minimum, .ulMaxKeySize = row->maximum, .flags = row->flags};
+    token_mechanism_info(token, row, info);
+    return CKR_OK;
+}
+
+CK_RV mechanism_list(const struct token *token, CK_MECHANISM_TYPE *list, CK_ULONG *count)
+{
+    CK_ULONG room = *count;
+
+    *count = 0;
+    for (size_t i = 0; i < ROWS; i++) {
+        if (!token_supports(token, &table[i]))
+            continue;
+        if (list != NULL && *count < room)
+            list[*count] = table[i].type;
+        ++*count;
+    }
+    return list != NULL && *count > room ? CKR_BUFFER_TOO_SMALL : CKR_OK;
+}

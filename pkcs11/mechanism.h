@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DEVID_PKCS11_MECHANISM_H
+#define DEVID_PKCS11_MECHANISM_H
+
+#include "pkcs11/scheme.h"
+
+#include <p11-kit/pkcs11.h>
+
+struct token;
+
+/* One row of THE mechanism table: everything that this module knows about a mechanism. */
+struct mechanism {
+    CK_MECHANISM_TYPE type;
+    const char *name;
+    CK_KEY_TYPE key_type; /* of the key an operation takes, or that is generated */
+    CK_ULONG minimum;     /* key size in bits, as CK_MECHANISM_INFO wants it; 0 for digests */
+    CK_ULONG maximum;
+    CK_FLAGS flags;         /* the operations it permits, CKF_SIGN ... and CKF_EC_ ones */
+    enum p11_hash digest;   /* the data is hashed with this before the backend sees it; HASH_NONE: as it is */
+    enum p11_scheme scheme; /* what the backend does */
+    /* Reads and checks pParameter: CKR_OK or CKR_MECHANISM_PARAM_INVALID. */
+    CK_RV (*parse)
+    (const CK_MECHANISM *mechanism, const struct mechanism *row, struct p11_parameters *parameters);
+};
+
+/* The row when the token's backends can do it and it permits the operation `flag`; CKR_MECHANISM_INVALID
+ * otherwise. */
+CK_RV mechanism_find(const struct token *token, CK_MECHANISM_TYPE type, CK_FLAGS flag,
+                     const struct mechanism **row);
+CK_RV mechanism_info(const struct token *token, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO *info);
+/* C_GetMechanismList's two-call rule: *count is in and out. */
+CK_RV mechanism_list(const struct token *token, CK_MECHANISM_TYPE *list, CK_ULONG *count);
+
+/* The table itself, for the tests that walk it. */
+const struct mechanism *mechanism_table(size_t *count);
+
+#endif

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pkcs11/module.h"
+
+#include "common/log.h"
+#include "pkcs11/failure.h"
+#include "pkcs11/session.h"
+#include "pkcs11/soft/libctx.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct {
+    pthread_mutex_t lock;
+    bool up;
+    unsigned fork_id; /* of the process that the state belongs to */
+    struct module module;
+} state = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* How many forks lie between the first process and this one; the child's handler does nothing else. */
+static volatile unsigned fork_id;
+
+static void count_fork(void)
+{
+    fork_id++;
+}
+
+static void watch_forks(void)
+{
+    pthread_atfork(NULL, NULL, count_fork);
+}
+
+/* The parent's locks may be held by threads that a child does not have: a child begins with new ones. What
+ * the parent built stays its own: it is left as it is, without a word to the TPM. */
+static void drop_parent_state(void)
+{
+    if (state.fork_id == fork_id)
+        return;
+    pthread_mutex_init(&state.lock, NULL);
+    for (size_t i = 0; state.up && i < state.module.slot_count; i++)
+        for (size_t b = 0; state.module.slots[i].token != NULL && p11_backends[b] != NULL; b++)
+            p11_backends[b]->abandon(state.module.slots[i].token->instances[b]);
+    state.module = (struct module){0};
+    state.up = false;
+    state.fork_id = fork_id;
+}
+
+void module_lock(void)
+{
+    pthread_mutex_lock(&state.lock);
+}
+
+void module_unlock(void)
+{
+    pthread_mutex_unlock(&state.lock);
+}
+
+CK_RV module_enter(struct module **out)
+{
+    p11_failure_clear();
+    drop_parent_state();
+    module_lock();
+    if (!state.up) {
+        module_unlock();
+        return CKR_CRYPTOKI_NOT_INITIALIZED;
+    }
+    soft_enter();
+    *out = &state.module;
+    return CKR_OK;
+}
+
+CK_RV module_leave_function(const char *function, CK_RV rv)
+{
+    soft_leave();
+    module_unlock();
+    log_debug("%s: %s", function, p11_rv_name(rv));
+    return rv;
+}
+
+/* --- slots -------------------------------------------------------------------------------------------------
+ */
+
+CK_RV module_slot(struct module *module, CK_SLOT_ID id, struct slot **slot)
+{
+    for (size_t i = 0; i < module->slot_count; i++) {
+        if (module->slots[i].id == id) {
+            *slot = &module->slots[i];
+            return CKR_OK;
+        }
+    }
+    return CKR_SLOT_ID_INVALID;
+}
+
+static CK_RV add_slot(struct module *module, struct slot slot)
+{
+    struct slot *grown = realloc(module->slots, (module->slot_count + 1) * sizeof *grown);
+
+    if (grown == NULL)
+        return CKR_HOST_MEMORY;
+    module->slots = grown;
+    grown[module->slot_count++] = slot;
+    return CKR_OK;
+}
+
+static CK_SLOT_ID free_slot_id(struct module *module)
+{
+    struct slot *taken;
+    CK_SLOT_ID id = 0;
+
+    while (module_slot(module, id, &taken) == CKR_OK)
+        id++;
+    return id;
+}
+
+static struct slot *slot_of_path(struct module *module, const char *path)
+{
+    for (size_t i = 0; i < module->slot_count; i++)
+        if (module->slots[i].token != NULL && strcmp(module->slots[i].token->store.path, path) == 0)
+            return &module->slots[i];
+    return NULL;
+}
+
+/* An uninitialised slot gives its number to the token that was made in it, and goes. A number that is taken
+ * twice (a directory was copied) is the first one's; the other gets a free one for as long as the process
+ * lives. */
+static CK_RV add_token(struct module *module, struct token *token)
+{
+    struct slot *taken;
+
+    if (module_slot(module, token->slot, &taken) != CKR_OK)
+        return add_slot(module, (struct slot){.id = token->slot, .backend = token->backend, .token = token});
+    if (taken->token == NULL && taken->backend == token->backend) {
+        taken->token = token;
+        return CKR_OK;
+    }
+    if (taken->token == NULL) {
+        struct slot moved = *taken;
+
+        *taken = (struct slot){.id = token->slot, .backend = token->backend, .token = token};
+        moved.id = free_slot_id(module);
+        return add_slot(module, moved);
+    }
+    log_warning("%s has slot %lu, as %s does; change 'slot =' in its token.conf", token->store.path,
+                token->slot, taken->token->store.path);
+    token->slot = free_slot_id(module);
+    return add_slot(module, (struct slot){.id = token->slot, .backend = token->backend, .token = token});
+}
+
+/* A directory that holds no usable token is one log line, and the other tokens are there. */
+static void look_at(struct module *module, const char *name)
+{
+    char path[PATH_MAX];
+    struct token *token;
+
+    if (name[0] == '.' ||
+        snprintf(path, sizeof path, "%s/%s", module->config.tokens, name) >= (int)sizeof path ||
+        slot_of_path(module, path) != NULL)
+        return;
+    if (token_open(path, module->config.tcti, &token) != CKR_OK)
+        log_info("%s holds no token", path);
+    else if (add_token(module, token) != CKR_OK)
+        token_close(token);
+    p11_failure_clear();
+}
+
+static CK_RV look_for_tokens(struct module *module)
+{
+    struct dirent **entries;
+    int count = scandir(module->config.tokens, &entries, NULL, alphasort);
+
+    if (count < 0) {
+        if (errno != ENOENT)
+            log_error("directory of tokens %s cannot be read: %s", module->config.tokens, strerror(errno));
+        return CKR_OK;
+    }
+    for (int i = 0; i < count; i++) {
+        look_at(module, entries[i]->d_name);
+        free(entries[i]);
+    }
+    free(entries);
+    return CKR_OK;
+}
+
+static bool has_empty_slot(const struct module *module, const struct backend *backend)
+{
+    for (size_t i = 0; i < module->slot_count; i++)
+        if (module->slots[i].backend == backend && module->slots[i].token == NULL)
+            return true;
+    return false;
+}
+
+CK_RV module_refresh_slots(struct module *module)
+{
+    CK_RV rv = look_for_tokens(module);
+
+    for (size_t i = 0; rv == CKR_OK && module->config.empty_slots && p11_backends[i] != NULL; i++)
+        if (!has_empty_slot(module, p11_backends[i]))
+            rv = add_slot(module, (struct slot){.id = free_slot_id(module), .backend = p11_backends[i]});
+    return rv;
+}
+
+/* --- up and down -------------------------------------------------------------------------------------------
+ */
+
+static void free_module(struct module *module)
+{
+    for (size_t i = module->sessions.count; i-- > 0;)
+        session_close(module, module->sessions.entries[i].handle);
+    handle_map_free(&module->sessions);
+    for (size_t i = 0; i < module->slot_count; i++)
+        if (module->slots[i].token != NULL)
+            token_close(module->slots[i].token);
+    free(module->slots);
+    config_free(&module->config);
+    *module = (struct module){0};
+}
+
+static CK_RV start(struct module *module)
+{
+    CK_RV rv = soft_start();
+
+    if (rv == CKR_OK)
+        rv = config_load(&module->config);
+    if (rv == CKR_OK)
+        rv = module_refresh_slots(module);
+    if (rv != CKR_OK)
+        free_module(module);
+    return rv;
+}
+
+CK_RV module_start(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    CK_RV rv = CKR_CRYPTOKI_ALREADY_INITIALIZED;
+
+    pthread_once(&once, watch_forks);
+    p11_failure_clear();
+    drop_parent_state();
+    module_lock();
+    soft_enter();
+    if (!state.up) {
+        if (!log_set_from_text("devid-pkcs11", secure_getenv("DEVID_LOG")))
+            rv = p11_fail(
+                CKR_GENERAL_ERROR,
+                "DEVID_LOG=%s is not understood; use error, warning, info or debug, and :FILE after it",
+                secure_getenv("DEVID_LOG"));
+        else
+            rv = start(&state.module);
+        state.up = rv == CKR_OK;
+    }
+    return module_leave_function("C_Initialize", rv);
+}
+
+CK_RV module_stop(void)
+{
+    struct module *module;
+    CK_RV rv = module_enter(&module);
+
+    if (rv != CKR_OK)
+        return rv;
+    free_module(module);
+    state.up = false;
+    return module_leave_function("C_Finalize", CKR_OK);
+}

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pkcs11/failure.h"
+#include "pkcs11/keyfile.h"
+#include "pkcs11/session.h"
+#include "pkcs11/soft/pem.h"
+#include "pkcs11/soft/x509.h"
+#include "pkcs11/template.h"
+
+#include <string.h>
+
+#define FILE_MAXIMUM (256 * 1024)
+
+/* --- certificates
+ * -------------------------------------------------------------------------------------------- */
+
+/* What the certificate says must not contradict what the caller says of it; what the caller left out is
+ * filled in. */
+static CK_RV complete_certificate(struct attributes *attributes)
+{
+    static const CK_ATTRIBUTE_TYPE callers[] = {CKA_ID, CKA_START_DATE, CKA_END_DATE};
+    const CK_ATTRIBUTE *value = attributes_find(attributes, CKA_VALUE);
+    struct bytes der = {value->pValue, value->ulValueLen};
+    struct attributes said = {0};
+    CK_RV rv = soft_certificate_attributes(&der, &said);
+
+    if (rv == CKR_DATA_INVALID)
+        rv = p11_fail(CKR_ATTRIBUTE_VALUE_INVALID, "CKA_VALUE is not an X.509 certificate in DER");
+    for (size_t i = 0; rv == CKR_OK && i < said.count; i++) {
+        const CK_ATTRIBUTE *item = &said.items[i];
+        const CK_ATTRIBUTE *given = attributes_find(attributes, item->type);
+        bool free_choice = false;
+
+        for (size_t c = 0; c < sizeof callers / sizeof callers[0]; c++)
+            free_choice = free_choice || callers[c] == item->type;
+        if (given == NULL || given->ulValueLen == 0)
+            rv = attributes_set(attributes, item->type, item->pValue, item->ulValueLen);
+        else if (!free_choice &&
+                 !bytes_equal(given->pValue, given->ulValueLen, item->pValue, item->ulValueLen))
+            rv = p11_fail(CKR_TEMPLATE_INCONSISTENT, "attribute 0x%lx differs from what the certificate says",
+                          item->type);
+    }
+    attributes_free(&said);
+    return rv;
+}
+
+/* Attributes that follow from the certificate are not written a second time above it. */
+static CK_RV certificate_text(const struct attributes *attributes, struct buffer *text)
+{
+    static const CK_ATTRIBUTE_TYPE kept[] = {
+        CKA_LABEL,      CKA_ID,       CKA_PRIVATE,    CKA_CERTIFICATE_CATEGORY,
+        CKA_MODIFIABLE, CKA_COPYABLE, CKA_DESTROYABLE};
+    const CK_ATTRIBUTE *value = attributes_find(attributes, CKA_VALUE);
+    struct bytes der = {value->pValue, value->ulValueLen};
+    struct attributes lines = {0};
+    CK_RV rv = CKR_OK;
+
+    for (size_t i = 0; rv == CKR_OK && i < sizeof kept / sizeof kept[0]; i++) {
+        const CK_ATTRIBUTE *item = attributes_find(attributes, kept[i]);
+
+        if (item != NULL)
+            rv = attributes_set(&lines, item->type, item->pValue, item->ulValueLen);
+    }
+    if (rv == CKR_OK)
+        rv = keyfile_write_lines(&lines, CKO_CERTIFICATE, text);
+    if (rv == CKR_OK)
+        rv = soft_pem_encode(CERTIFICATE_PEM, &der, text);
+    attributes_free(&lines);
+    return rv;
+}
+
+static CK_RV add_certificate(struct session *session, struct object *object)
+{
+    struct buffer text;
+    CK_RV rv;
+
+    if (!object_attribute_bool(object, CKA_TOKEN)) {
+        object->session = session->handle;
+        return session_add_object(session, object);
+    }
+    buffer_init(&text, FILE_MAXIMUM);
+    rv = certificate_text(&object->attributes, &text);
+    if (rv == CKR_OK) {
+        token_lock(session->token);
+        rv = objects_store(session->token, ".crt.pem", &text, &object, 1);
+        token_unlock(session->token);
+    }
+    buffer_free(&text);
+    return rv;
+}
+
+static CK_RV create_certificate(struct session *session, const CK_ATTRIBUTE *items, CK_ULONG count,
+                                CK_OBJECT_HANDLE *handle)
+{
+    struct object *object = object_new(CKO_CERTIFICATE, NULL);
+    CK_RV rv = CKR_HOST_MEMORY;
+
+    if (object != NULL)
+        rv = template_check(TEMPLATE_CREATE, CKO_CERTIFICATE, ANY_KEY, items, count, &object->attributes);
+    if (rv == CKR_OK &&
+        attributes_get_ulong(&object->attributes, CKA_CERTIFICATE_TYPE, CKC_X_509) != CKC_X_509)
+        rv = p11_fail(CKR_ATTRIBUTE_VALUE_INVALID, "only X.509 certificates are stored");
+    if (rv == CKR_OK)
+        rv = session_may_write(session, object_attribute_bool(object, CKA_TOKEN));
+    if (rv == CKR_OK)
+        rv = complete_certificate(&object->attributes);
+    if (rv == CKR_OK)
+        rv = add_certificate(session, object);
+    if (rv == CKR_OK)
+        *handle = object->handle;
+    object_return(object);
+    return rv;
+}
+
+/* One row a class that C_CreateObject makes. */
+static const struct {
+    CK_OBJECT_CLASS object_class;
+    CK_RV (*create)
+    (struct session *session, const CK_ATTRIBUTE *items, CK_ULONG count, CK_OBJECT_HANDLE *handle);
+} creators[] = {
+    {CKO_CERTIFICATE, create_certificate},
+};
+
+CK_RV C_CreateObject(CK_SESSION_HANDLE handle, CK_ATTRIBUTE *items, CK_ULONG count, CK_OBJECT_HANDLE *object)
+{
+    CK_OBJECT_CLASS object_class;
+    struct session *session;
+    CK_RV rv = session_enter(handle, &session);
+
+    if (rv != CKR_OK)
+        return rv;
+    if ((items == NULL && count != 0) || object == NULL)
+        return session_leave(session, CKR_ARGUMENTS_BAD);
+    object_class = template_get_ulong(items, count, CKA_CLASS, CK_UNAVAILABLE_INFORMATION);
+    if (object_class == CK_UNAVAILABLE_INFORMATION)
+        return session_leave(session, p11_fail(CKR_TEMPLATE_INCOMPLETE, "the template lacks CKA_CLASS"));
+    rv = p11_fail(CKR_ATTRIBUTE_VALUE_INVALID, "objects of class %lu cannot be created here", object_class);
+    for (size_t i = 0; i < sizeof creators / sizeof creators[0]; i++) {
+        if (creators[i].object_class != object_class)
+            continue;
+        p11_failure_clear();
+        rv = creators[i].create(session, items, count, object);
+    }
+    return session_leave(session, rv);
+}
+
+/* --- any object
+ * ---------------------------------------------------------------------------------------------- */
+
+static CK_RV find_object(struct session *session, CK_OBJECT_HANDLE handle, struct object **object)
+{
+    *object = token_find_object(session->token, handle);
+    if (*object == NULL || session_sees(session, *object))
+        return *object != NULL ? CKR_OK : CKR_OBJECT_HANDLE_INVALID;
+    object_return(*object);
+    *object = NULL;
+    return CKR_OBJECT_HANDLE_INVALID;
+}
+
+static CK_RV destroy(struct session *session, const struct object *object)
+{
+    CK_RV rv = session_may_write(session, object->file != NULL);
+
+    if (rv == CKR_OK && !object_attribute_bool(object, CKA_DESTROYABLE))
+        rv = p11_fail(CKR_ACTION_PROHIBITED, "the object has CKA_DESTROYABLE false");
+    if (rv != CKR_OK)
+        return rv;
+    token_lock(session->token);
+    if (object->file != NULL)
+        rv = objects_delete(session->token, object);
+    else
+        objects_remove(&session->token->objects, object->handle);
+    token_unlock(session->token);
+    return rv;
+}
+
+CK_RV C_DestroyObject(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object_handle)
+{
+    struct object *object = NULL;
+    struct session *session;
+    CK_RV rv = session_enter(handle, &session);
+
+    if (rv != CKR_OK)
+        return rv;
+    rv = find_object(session, object_handle, &object);
+    if (rv == CKR_OK)
+        rv = destroy(session, object);
+    object_return(object);
+    return session_leave(session, rv);
+}
+
+/* PKCS#11 2.40, 5.7: one attribute's answer; the call's is the worst of them. */
+static CK_RV answer(const struct object *object, CK_ATTRIBUTE *item)
+{
+    struct bytes value;
+    CK_RV rv = object_attribute(object, item->type, &value);
+
+    if (rv != CKR_OK) {
+        item->ulValueLen = CK_UNAVAILABLE_INFORMATION;
+        return rv;
+    }
+    if (item->pValue != NULL && item->ulValueLen < value.size) {
+        item->ulValueLen = CK_UNAVAILABLE_INFORMATION;
+        rv = CKR_BUFFER_TOO_SMALL;
+    } else {
+        if (item->pValue != NULL && value.size != 0)
+            memcpy(item->pValue, value.data, value.size);
+        item->ulValueLen = value.size;
+    }
+    bytes_free(&value);
+    return rv;
+}
+
+CK_RV C_GetAttributeValue(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object_handle, CK_ATTRIBUTE *items,
+                          CK_ULONG count)
+{
+    struct object *object = NULL;
+    struct session *session;
+    CK_RV rv = session_enter(handle, &session);
+
+    if (rv != CKR_OK)
+        return rv;
+    if (items == NULL)
+        return session_leave(session, CKR_ARGUMENTS_BAD);
+    rv = find_object(session, object_handle, &object);
+    for (CK_ULONG i = 0; object != NULL && i < count; i++) {
+        CK_RV one = answer(object, &items[i]);
+
+        if (one != CKR_OK)
+            rv = one;
+    }
+    object_return(object);
+    return session_leave(session, rv);
+}

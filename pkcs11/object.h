@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DEVID_PKCS11_OBJECT_H
+#define DEVID_PKCS11_OBJECT_H
+
+#include "pkcs11/attribute.h"
+#include "pkcs11/backend.h"
+
+struct token;
+
+/* One key block, shared by the private and the public object that it makes. */
+struct key {
+    unsigned references; /* atomic */
+    const struct backend *backend;
+    void *instance; /* the backend's, of the token */
+    void *material; /* the backend's, of the key */
+    struct public_key public;
+};
+
+/* An object. Immutable but for its reference count, once others can see it; a change makes a new one. */
+struct object {
+    unsigned references; /* atomic */
+    CK_OBJECT_HANDLE handle;
+    CK_OBJECT_CLASS object_class;
+    CK_KEY_TYPE key_type;         /* of keys */
+    CK_SESSION_HANDLE session;    /* that made it; 0: a token object */
+    struct attributes attributes; /* what is not the schema's default */
+    struct key *key;              /* NULL: not a key */
+    char *file;                   /* of a token object, in the token's directory */
+};
+
+/* A key read from a block by the backend. *key starts with one reference. CKR_DATA_INVALID: the backend
+ * cannot use it. */
+CK_RV key_load(const struct backend *backend, void *instance, const struct bytes *block, struct key **key);
+struct key *key_take(struct key *key);
+void key_return(struct key *key); /* NULL is accepted */
+
+/* A new object of one reference, with CKA_CLASS and, for a key (a reference to which it takes), what the
+ * public key says. NULL: no memory. */
+struct object *object_new(CK_OBJECT_CLASS object_class, struct key *key);
+struct object *object_take(struct object *object);
+void object_return(struct object *object); /* NULL is accepted */
+
+/* Reads an attribute for a caller: the stored value, the schema's default, or one worked out now. CKR_OK
+ * (*value is a copy), CKR_ATTRIBUTE_TYPE_INVALID, CKR_ATTRIBUTE_SENSITIVE, or a failure. */
+CK_RV object_attribute(const struct object *object, CK_ATTRIBUTE_TYPE type, struct bytes *value);
+bool object_attribute_bool(const struct object *object, CK_ATTRIBUTE_TYPE type);
+
+/* Whether each attribute of the template is there with the very value. */
+bool object_matches(const struct object *object, const CK_ATTRIBUTE *items, CK_ULONG count);
+
+#endif

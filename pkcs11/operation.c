@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pkcs11/operation.h"
+
+#include "pkcs11/failure.h"
+#include "pkcs11/session.h"
+
+#include <string.h>
+
+#define COLLECTED_MAXIMUM 65536
+
+static CK_RV check_key(const struct object *object, const struct mechanism *row, CK_OBJECT_CLASS object_class,
+                       CK_ATTRIBUTE_TYPE usage)
+{
+    const CK_ATTRIBUTE *allowed = attributes_find(&object->attributes, CKA_ALLOWED_MECHANISMS);
+
+    if (object->object_class != object_class || object->key == NULL)
+        return p11_fail(CKR_KEY_TYPE_INCONSISTENT, "%s needs another class of key", row->name);
+    if (object->key_type != row->key_type)
+        return p11_fail(CKR_KEY_TYPE_INCONSISTENT, "%s does not go with this type of key", row->name);
+    if (!object_attribute_bool(object, usage))
+        return p11_fail(CKR_KEY_FUNCTION_NOT_PERMITTED, "the key's attributes do not permit %s", row->name);
+    if (allowed == NULL)
+        return CKR_OK;
+    for (size_t i = 0; i < allowed->ulValueLen / sizeof(CK_MECHANISM_TYPE); i++)
+        if (((const CK_MECHANISM_TYPE *)allowed->pValue)[i] == row->type)
+            return CKR_OK;
+    return p11_fail(CKR_MECHANISM_INVALID, "%s is not among the key's CKA_ALLOWED_MECHANISMS", row->name);
+}
+
+static CK_RV prepare(struct operation *operation, const CK_MECHANISM *mechanism)
+{
+    CK_RV rv = operation->row->parse(mechanism, operation->row, &operation->parameters);
+
+    if (rv == CKR_OK && operation->row->digest != HASH_NONE)
+        rv = soft_hash_new(operation->row->digest, &operation->hash);
+    return rv;
+}
+
+CK_RV operation_begin(struct session *session, struct operation *operation, const CK_MECHANISM *mechanism,
+                      CK_OBJECT_HANDLE key, CK_FLAGS flag, CK_OBJECT_CLASS object_class,
+                      CK_ATTRIBUTE_TYPE usage)
+{
+    struct operation begun = {0};
+    CK_RV rv;
+
+    if (mechanism == NULL)
+        return CKR_ARGUMENTS_BAD;
+    if (operation->row != NULL)
+        return CKR_OPERATION_ACTIVE;
+    rv = mechanism_find(session->token, mechanism->mechanism, flag, &begun.row);
+    if (rv != CKR_OK)
+        return p11_fail(rv, "mechanism 0x%lx is not offered for this operation", mechanism->mechanism);
+    buffer_init(&begun.data, COLLECTED_MAXIMUM);
+    begun.object = token_find_object(session->token, key);
+    if (begun.object == NULL || !session_sees(session, begun.object))
+        rv = CKR_KEY_HANDLE_INVALID;
+    else
+        rv = check_key(begun.object, begun.row, object_class, usage);
+    if (rv == CKR_OK)
+        rv = prepare(&begun, mechanism);
+    if (rv != CKR_OK)
+        operation_end(&begun);
+    else
+        *operation = begun; /* transferred */
+    return rv;
+}
+
+CK_RV operation_update(struct operation *operation, const void *data, size_t size)
+{
+    if (data == NULL && size != 0)
+        return CKR_ARGUMENTS_BAD;
+    if (operation->hash != NULL)
+        return soft_hash_update(operation->hash, data, size);
+    return buffer_add(&operation->data, data, size)
+               ? CKR_OK
+               : p11_fail(CKR_DATA_LEN_RANGE, "%s takes a digest or a short block, not %zu bytes and more",
+                          operation->row->name, operation->data.size);
+}
+
+CK_RV operation_input(struct operation *operation, uint8_t digest[HASH_SIZE_MAXIMUM], const uint8_t **input,
+                      size_t *size)
+{
+    if (operation->hash != NULL) {
+        *input = digest;
+        *size = soft_hash_size(operation->row->digest);
+        return soft_hash_final(operation->hash, digest);
+    }
+    *input = (const uint8_t *)buffer_text(&operation->data);
+    *size = operation->data.size;
+    return CKR_OK;
+}
+
+bool operation_has_room(size_t needed, const void *out, CK_ULONG *size, CK_RV *rv)
+{
+    CK_ULONG room = *size;
+
+    *size = needed;
+    *rv = out != NULL && room < needed ? CKR_BUFFER_TOO_SMALL : CKR_OK;
+    return out != NULL && room >= needed;
+}
+
+void operation_end(struct operation *operation)
+{
+    object_return(operation->object);
+    if (operation->hash != NULL)
+        soft_hash_free(operation->hash);
+    buffer_free(&operation->data);
+    *operation = (struct operation){0};
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pkcs11/session.h"
+
+#include "common/log.h"
+#include "pkcs11/failure.h"
+#include "pkcs11/module.h"
+#include "pkcs11/soft/libctx.h"
+
+#include <stdlib.h>
+
+static void free_session(struct session *session)
+{
+    operation_end(&session->sign);
+    free(session->find.handles);
+    pthread_mutex_destroy(&session->lock);
+    free(session);
+}
+
+/* Under the module's lock. */
+static void unreference(struct session *session)
+{
+    if (--session->references == 0)
+        free_session(session);
+}
+
+CK_RV session_enter(CK_SESSION_HANDLE handle, struct session **out)
+{
+    struct module *module;
+    struct session *session;
+    CK_RV rv = module_enter(&module);
+
+    if (rv != CKR_OK)
+        return rv;
+    session = handle_find(&module->sessions, handle);
+    if (session == NULL)
+        return module_leave(CKR_SESSION_HANDLE_INVALID);
+    session->references++;
+    module_unlock();
+    pthread_mutex_lock(&session->lock);
+    if (session->closed)
+        return session_leave(session, CKR_SESSION_HANDLE_INVALID);
+    *out = session;
+    return CKR_OK;
+}
+
+CK_RV session_leave_function(struct session *session, const char *function, CK_RV rv)
+{
+    CK_SESSION_HANDLE handle = session->handle;
+
+    pthread_mutex_unlock(&session->lock);
+    soft_leave();
+    module_lock();
+    unreference(session);
+    module_unlock();
+    log_debug("%s(session %lu): %s", function, handle, p11_rv_name(rv));
+    return rv;
+}
+
+bool session_sees(const struct session *session, const struct object *object)
+{
+    (void)session; /* no token asks for a login yet */
+    (void)object;
+    return true;
+}
+
+CK_RV session_may_write(const struct session *session, bool token_object)
+{
+    return token_object && !session->writable ? CKR_SESSION_READ_ONLY : CKR_OK;
+}
+
+CK_RV session_add_object(struct session *session, struct object *object)
+{
+    CK_RV rv;
+
+    token_lock(session->token);
+    rv = objects_add(&session->token->objects, object);
+    token_unlock(session->token);
+    return rv;
+}
+
+/* --- opening and closing, under the module's lock
+ * ------------------------------------------------------------ */
+
+static CK_RV open_session(struct module *module, struct slot *slot, bool writable, CK_SESSION_HANDLE *handle)
+{
+    struct session *session = calloc(1, sizeof *session);
+
+    if (session == NULL)
+        return CKR_HOST_MEMORY;
+    pthread_mutex_init(&session->lock, NULL);
+    session->references = 1;
+    session->token = slot->token;
+    session->writable = writable;
+    session->handle = handle_add(&module->sessions, session);
+    if (session->handle == CK_INVALID_HANDLE) {
+        free_session(session);
+        return CKR_HOST_MEMORY;
+    }
+    slot->sessions++;
+    *handle = session->handle;
+    return CKR_OK;
+}
+
+static struct slot *slot_of(struct module *module, const struct token *token)
+{
+    for (size_t i = 0; i < module->slot_count; i++)
+        if (module->slots[i].token == token)
+            return &module->slots[i];
+    return NULL;
+}
+
+/* A call that is under way in another thread keeps the session's memory, not its place in the table. */
+CK_RV session_close(struct module *module, CK_SESSION_HANDLE handle)
+{
+    struct session *session = handle_remove(&module->sessions, handle);
+    struct slot *slot;
+
+    if (session == NULL)
+        return CKR_SESSION_HANDLE_INVALID;
+    slot = slot_of(module, session->token);
+    __atomic_store_n(&session->closed, true, __ATOMIC_RELEASE);
+    token_lock(session->token);
+    objects_remove_session(&session->token->objects, handle);
+    token_unlock(session->token);
+    if (slot != NULL && --slot->sessions == 0)
+        token_idle(session->token);
+    unreference(session);
+    return CKR_OK;
+}
+
+CK_RV C_OpenSession(CK_SLOT_ID id, CK_FLAGS flags, void *application, CK_NOTIFY notify,
+                    CK_SESSION_HANDLE *handle)
+{
+    struct module *module;
+    struct slot *slot;
+    CK_RV rv = module_enter(&module);
+
+    (void)application;
+    (void)notify;
+    if (rv != CKR_OK)
+        return rv;
+    rv = module_slot(module, id, &slot);
+    if (rv == CKR_OK && (flags & CKF_SERIAL_SESSION) == 0)
+        rv = CKR_SESSION_PARALLEL_NOT_SUPPORTED;
+    if (rv == CKR_OK && handle == NULL)
+        rv = CKR_ARGUMENTS_BAD;
+    if (rv == CKR_OK && slot->token == NULL)
+        rv = p11_fail(CKR_TOKEN_NOT_RECOGNIZED, "slot %lu holds no token yet; make one with C_InitToken", id);
+    if (rv == CKR_OK)
+        rv = open_session(module, slot, (flags & CKF_RW_SESSION) != 0, handle);
+    return module_leave(rv);
+}
+
+CK_RV C_CloseSession(CK_SESSION_HANDLE handle)
+{
+    struct module *module;
+    CK_RV rv = module_enter(&module);
+
+    return rv != CKR_OK ? rv : module_leave(session_close(module, handle));
+}
+
+CK_RV C_CloseAllSessions(CK_SLOT_ID id)
+{
+    struct module *module;
+    struct slot *slot;
+    CK_RV rv = module_enter(&module);
+
+    if (rv != CKR_OK)
+        return rv;
+    rv = module_slot(module, id, &slot);
+    for (size_t i = module->sessions.count; rv == CKR_OK && i-- > 0;) {
+        const struct session *session = module->sessions.entries[i].pointer;
+
+        if (session->token == slot->token)
+            session_close(module, session->handle);
+    }
+    return module_leave(rv);
+}
+
+CK_RV C_GetSessionInfo(CK_SESSION_HANDLE handle, CK_SESSION_INFO *info)
+{
+    struct session *session;
+    CK_RV rv = session_enter(handle, &session);
+
+    if (rv != CKR_OK)
+        return rv;
+    if (info == NULL)
+        return session_leave(session, CKR_ARGUMENTS_BAD);
+    *info = (CK_SESSION_INFO){
+        .slotID = session->token->slot,
+        .state = session->writable ? CKS_RW_PUBLIC_SESSION : CKS_RO_PUBLIC_SESSION,
+        .flags = CKF_SERIAL_SESSION | (session->writable ? CKF_RW_SESSION : 0),
+    };
+    return session_leave(session, CKR_OK);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DEVID_PKCS11_SESSION_H
+#define DEVID_PKCS11_SESSION_H
+
+#include "pkcs11/operation.h"
+#include "pkcs11/token.h"
+
+/* An open session. Between session_enter and session_leave it belongs to the calling thread. */
+struct session {
+    unsigned references; /* under the module's lock */
+    pthread_mutex_t lock;
+    CK_SESSION_HANDLE handle;
+    struct token *token;
+    bool writable;
+    bool closed; /* taken out of the table while somebody waited for it */
+    struct operation sign;
+    struct find {
+        CK_OBJECT_HANDLE *handles; /* NULL with active: nothing found */
+        size_t count;
+        size_t next;
+        bool active;
+    } find;
+};
+
+/* Module up, handle valid, session locked. Every C_ function with a session handle begins with this, and,
+ * when it answered CKR_OK, ends with session_leave, which logs the call and answers `rv`. */
+CK_RV session_enter(CK_SESSION_HANDLE handle, struct session **out);
+CK_RV session_leave_function(struct session *session, const char *function, CK_RV rv);
+#define session_leave(session, rv) session_leave_function(session, __func__, rv)
+
+struct module;
+/* Under the module's lock. CKR_SESSION_HANDLE_INVALID. */
+CK_RV session_close(struct module *module, CK_SESSION_HANDLE handle);
+
+/* Whether the session may know of the object: private ones need a login where the token asks for one. */
+bool session_sees(const struct session *session, const struct object *object);
+/* Whether it may make or change such an object: CKR_OK, CKR_SESSION_READ_ONLY, CKR_USER_NOT_LOGGED_IN. */
+CK_RV session_may_write(const struct session *session, bool token_object);
+
+/* Adds a token or session object to the session's token. CKR_HOST_MEMORY. */
+CK_RV session_add_object(struct session *session, struct object *object);
+
+#endif

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DEVID_PKCS11_SOFT_INTERNAL_H
+#define DEVID_PKCS11_SOFT_INTERNAL_H
+
+/* For soft/'s own files; what the rest of the module includes names no OpenSSL type. */
+
+#include "pkcs11/scheme.h"
+
+#include <openssl/types.h>
+
+/* Of the module's library context, NULL before soft_start. Owned by libctx.c. */
+OSSL_LIB_CTX *soft_libctx(void);
+const EVP_MD *soft_md(enum p11_hash hash);
+
+#endif

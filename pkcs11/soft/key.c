@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pkcs11/soft/key.h"
+#include "pkcs11/soft/hash.h"
+
+#include <openssl/asn1.h>
+#include <openssl/asn1t.h>
+#include <openssl/x509.h>
+
+/* RSAPublicKey of RFC 8017, A.1.1. */
+typedef struct {
+    ASN1_INTEGER *modulus;
+    ASN1_INTEGER *exponent;
+} RSA_PUBLIC;
+
+ASN1_SEQUENCE(RSA_PUBLIC) =
+    {
+        ASN1_SIMPLE(RSA_PUBLIC, modulus, ASN1_INTEGER),
+        ASN1_SIMPLE(RSA_PUBLIC, exponent, ASN1_INTEGER),
+} static_ASN1_SEQUENCE_END(RSA_PUBLIC)
+
+        static CK_RV take_encoded(unsigned char *encoded, int size, struct bytes *out)
+{
+    bool copied = size > 0 && bytes_copy(out, encoded, (size_t)size);
+
+    OPENSSL_free(encoded);
+    return copied ? CKR_OK : CKR_HOST_MEMORY;
+}
+
+/* An ASN1_INTEGER's content is the unsigned number; the encoder adds a leading zero where one is due. */
+static CK_RV rsa_public_bits(const struct public_key *key, struct bytes *out)
+{
+    RSA_PUBLIC *rsa = (RSA_PUBLIC *)ASN1_item_new(ASN1_ITEM_rptr(RSA_PUBLIC));
+    unsigned char *encoded = NULL;
+    int size = -1;
+
+    if (rsa != NULL && ASN1_STRING_set(rsa->modulus, key->modulus.data, (int)key->modulus.size) == 1 &&
+        ASN1_STRING_set(rsa->exponent, key->exponent.data, (int)key->exponent.size) == 1)
+        size = ASN1_item_i2d((ASN1_VALUE *)rsa, &encoded, ASN1_ITEM_rptr(RSA_PUBLIC));
+    ASN1_item_free((ASN1_VALUE *)rsa, ASN1_ITEM_rptr(RSA_PUBLIC));
+    return take_encoded(encoded, size, out);
+}
+
+/* The content of subjectPublicKey. */
+static CK_RV public_bits(const struct public_key *key, struct bytes *out)
+{
+    *out = BYTES_EMPTY;
+    if (key->type == CKK_RSA)
+        return rsa_public_bits(key, out);
+    return bytes_copy(out, key->point.data, key->point.size) ? CKR_OK : CKR_HOST_MEMORY;
+}
+
+static bool set_algorithm(X509_PUBKEY *info, const struct public_key *key, const struct bytes *bits)
+{
+    unsigned char *copy = OPENSSL_memdup(bits->data, bits->size);
+    const unsigned char *params = key->type == CKK_EC ? key->curve->params : NULL;
+    ASN1_OBJECT *curve = NULL;
+    bool set = false;
+
+    if (params != NULL)
+        curve = d2i_ASN1_OBJECT(NULL, &params, (long)key->curve->params_size);
+    if (copy != NULL && (key->type == CKK_RSA || curve != NULL))
+        set = X509_PUBKEY_set0_param(
+                  info, OBJ_nid2obj(curve != NULL ? NID_X9_62_id_ecPublicKey : NID_rsaEncryption),
+                  curve != NULL ? V_ASN1_OBJECT : V_ASN1_NULL, curve, copy, (int)bits->size) == 1;
+    if (!set) {
+        ASN1_OBJECT_free(curve);
+        OPENSSL_free(copy);
+    }
+    return set;
+}
+
+CK_RV soft_public_info(const struct public_key *key, struct bytes *der)
+{
+    X509_PUBKEY *info = X509_PUBKEY_new();
+    struct bytes bits = BYTES_EMPTY;
+    unsigned char *encoded = NULL;
+    int size = -1;
+
+    *der = BYTES_EMPTY;
+    if (info != NULL && public_bits(key, &bits) == CKR_OK && set_algorithm(info, key, &bits))
+        size = i2d_X509_PUBKEY(info, &encoded);
+    bytes_free(&bits);
+    X509_PUBKEY_free(info);
+    return take_encoded(encoded, size, der);
+}
+
+CK_RV soft_public_id(const struct public_key *key, uint8_t id[SOFT_KEY_ID_SIZE])
+{
+    struct bytes bits;
+    CK_RV rv = public_bits(key, &bits);
+
+    if (rv == CKR_OK)
+        rv = soft_hash_once(HASH_SHA1, bits.data, bits.size, id);
+    bytes_free(&bits);
+    return rv;
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pkcs11/soft/rsa.h"
+#include "pkcs11/soft/hash.h"
+#include "pkcs11/soft/internal.h"
+
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+#include <openssl/param_build.h>
+#include <openssl/rsa.h>
+
+#include <string.h>
+#include <sys/random.h>
+
+#define PKCS1_OVERHEAD 11
+
+CK_RV soft_rsa_pad_pkcs1(const uint8_t *data, size_t size, uint8_t *out, size_t out_size)
+{
+    size_t filling;
+
+    if (out_size < PKCS1_OVERHEAD || size > out_size - PKCS1_OVERHEAD)
+        return CKR_DATA_LEN_RANGE;
+    filling = out_size - size - 3;
+    out[0] = 0x00;
+    out[1] = 0x01;
+    memset(out + 2, 0xff, filling);
+    out[2 + filling] = 0x00;
+    memcpy(out + 3 + filling, data, size);
+    return CKR_OK;
+}
+
+/* XORs MGF1(seed) into out (RFC 8017, B.2.1). */
+static CK_RV mgf1_xor(enum p11_hash hash, const uint8_t *seed, size_t seed_size, uint8_t *out, size_t size)
+{
+    size_t step = soft_hash_size(hash);
+    uint8_t mask[HASH_SIZE_MAXIMUM];
+    uint8_t block[HASH_SIZE_MAXIMUM + 4];
+    CK_RV rv = CKR_OK;
+
+    memcpy(block, seed, seed_size);
+    for (size_t done = 0, counter = 0; rv == CKR_OK && done < size; done += step, counter++) {
+        const uint8_t wire[4] = {(uint8_t)(counter >> 24), (uint8_t)(counter >> 16), (uint8_t)(counter >> 8),
+                                 (uint8_t)counter};
+
+        memcpy(block + seed_size, wire, sizeof wire);
+        rv = soft_hash_once(hash, block, seed_size + sizeof wire, mask);
+        for (size_t i = 0; i < step && done + i < size; i++)
+            out[done + i] ^= mask[i];
+    }
+    return rv;
+}
+
+/* H = Hash(eight zeros || digest || salt) */
+static CK_RV pss_hash(const struct p11_parameters *parameters, const uint8_t *digest, const uint8_t *salt,
+                      uint8_t *out)
+{
+    static const uint8_t zeros[8];
+    struct soft_hash *running;
+    CK_RV rv = soft_hash_new(parameters->hash, &running);
+
+    if (rv != CKR_OK)
+        return rv;
+    rv = soft_hash_update(running, zeros, sizeof zeros);
+    if (rv == CKR_OK)
+        rv = soft_hash_update(running, digest, soft_hash_size(parameters->hash));
+    if (rv == CKR_OK)
+        rv = soft_hash_update(running, salt, parameters->salt_length);
+    if (rv == CKR_OK)
+        rv = soft_hash_final(running, out);
+    soft_hash_free(running);
+    return rv;
+}
+
+CK_RV soft_rsa_pad_pss(const struct p11_parameters *parameters, const uint8_t *digest, size_t bits,
+                       uint8_t *out, size_t out_size)
+{
+    size_t hash_size = soft_hash_size(parameters->hash);
+    size_t em_bits = bits - 1;
+    size_t em_size = (em_bits + 7) / 8;
+    uint8_t *em = out + (out_size - em_size);
+    size_t db_size;
+    uint8_t *salt;
+    uint8_t *h;
+    CK_RV rv;
+
+    if (em_size > out_size || em_size < hash_size + 2 || parameters->salt_length > em_size - hash_size - 2)
+        return CKR_DATA_LEN_RANGE;
+    db_size = em_size - hash_size - 1;
+    memset(out, 0, out_size);
+    salt = em + db_size - parameters->salt_length;
+    h = em + db_size;
+    if (parameters->salt_length != 0 &&
+        getrandom(salt, parameters->salt_length, 0) != (ssize_t)parameters->salt_length)
+        return CKR_RANDOM_NO_RNG;
+    salt[-1] = 0x01;
+    rv = pss_hash(parameters, digest, salt, h);
+    if (rv == CKR_OK)
+        rv = mgf1_xor(parameters->mgf_hash, h, hash_size, em, db_size);
+    em[0] &= (uint8_t)(0xff >> (8 * em_size - em_bits));
+    em[em_size - 1] = 0xbc;
+    return rv;
+}
+
+static EVP_PKEY *rsa_public(const struct public_key *key)
+{
+    OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(soft_libctx(), "RSA", NULL);
+    BIGNUM *n = BN_bin2bn(key->modulus.data, (int)key->modulus.size, NULL);
+    BIGNUM *e = BN_bin2bn(key->exponent.data, (int)key->exponent.size, NULL);
+    OSSL_PARAM *params = NULL;
+    EVP_PKEY *pkey = NULL;
+
+    if (build != NULL && context != NULL && n != NULL && e != NULL &&
+        OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_N, n) == 1 &&
+        OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_E, e) == 1)
+        params = OSSL_PARAM_BLD_to_param(build);
+    if (params != NULL && EVP_PKEY_fromdata_init(context) == 1)
+        EVP_PKEY_fromdata(context, &pkey, EVP_PKEY_PUBLIC_KEY, params);
+    OSSL_PARAM_free(params);
+    BN_free(n);
+    BN_free(e);
+    EVP_PKEY_CTX_free(context);
+    OSSL_PARAM_BLD_free(build);
+    return pkey;
+}
+
+bool soft_rsa_verify_pss(const struct public_key *key, const struct p11_parameters *parameters,
+                         const uint8_t *digest, const uint8_t *signature, size_t size)
+{
+    EVP_PKEY *pkey = rsa_public(key);
+    EVP_PKEY_CTX *context = pkey != NULL ? EVP_PKEY_CTX_new_from_pkey(soft_libctx(), pkey, NULL) : NULL;
+    bool good = context != NULL && EVP_PKEY_verify_init(context) == 1 &&
+                EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PSS_PADDING) == 1 &&
+                EVP_PKEY_CTX_set_signature_md(context, soft_md(parameters->hash)) == 1 &&
+                EVP_PKEY_CTX_set_rsa_mgf1_md(context, soft_md(parameters->mgf_hash)) == 1 &&
+                EVP_PKEY_CTX_set_rsa_pss_saltlen(context, (int)parameters->salt_length) == 1 &&
+                EVP_PKEY_verify(context, signature, size, digest, soft_hash_size(parameters->hash)) == 1;
+
+    EVP_PKEY_CTX_free(context);
+    EVP_PKEY_free(pkey);
+    return good;
+}

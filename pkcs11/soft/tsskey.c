@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pkcs11/soft/tsskey.h"
+
+#include <openssl/asn1.h>
+#include <openssl/asn1t.h>
+#include <openssl/objects.h>
+
+#include <string.h>
+
+/*
+ * TPMKey ::= SEQUENCE {
+ *     type        OBJECT IDENTIFIER,
+ *     emptyAuth   [0] EXPLICIT BOOLEAN OPTIONAL,
+ *     policy      [1] EXPLICIT SEQUENCE OF TPMPolicy OPTIONAL,
+ *     secret      [2] EXPLICIT OCTET STRING OPTIONAL,
+ *     authPolicy  [3] EXPLICIT SEQUENCE OF TPMAuthPolicy OPTIONAL,
+ *     description [4] EXPLICIT UTF8String OPTIONAL,
+ *     rsaParent   [5] EXPLICIT BOOLEAN OPTIONAL,
+ *     parent      INTEGER,
+ *     pubkey      OCTET STRING,
+ *     privkey     OCTET STRING }
+ */
+typedef struct {
+    ASN1_OBJECT *type;
+    ASN1_BOOLEAN empty_auth;
+    ASN1_TYPE *policy;
+    ASN1_OCTET_STRING *secret;
+    ASN1_TYPE *auth_policy;
+    ASN1_UTF8STRING *description;
+    ASN1_BOOLEAN rsa_parent;
+    ASN1_INTEGER *parent;
+    ASN1_OCTET_STRING *public;
+    ASN1_OCTET_STRING *private;
+} TPM_KEY;
+
+ASN1_SEQUENCE(TPM_KEY) =
+    {
+        ASN1_SIMPLE(TPM_KEY, type, ASN1_OBJECT),
+        ASN1_EXP_OPT(TPM_KEY, empty_auth, ASN1_BOOLEAN, 0),
+        ASN1_EXP_OPT(TPM_KEY, policy, ASN1_ANY, 1),
+        ASN1_EXP_OPT(TPM_KEY, secret, ASN1_OCTET_STRING, 2),
+        ASN1_EXP_OPT(TPM_KEY, auth_policy, ASN1_ANY, 3),
+        ASN1_EXP_OPT(TPM_KEY, description, ASN1_UTF8STRING, 4),
+        ASN1_EXP_OPT(TPM_KEY, rsa_parent, ASN1_BOOLEAN, 5),
+        ASN1_SIMPLE(TPM_KEY, parent, ASN1_INTEGER),
+        ASN1_SIMPLE(TPM_KEY, public, ASN1_OCTET_STRING),
+        ASN1_SIMPLE(TPM_KEY, private, ASN1_OCTET_STRING),
+} static_ASN1_SEQUENCE_END(TPM_KEY)
+
+    /* 2.23.133.10.1.n */
+    static const uint8_t kinds[TSS_KEY_KINDS][6] = {
+        [TSS_KEY_LOADABLE] = {0x67, 0x81, 0x05, 0x0a, 0x01, 0x03},
+        [TSS_KEY_IMPORTABLE] = {0x67, 0x81, 0x05, 0x0a, 0x01, 0x04},
+        [TSS_KEY_SEALED] = {0x67, 0x81, 0x05, 0x0a, 0x01, 0x05},
+};
+
+static TPM_KEY *tpm_key_new(void)
+{
+    return (TPM_KEY *)ASN1_item_new(ASN1_ITEM_rptr(TPM_KEY));
+}
+
+static void tpm_key_free(TPM_KEY *key)
+{
+    ASN1_item_free((ASN1_VALUE *)key, ASN1_ITEM_rptr(TPM_KEY));
+}
+
+void tss_key_free(struct tss_key *key)
+{
+    bytes_free(&key->public);
+    bytes_free(&key->private);
+    *key = (struct tss_key){0};
+}
+
+static CK_RV read_kind(const ASN1_OBJECT *type, enum tss_key_kind *kind)
+{
+    for (*kind = 0; *kind < TSS_KEY_KINDS; (*kind)++)
+        if (OBJ_length(type) == sizeof kinds[0] &&
+            memcmp(OBJ_get0_data(type), kinds[*kind], sizeof kinds[0]) == 0)
+            return CKR_OK;
+    return CKR_DATA_INVALID;
+}
+
+static CK_RV read_fields(const TPM_KEY *from, struct tss_key *key)
+{
+    uint64_t parent;
+
+    if (read_kind(from->type, &key->kind) != CKR_OK || ASN1_INTEGER_get_uint64(&parent, from->parent) != 1 ||
+        parent > UINT32_MAX)
+        return CKR_DATA_INVALID;
+    key->parent = (uint32_t)parent;
+    key->empty_auth = from->empty_auth > 0; /* -1: absent */
+    key->rsa_parent = from->rsa_parent > 0;
+    key->has_policy = from->policy != NULL || from->secret != NULL || from->auth_policy != NULL;
+    if (bytes_copy(&key->public, ASN1_STRING_get0_data(from->public),
+                   (size_t)ASN1_STRING_length(from->public)) &&
+        bytes_copy(&key->private, ASN1_STRING_get0_data(from->private),
+                   (size_t)ASN1_STRING_length(from->private)))
+        return CKR_OK;
+    return CKR_HOST_MEMORY;
+}
+
+CK_RV soft_tss_key_read(const struct bytes *der, struct tss_key *key)
+{
+    const unsigned char *end = der->data;
+    TPM_KEY *parsed = (TPM_KEY *)ASN1_item_d2i(NULL, &end, (long)der->size, ASN1_ITEM_rptr(TPM_KEY));
+    CK_RV rv = CKR_DATA_INVALID;
+
+    *key = (struct tss_key){0};
+    if (parsed != NULL && end == der->data + der->size)
+        rv = read_fields(parsed, key);
+    tpm_key_free(parsed);
+    if (rv != CKR_OK)
+        tss_key_free(key);
+    return rv;
+}
+
+static ASN1_OBJECT *kind_object(enum tss_key_kind kind)
+{
+    uint8_t der[2 + sizeof kinds[0]] = {0x06, sizeof kinds[0]};
+    const unsigned char *end = der;
+
+    memcpy(der + 2, kinds[kind], sizeof kinds[0]);
+    return d2i_ASN1_OBJECT(NULL, &end, sizeof der);
+}
+
+static bool write_fields(const struct tss_key *key, TPM_KEY *to)
+{
+    ASN1_OBJECT_free(to->type);
+    to->type = kind_object(key->kind);
+    to->empty_auth = key->empty_auth ? 0xff : -1;
+    to->rsa_parent = key->rsa_parent ? 0xff : -1;
+    return to->type != NULL && ASN1_INTEGER_set_uint64(to->parent, key->parent) == 1 &&
+           ASN1_OCTET_STRING_set(to->public, key->public.data, (int)key->public.size) == 1 &&
+           ASN1_OCTET_STRING_set(to->private, key->private.data, (int)key->private.size) == 1;
+}
+
+CK_RV soft_tss_key_write(const struct tss_key *key, struct bytes *der)
+{
+    TPM_KEY *made = tpm_key_new();
+    unsigned char *encoded = NULL;
+    int size = -1;
+    CK_RV rv = CKR_HOST_MEMORY;
+
+    *der = BYTES_EMPTY;
+    if (made != NULL && write_fields(key, made))
+        size = ASN1_item_i2d((ASN1_VALUE *)made, &encoded, ASN1_ITEM_rptr(TPM_KEY));
+    if (size > 0 && bytes_copy(der, encoded, (size_t)size))
+        rv = CKR_OK;
+    OPENSSL_free(encoded);
+    tpm_key_free(made);
+    return rv;
+}

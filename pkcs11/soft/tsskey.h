@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DEVID_PKCS11_SOFT_TSSKEY_H
+#define DEVID_PKCS11_SOFT_TSSKEY_H
+
+#include "common/bytes.h"
+
+#include <p11-kit/pkcs11.h>
+
+#define TSS_KEY_PEM "TSS2 PRIVATE KEY"
+
+/* Which of the object identifiers 2.23.133.10.1.3 to .5 the file carries. */
+enum tss_key_kind { TSS_KEY_LOADABLE, TSS_KEY_IMPORTABLE, TSS_KEY_SEALED, TSS_KEY_KINDS };
+
+/* The content of a TSS2 PRIVATE KEY block: the TPMKey structure of draft-bottomley-tpm2-keys. */
+struct tss_key {
+    enum tss_key_kind kind;
+    bool empty_auth;
+    bool has_policy;      /* policy, secret or authPolicy is there: kept in the file, not read here */
+    bool rsa_parent;      /* a hierarchy parent means the RSA storage primary */
+    uint32_t parent;      /* persistent handle, or a hierarchy: its standard ECC P-256 storage primary */
+    struct bytes public;  /* TPM2B_PUBLIC */
+    struct bytes private; /* TPM2B_PRIVATE */
+};
+
+void tss_key_free(struct tss_key *key);
+
+/* CKR_DATA_INVALID: this is no such structure. */
+CK_RV soft_tss_key_read(const struct bytes *der, struct tss_key *key);
+CK_RV soft_tss_key_write(const struct tss_key *key, struct bytes *der);
+
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DEVID_PKCS11_SOFT_X509_H
+#define DEVID_PKCS11_SOFT_X509_H
+
+#include "pkcs11/attribute.h"
+
+#include "common/bytes.h"
+
+/* Sets what PKCS#11 derives from an X.509 certificate: CKA_SUBJECT, ISSUER, SERIAL_NUMBER (DER each), VALUE,
+ * START_DATE, END_DATE, PUBLIC_KEY_INFO, CHECK_VALUE, and CKA_ID as soft_public_id does when `attributes` has
+ * none. CKR_DATA_INVALID: the DER is no certificate. */
+CK_RV soft_certificate_attributes(const struct bytes *der, struct attributes *attributes);
+
+#endif

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pkcs11/store.h"
+
+#include "common/buffer.h"
+#include "common/file.h"
+#include "pkcs11/failure.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LOCK_FILE ".lock"
+#define GENERATION_FILE ".generation"
+#define LOCK_MILLISECONDS 10000
+#define OBJECT_FILE_MAXIMUM (1024 * 1024)
+#define NAME_MAXIMUM 100
+/* File times advance with the kernel's tick; a stamp younger than this may hide a change that comes after it.
+ */
+#define SETTLE_NANOSECONDS (50 * 1000 * 1000LL)
+
+CK_RV store_open(const char *path, struct store *store)
+{
+    *store = (struct store){.directory = -1};
+    store->path = strdup(path);
+    if (store->path == NULL)
+        return CKR_HOST_MEMORY;
+    store->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (store->directory >= 0)
+        return CKR_OK;
+    p11_fail(CKR_TOKEN_NOT_PRESENT, "token directory %s cannot be opened: %s", path, strerror(errno));
+    store_close(store);
+    return CKR_TOKEN_NOT_PRESENT;
+}
+
+void store_close(struct store *store)
+{
+    if (store->directory >= 0)
+        close(store->directory);
+    free(store->path);
+    *store = (struct store){.directory = -1};
+}
+
+static struct store_stamp stamp_now(const struct store *store)
+{
+    struct stat directory = {0};
+    struct stat generation = {0};
+
+    if (fstat(store->directory, &directory) != 0)
+        directory.st_mtim.tv_sec = 0;
+    if (fstatat(store->directory, GENERATION_FILE, &generation, AT_SYMLINK_NOFOLLOW) != 0)
+        generation.st_ino = 0;
+    return (struct store_stamp){directory.st_mtim, generation.st_ino};
+}
+
+static bool is_settled(const struct store_stamp *stamp)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (now.tv_sec - stamp->modified.tv_sec) * 1000000000LL + (now.tv_nsec - stamp->modified.tv_nsec) >
+           SETTLE_NANOSECONDS;
+}
+
+bool store_changed(struct store *store)
+{
+    struct store_stamp now = stamp_now(store);
+    bool same = now.generation == store->seen.generation &&
+                now.modified.tv_sec == store->seen.modified.tv_sec &&
+                now.modified.tv_nsec == store->seen.modified.tv_nsec;
+
+    if (same && store->settled)
+        return false;
+    store->seen = now;
+    store->settled = is_settled(&now);
+    return true;
+}
+
+static bool is_object_file(const char *name)
+{
+    size_t length = strlen(name);
+
+    return name[0] != '.' && length > 4 && strcmp(name + length - 4, ".pem") == 0 &&
+           strcmp(name, "pin.pem") != 0;
+}
+
+CK_RV store_each(const struct store *store, store_file *each, void *data)
+{
+    int fd = openat(store->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *listing = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *entry;
+    CK_RV rv = CKR_OK;
+
+    if (listing == NULL) {
+        int error = errno;
+
+        if (fd >= 0)
+            close(fd);
+        return p11_fail(CKR_DEVICE_ERROR, "token directory %s cannot be listed: %s", store->path,
+                        strerror(error));
+    }
+    while (rv == CKR_OK && (entry = readdir(listing)) != NULL) {
+        struct stat status;
+
+        if (is_object_file(entry->d_name) && fstatat(store->directory, entry->d_name, &status, 0) == 0 &&
+            S_ISREG(status.st_mode))
+            rv = each(data, entry->d_name, &status);
+    }
+    closedir(listing);
+    return rv;
+}
+
+CK_RV store_read(const struct store *store, const char *name, struct bytes *content)
+{
+    int error = file_read(store->directory, name, OBJECT_FILE_MAXIMUM, content);
+
+    if (error == 0)
+        return CKR_OK;
+    return p11_fail(CKR_DEVICE_ERROR, "%s/%s cannot be read: %s", store->path, name, strerror(error));
+}
+
+static CK_RV write_failed(const struct store *store, const char *name, int error)
+{
+    CK_RV rv =
+        error == EROFS || error == EACCES || error == EPERM ? CKR_TOKEN_WRITE_PROTECTED : CKR_DEVICE_ERROR;
+
+    if (error == ETIMEDOUT)
+        return p11_fail(rv, "%s/" LOCK_FILE " is held by another process; try again when it has finished",
+                        store->path);
+    return p11_fail(rv, "%s/%s cannot be written: %s", store->path, name, strerror(error));
+}
+
+/* A new inode under the old name tells readers that something changed, however coarse the clock is. */
+static int bump_generation(const struct store *store)
+{
+    return file_replace(store->directory, GENERATION_FILE, "", 0, 0600);
+}
+
+static CK_RV lock_store(const struct store *store, int *lock)
+{
+    int error = file_lock(store->directory, LOCK_FILE, LOCK_MILLISECONDS, lock);
+
+    return error == 0 ? CKR_OK : write_failed(store, LOCK_FILE, error);
+}
+
+CK_RV store_replace(struct store *store, const char *name, const void *data, size_t size)
+{
+    int lock;
+    int error;
+    CK_RV rv = lock_store(store, &lock);
+
+    if (rv != CKR_OK)
+        return rv;
+    error = file_replace(store->directory, name, data, size, 0600);
+    if (error == 0)
+        error = bump_generation(store);
+    file_unlock(lock);
+    return error == 0 ? CKR_OK : write_failed(store, name, error);
+}
+
+CK_RV store_remove(struct store *store, const char *name)
+{
+    int lock;
+    int error;
+    CK_RV rv = lock_store(store, &lock);
+
+    if (rv != CKR_OK)
+        return rv;
+    error = file_remove(store->directory, name);
+    if (error == 0 || error == ENOENT)
+        error = bump_generation(store);
+    file_unlock(lock);
+    return error == 0 ? CKR_OK : write_failed(store, name, error);
+}
+
+char *store_name_of(const char *label, size_t length)
+{
+    struct buffer name;
+    char *text;
+
+    buffer_init(&name, NAME_MAXIMUM + 8);
+    for (size_t i = 0; i < length && name.size < NAME_MAXIMUM; i++) {
+        char c = label[i];
+
+        if (c >= 'A' && c <= 'Z')
+            c = (char)(c - 'A' + 'a');
+        else if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || (c == '.' && i != 0)))
+            c = '-';
+        buffer_add_u8(&name, (uint8_t)c);
+    }
+    if (name.size == 0)
+        buffer_add_text(&name, "key");
+    text = buffer_take_text(&name);
+    buffer_free(&name);
+    return text;
+}
+
+/* "label.pem", "label-2.pem", ...: the first that is free. Under the lock nobody of ours takes it meanwhile.
+ */
+static char *free_name(const struct store *store, const char *label, const char *suffix)
+{
+    char *base = store_name_of(label, strlen(label));
+
+    for (unsigned i = 1; base != NULL; i++) {
+        struct buffer name;
+        struct stat status;
+        char *text;
+
+        buffer_init(&name, NAME_MAXIMUM + 64);
+        buffer_add_text(&name, base);
+        if (i > 1)
+            buffer_addf(&name, "-%u", i);
+        buffer_add_text(&name, suffix);
+        text = buffer_take_text(&name);
+        buffer_free(&name);
+        if (text == NULL ||
+            (is_object_file(text) && fstatat(store->directory, text, &status, AT_SYMLINK_NOFOLLOW) != 0)) {
+            free(base);
+            return text;
+        }
+        free(text);
+    }
+    return NULL;
+}
+
+CK_RV store_add(struct store *store, const char *label, const char *suffix, const void *data, size_t size,
+                char **name)
+{
+    int lock;
+    int error;
+    CK_RV rv = lock_store(store, &lock);
+
+    *name = NULL;
+    if (rv != CKR_OK)
+        return rv;
+    *name = free_name(store, label, suffix);
+    error = *name != NULL ? file_replace(store->directory, *name, data, size, 0600) : ENOMEM;
+    if (error == 0)
+        error = bump_generation(store);
+    file_unlock(lock);
+    if (error == 0)
+        return CKR_OK;
+    rv = write_failed(store, *name != NULL ? *name : label, error);
+    free(*name);
+    *name = NULL;
+    return rv;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DEVID_PKCS11_STORE_H
+#define DEVID_PKCS11_STORE_H
+
+#include "common/bytes.h"
+
+#include <p11-kit/pkcs11.h>
+
+#include <sys/stat.h>
+#include <time.h>
+
+/* A token's directory. Readers take no lock and write nothing; each writer holds .lock and renames
+ * .generation. */
+struct store {
+    char *path; /* for messages */
+    int directory;
+    struct store_stamp {
+        struct timespec modified; /* of the directory */
+        ino_t generation;         /* inode of .generation, 0 when there is none */
+    } seen;
+    bool settled; /* `seen` is old enough that a later change cannot have the same time */
+};
+
+/* CKR_TOKEN_NOT_PRESENT: the directory cannot be opened, with the reason said. */
+CK_RV store_open(const char *path, struct store *store);
+void store_close(struct store *store);
+
+/* Whether anything may have changed since the last call that answered true (the first call does). */
+bool store_changed(struct store *store);
+
+/* Calls `each` for every object file (*.pem that is not pin.pem) until it answers other than CKR_OK. */
+typedef CK_RV store_file(void *data, const char *name, const struct stat *status);
+CK_RV store_each(const struct store *store, store_file *each, void *data);
+
+/* CKR_DEVICE_ERROR with the reason said. */
+CK_RV store_read(const struct store *store, const char *name, struct bytes *content);
+
+/*
+ * Writes or removes one file, whole or not at all. store_add picks a name that is free, made of `label` and
+ * `suffix`, and answers it (malloc'ed). CKR_TOKEN_WRITE_PROTECTED: the directory or file system is read-only;
+ * CKR_DEVICE_ERROR: anything else, such as a full disk or another writer that does not finish.
+ */
+CK_RV store_add(struct store *store, const char *label, const char *suffix, const void *data, size_t size,
+                char **name);
+CK_RV store_replace(struct store *store, const char *name, const void *data, size_t size);
+CK_RV store_remove(struct store *store, const char *name);
+
+/* A file name made of a label: ASCII letters in lower case, digits, '.', '_', '-'; others become '-'; "key"
+ * when nothing is left. malloc'ed. */
+char *store_name_of(const char *label, size_t length);
+
+#endif

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pkcs11/template.h"
+
+#include "pkcs11/failure.h"
+
+#include <string.h>
+
+#define CERT CLASS_CERTIFICATE
+#define KEYS (CLASS_PUBLIC | CLASS_PRIVATE)
+#define PUB CLASS_PUBLIC
+#define PRIV CLASS_PRIVATE
+#define ALL (CERT | KEYS)
+
+#define RULE(attribute) .type = attribute, .name = #attribute
+#define YES .kind = KIND_BOOL, .otherwise = CK_TRUE
+#define NO .kind = KIND_BOOL, .otherwise = CK_FALSE
+#define BYTES .kind = KIND_BYTES
+#define GIVEN (RULE_CREATE | RULE_GENERATE | RULE_DEFAULT)
+
+/* PKCS#11 2.40, chapter 4: who may set what when. Rows without RULE_CREATE and RULE_GENERATE are the
+ * module's. */
+/* clang-format off */
+static const struct attribute_rule rules[] = {
+    /* 4.4: all objects, and storage objects */
+    {RULE(CKA_CLASS), ALL, ANY_KEY, .kind = KIND_ULONG, .flags = RULE_CREATE_REQUIRED | RULE_GENERATE},
+    {RULE(CKA_TOKEN), ALL, ANY_KEY, NO, .flags = GIVEN},
+    {RULE(CKA_PRIVATE), CERT | PUB, ANY_KEY, NO, .flags = GIVEN},
+    {RULE(CKA_PRIVATE), PRIV, ANY_KEY, YES, .flags = GIVEN},
+    {RULE(CKA_MODIFIABLE), ALL, ANY_KEY, YES, .flags = GIVEN},
+    {RULE(CKA_COPYABLE), ALL, ANY_KEY, YES, .flags = GIVEN},
+    {RULE(CKA_DESTROYABLE), ALL, ANY_KEY, YES, .flags = GIVEN},
+    {RULE(CKA_LABEL), ALL, ANY_KEY, BYTES, .flags = GIVEN | RULE_MODIFY},
+
+    /* 4.6: certificates */
+    {RULE(CKA_CERTIFICATE_TYPE), CERT, ANY_KEY, .kind = KIND_ULONG, .flags = RULE_CREATE_REQUIRED},
+    {RULE(CKA_TRUSTED), CERT | PUB, ANY_KEY, NO, .flags = RULE_DEFAULT},
+    {RULE(CKA_CERTIFICATE_CATEGORY), CERT, ANY_KEY, .kind = KIND_ULONG, .flags = RULE_CREATE | RULE_DEFAULT},
+    {RULE(CKA_CHECK_VALUE), CERT, ANY_KEY, BYTES, .flags = RULE_CREATE},
+    {RULE(CKA_SUBJECT), CERT, ANY_KEY, BYTES, .flags = RULE_CREATE},
+    {RULE(CKA_ISSUER), CERT, ANY_KEY, BYTES, .flags = RULE_CREATE | RULE_MODIFY},
+    {RULE(CKA_SERIAL_NUMBER), CERT, ANY_KEY, BYTES, .flags = RULE_CREATE | RULE_MODIFY},
+    {RULE(CKA_VALUE), CERT, ANY_KEY, BYTES, .flags = RULE_CREATE_REQUIRED},
+    {RULE(CKA_URL), CERT, ANY_KEY, BYTES, .flags = RULE_DEFAULT},
+    {RULE(CKA_JAVA_MIDP_SECURITY_DOMAIN), CERT, ANY_KEY, .kind = KIND_ULONG, .flags = RULE_DEFAULT},
+
+    /* 4.7: keys */
+    {RULE(CKA_KEY_TYPE), KEYS, ANY_KEY, .kind = KIND_ULONG, .flags = RULE_CREATE_REQUIRED | RULE_GENERATE},
+    {RULE(CKA_ID), ALL, ANY_KEY, BYTES, .flags = GIVEN | RULE_MODIFY},
+    {RULE(CKA_START_DATE), ALL, ANY_KEY, .kind = KIND_DATE, .flags = GIVEN | RULE_MODIFY},
+    {RULE(CKA_END_DATE), ALL, ANY_KEY, .kind = KIND_DATE, .flags = GIVEN | RULE_MODIFY},
+    {RULE(CKA_DERIVE), KEYS, ANY_KEY, NO, .flags = GIVEN | RULE_MODIFY},
+    {RULE(CKA_LOCAL), KEYS, ANY_KEY, NO, .flags = RULE_DEFAULT},
+    {RULE(CKA_KEY_GEN_MECHANISM), KEYS, ANY_KEY, .kind = KIND_ULONG, .flags = RULE_DEFAULT, .otherwise = CK_UNAVAILABLE_INFORMATION},
+    {RULE(CKA_ALLOWED_MECHANISMS), KEYS, ANY_KEY, .kind = KIND_MECHANISMS, .flags = GIVEN},
+    {RULE(CKA_SUBJECT), KEYS, ANY_KEY, BYTES, .flags = GIVEN | RULE_MODIFY},
+    {RULE(CKA_PUBLIC_KEY_INFO), ALL, ANY_KEY, BYTES, .flags = 0},
+
+    /* 4.8: public keys */
+    {RULE(CKA_ENCRYPT), PUB, ANY_KEY, NO, .flags = GIVEN | RULE_MODIFY},
+    {RULE(CKA_VERIFY), PUB, ANY_KEY, YES, .flags = GIVEN | RULE_MODIFY},
+    {RULE(CKA_VERIFY_RECOVER), PUB, ANY_KEY, NO, .flags = GIVEN | RULE_MODIFY},
+    {RULE(CKA_WRAP), PUB, ANY_KEY, NO, .flags = GIVEN | RULE_MODIFY},
+
+    /* 4.9: private keys */
+    {RULE(CKA_SENSITIVE), PRIV, ANY_KEY, YES, .flags = GIVEN},
+    {RULE(CKA_DECRYPT), PRIV, ANY_KEY, NO, .flags = GIVEN | RULE_MODIFY},
+    {RULE(CKA_SIGN), PRIV, ANY_KEY, YES, .flags = GIVEN | RULE_MODIFY},
+    {RULE(CKA_SIGN_RECOVER), PRIV, ANY_KEY, NO, .flags = GIVEN | RULE_MODIFY},
+    {RULE(CKA_UNWRAP), PRIV, ANY_KEY, NO, .flags = GIVEN | RULE_MODIFY},
+    {RULE(CKA_EXTRACTABLE), PRIV, ANY_KEY, NO, .flags = GIVEN},
+    {RULE(CKA_ALWAYS_SENSITIVE), PRIV, ANY_KEY, NO, .flags = RULE_DEFAULT},
+    {RULE(CKA_NEVER_EXTRACTABLE), PRIV, ANY_KEY, NO, .flags = RULE_DEFAULT},
+    {RULE(CKA_WRAP_WITH_TRUSTED), PRIV, ANY_KEY, NO, .flags = GIVEN},
+    {RULE(CKA_ALWAYS_AUTHENTICATE), PRIV, ANY_KEY, NO, .flags = GIVEN},
+
+    /* PKCS#11 2.40 current mechanisms, 2.1 and 2.3: RSA and EC keys */
+    {RULE(CKA_MODULUS), KEYS, CKK_RSA, BYTES, .flags = RULE_CREATE_REQUIRED},
+    {RULE(CKA_MODULUS_BITS), PUB, CKK_RSA, .kind = KIND_ULONG, .flags = RULE_GENERATE_REQUIRED},
+    {RULE(CKA_PUBLIC_EXPONENT), PUB, CKK_RSA, BYTES, .flags = RULE_CREATE_REQUIRED | RULE_GENERATE},
+    {RULE(CKA_PUBLIC_EXPONENT), PRIV, CKK_RSA, BYTES, .flags = RULE_CREATE},
+    {RULE(CKA_PRIVATE_EXPONENT), PRIV, CKK_RSA, BYTES, .flags = RULE_CREATE_REQUIRED | RULE_SECRET},
+    {RULE(CKA_PRIME_1), PRIV, CKK_RSA, BYTES, .flags = RULE_CREATE | RULE_SECRET},
+    {RULE(CKA_PRIME_2), PRIV, CKK_RSA, BYTES, .flags = RULE_CREATE | RULE_SECRET},
+    {RULE(CKA_EXPONENT_1), PRIV, CKK_RSA, BYTES, .flags = RULE_CREATE | RULE_SECRET},
+    {RULE(CKA_EXPONENT_2), PRIV, CKK_RSA, BYTES, .flags = RULE_CREATE | RULE_SECRET},
+    {RULE(CKA_COEFFICIENT), PRIV, CKK_RSA, BYTES, .flags = RULE_CREATE | RULE_SECRET},
+    {RULE(CKA_EC_PARAMS), PUB, CKK_EC, BYTES, .flags = RULE_CREATE_REQUIRED | RULE_GENERATE_REQUIRED},
+    {RULE(CKA_EC_PARAMS), PRIV, CKK_EC, BYTES, .flags = RULE_CREATE_REQUIRED},
+    {RULE(CKA_EC_POINT), PUB, CKK_EC, BYTES, .flags = RULE_CREATE_REQUIRED},
+    {RULE(CKA_EC_POINT), PRIV, CKK_EC, BYTES, .flags = 0},
+    {RULE(CKA_VALUE), PRIV, CKK_EC, BYTES, .flags = RULE_CREATE_REQUIRED | RULE_SECRET},
+};
+/* clang-format on */
+
+#define RULES (sizeof rules / sizeof rules[0])
+
+static const struct {
+    CK_OBJECT_CLASS object_class;
+    unsigned bit;
+} classes[] = {
+    {CKO_CERTIFICATE, CLASS_CERTIFICATE},
+    {CKO_PUBLIC_KEY,  CLASS_PUBLIC     },
+    {CKO_PRIVATE_KEY, CLASS_PRIVATE    },
+};
+
+/* The bits of struct attribute_rule.flags that count for a purpose. */
+static const struct {
+    unsigned allowed;
+    unsigned required;
+} purposes[TEMPLATE_PURPOSES] = {
+    [TEMPLATE_CREATE] = {RULE_CREATE,   RULE_CREATE_REQUIRED  },
+    [TEMPLATE_GENERATE] = {RULE_GENERATE, RULE_GENERATE_REQUIRED},
+};
+
+const struct attribute_rule *template_rules(size_t *count)
+{
+    *count = RULES;
+    return rules;
+}
+
+static unsigned class_bit(CK_OBJECT_CLASS object_class)
+{
+    for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++)
+        if (classes[i].object_class == object_class)
+            return classes[i].bit;
+    return 0;
+}
+
+static bool holds(const struct attribute_rule *rule, unsigned bit, CK_KEY_TYPE key_type)
+{
+    return (rule->classes & bit) != 0 && (rule->key_type == ANY_KEY || rule->key_type == key_type);
+}
+
+const struct attribute_rule *template_rule(CK_OBJECT_CLASS object_class, CK_KEY_TYPE key_type,
+                                           CK_ATTRIBUTE_TYPE type)
+{
+    unsigned bit = class_bit(object_class);
+
+    for (size_t i = 0; i < RULES; i++)
+        if (rules[i].type == type && holds(&rules[i], bit, key_type))
+            return &rules[i];
+    return NULL;
+}
+
+static bool value_fits(enum attribute_kind kind, const CK_ATTRIBUTE *item)
+{
+    if (item->ulValueLen == CK_UNAVAILABLE_INFORMATION || (item->pValue == NULL && item->ulValueLen != 0))
+        return false;
+    switch (kind) {
+    case KIND_BOOL:
+        return item->ulValueLen == sizeof(CK_BBOOL) && *(const CK_BBOOL *)item->pValue <= CK_TRUE;
+    case KIND_ULONG:
+        return item->ulValueLen == sizeof(CK_ULONG);
+    case KIND_DATE:
+        return item->ulValueLen == 0 || item->ulValueLen == sizeof(CK_DATE);
+    case KIND_MECHANISMS:
+        return item->ulValueLen % sizeof(CK_MECHANISM_TYPE) == 0;
+    case KIND_BYTES:
+        break;
+    }
+    return true;
+}
+
+static bool same_value(const CK_ATTRIBUTE *a, const CK_ATTRIBUTE *b)
+{
+    return a->ulValueLen == b->ulValueLen &&
+           (a->ulValueLen == 0 || memcmp(a->pValue, b->pValue, a->ulValueLen) == 0);
+}
+
+static CK_RV check_item(enum template_purpose purpose, CK_OBJECT_CLASS object_class, CK_KEY_TYPE key_type,
+                        const CK_ATTRIBUTE *item, struct attributes *out)
+{
+    const struct attribute_rule *rule = template_rule(object_class, key_type, item->type);
+    const CK_ATTRIBUTE *old = attributes_find(out, item->type);
+
+    if (rule == NULL)
+        return p11_fail(CKR_ATTRIBUTE_TYPE_INVALID, "attribute 0x%lx does not belong in this template",
+                        item->type);
+    if (!value_fits(rule->kind, item))
+        return p11_fail(CKR_ATTRIBUTE_VALUE_INVALID, "the value of %s has the wrong form", rule->name);
+    if (old != NULL)
+        return same_value(old, item)
+                   ? CKR_OK
+                   : p11_fail(CKR_TEMPLATE_INCONSISTENT, "%s contradicts the rest of the call", rule->name);
+    if ((rule->flags & purposes[purpose].allowed) == 0)
+        return p11_fail(CKR_ATTRIBUTE_READ_ONLY, "%s is the token's to set", rule->name);
+    return attributes_set(out, item->type, item->pValue, item->ulValueLen);
+}
+
+CK_RV template_check(enum template_purpose purpose, CK_OBJECT_CLASS object_class, CK_KEY_TYPE key_type,
+                     const CK_ATTRIBUTE *items, CK_ULONG count, struct attributes *out)
+{
+    unsigned bit = class_bit(object_class);
+    unsigned required = purposes[purpose].required;
+    CK_RV rv = CKR_OK;
+
+    for (CK_ULONG i = 0; rv == CKR_OK && i < count; i++)
+        rv = check_item(purpose, object_class, key_type, &items[i], out);
+    for (size_t i = 0; rv == CKR_OK && i < RULES; i++)
+        if (holds(&rules[i], bit, key_type) && (rules[i].flags & required) == required &&
+            attributes_find(out, rules[i].type) == NULL)
+            rv = p11_fail(CKR_TEMPLATE_INCOMPLETE, "the template lacks %s", rules[i].name);
+    return rv;
+}

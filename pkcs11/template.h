@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DEVID_PKCS11_TEMPLATE_H
+#define DEVID_PKCS11_TEMPLATE_H
+
+#include "pkcs11/attribute.h"
+
+/* What a caller is doing with the attributes it gives. */
+enum template_purpose { TEMPLATE_CREATE, TEMPLATE_GENERATE, TEMPLATE_PURPOSES };
+
+/* The classes that this module knows; columns of the schema. */
+#define CLASS_CERTIFICATE 0x1U
+#define CLASS_PUBLIC 0x2U
+#define CLASS_PRIVATE 0x4U
+
+enum attribute_kind { KIND_BOOL, KIND_ULONG, KIND_BYTES, KIND_DATE, KIND_MECHANISMS };
+
+/* One attribute rule. A row holds for the classes in `classes` and, when `key_type` is not ANY_KEY, for keys
+ * of that type. */
+struct attribute_rule {
+    CK_ATTRIBUTE_TYPE type;
+    const char *name;
+    unsigned classes;
+    CK_KEY_TYPE key_type;
+    enum attribute_kind kind;
+    unsigned flags;     /* RULE_... */
+    CK_ULONG otherwise; /* value of a boolean or number that was not given */
+};
+
+#define ANY_KEY ((CK_KEY_TYPE)-1)
+
+#define RULE_CREATE 0x01U          /* may be given to C_CreateObject */
+#define RULE_CREATE_REQUIRED 0x03U /* must be */
+#define RULE_GENERATE 0x04U        /* may be given to C_GenerateKeyPair */
+#define RULE_GENERATE_REQUIRED 0x0cU
+#define RULE_MODIFY 0x10U  /* may be changed later */
+#define RULE_DEFAULT 0x20U /* has `otherwise`, or is empty, when it was not given */
+#define RULE_SECRET 0x40U  /* never revealed while CKA_SENSITIVE or not CKA_EXTRACTABLE */
+
+/* NULL: objects of this class and key type have no such attribute. */
+const struct attribute_rule *template_rule(CK_OBJECT_CLASS object_class, CK_KEY_TYPE key_type,
+                                           CK_ATTRIBUTE_TYPE type);
+
+/*
+ * Checks a caller's template for an object of the class and key type and copies it to `out`, whose earlier
+ * content stays where the template says nothing or the same. Exact results: CKR_ATTRIBUTE_TYPE_INVALID,
+ * CKR_ATTRIBUTE_READ_ONLY, CKR_ATTRIBUTE_VALUE_INVALID, CKR_TEMPLATE_INCONSISTENT (given twice, or against
+ * what `out` has already), CKR_TEMPLATE_INCOMPLETE.
+ */
+CK_RV template_check(enum template_purpose purpose, CK_OBJECT_CLASS object_class, CK_KEY_TYPE key_type,
+                     const CK_ATTRIBUTE *items, CK_ULONG count, struct attributes *out);
+
+/* The table itself, for the tests that walk it. */
+const struct attribute_rule *template_rules(size_t *count);
+
+#endif

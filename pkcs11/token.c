@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pkcs11/token.h"
+
+#include "common/buffer.h"
+#include "common/file.h"
+#include "common/log.h"
+#include "pkcs11/failure.h"
+#include "pkcs11/mechanism.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SERIAL_BYTES 8
+
+/* What token.conf does not say about the TCTI, the process's configuration does. */
+static CK_RV complete_conf(struct token_conf *conf, const char *tcti)
+{
+    if (tcti == NULL || token_conf_get(conf, "tcti") != NULL)
+        return CKR_OK;
+    return token_conf_set(conf, "tcti", tcti);
+}
+
+static CK_RV open_instances(struct token *token, const char *path)
+{
+    CK_RV rv = CKR_OK;
+
+    for (size_t i = 0; rv == CKR_OK && p11_backends[i] != NULL; i++)
+        rv = p11_backends[i]->open(&token->conf, path, &token->instances[i]);
+    return rv;
+}
+
+static void check_modes(const struct store *store)
+{
+    struct stat status;
+
+    if (fstat(store->directory, &status) == 0 && (status.st_mode & 077) != 0)
+        log_warning("token directory %s is open to others; chmod 700 it", store->path);
+}
+
+static CK_RV read_token(struct token *token, const char *path, const char *tcti)
+{
+    unsigned long slot;
+    CK_RV rv = token_conf_read(token->store.directory, path, &token->conf);
+
+    if (rv != CKR_OK)
+        return rv;
+    token->backend = backend_by_name(token_conf_get(&token->conf, "backend"));
+    if (token->backend == NULL || !token_conf_get_number(&token->conf, "slot", INT_MAX, &slot))
+        return p11_fail(CKR_TOKEN_NOT_RECOGNIZED,
+                        "%s/" TOKEN_CONF_FILE ": 'backend = %s' or 'slot = %s' is not valid", path,
+                        token_conf_get(&token->conf, "backend"), token_conf_get(&token->conf, "slot"));
+    token->slot = slot;
+    check_modes(&token->store);
+    rv = complete_conf(&token->conf, tcti);
+    return rv == CKR_OK ? open_instances(token, path) : rv;
+}
+
+CK_RV token_open(const char *path, const char *tcti, struct token **out)
+{
+    struct token *token = calloc(1, sizeof *token);
+    CK_RV rv;
+
+    *out = NULL;
+    if (token == NULL)
+        return CKR_HOST_MEMORY;
+    pthread_mutex_init(&token->lock, NULL);
+    rv = store_open(path, &token->store);
+    if (rv == CKR_OK)
+        rv = read_token(token, path, tcti);
+    if (rv != CKR_OK)
+        token_close(token);
+    else
+        *out = token;
+    return rv;
+}
+
+static void end(struct token *token, bool abandoned)
+{
+    objects_free(&token->objects);
+    for (size_t i = 0; p11_backends[i] != NULL; i++) {
+        if (token->instances[i] != NULL && abandoned)
+            p11_backends[i]->abandon(token->instances[i]);
+        else if (token->instances[i] != NULL)
+            p11_backends[i]->close(token->instances[i]);
+    }
+    token_conf_free(&token->conf);
+    store_close(&token->store);
+    if (!abandoned)
+        pthread_mutex_destroy(&token->lock);
+    free(token);
+}
+
+void token_close(struct token *token)
+{
+    end(token, false);
+}
+
+void token_abandon(struct token *token)
+{
+    end(token, true);
+}
+
+void token_idle(struct token *token)
+{
+    for (size_t i = 0; p11_backends[i] != NULL; i++)
+        if (token->instances[i] != NULL && p11_backends[i]->idle != NULL)
+            p11_backends[i]->idle(token->instances[i]);
+}
+
+void *token_instance(const struct token *token, const struct backend *backend)
+{
+    for (size_t i = 0; p11_backends[i] != NULL; i++)
+        if (p11_backends[i] == backend)
+            return token->instances[i];
+    return NULL;
+}
+
+bool token_supports(const struct token *token, const struct mechanism *row)
+{
+    return token->backend->supports(token_instance(token, token->backend), row);
+}
+
+void token_mechanism_info(const struct token *token, const struct mechanism *row, CK_MECHANISM_INFO *info)
+{
+    if (token->backend->limits != NULL)
+        token->backend->limits(token_instance(token, token->backend), row, info);
+    info->flags |= CKF_HW;
+}
+
+void token_lock(struct token *token)
+{
+    pthread_mutex_lock(&token->lock);
+}
+
+void token_unlock(struct token *token)
+{
+    pthread_mutex_unlock(&token->lock);
+}
+
+struct object *token_find_object(struct token *token, CK_OBJECT_HANDLE handle)
+{
+    struct object *object;
+
+    token_lock(token);
+    object = objects_find(&token->objects, handle);
+    if (object == NULL && objects_refresh(token) == CKR_OK)
+        object = objects_find(&token->objects, handle);
+    if (object != NULL)
+        object_take(object);
+    token_unlock(token);
+    return object;
+}
+
+void p11_pad(CK_UTF8CHAR *field, size_t size, const char *text)
+{
+    size_t length = strlen(text);
+
+    if (length > size)
+        for (length = size; length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80;)
+            length--;
+    memset(field, ' ', size);
+    memcpy(field, text, length);
+}
+
+/* --- making one -------------------------------------------------------------------------------------------
+ */
+
+static CK_RV random_serial(char serial[2 * SERIAL_BYTES + 1])
+{
+    uint8_t bytes[SERIAL_BYTES];
+
+    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
+        return p11_fail(CKR_GENERAL_ERROR, "the kernel gives no random numbers: %s", strerror(errno));
+    bytes_to_hex(bytes, sizeof bytes, serial);
+    return CKR_OK;
+}
+
+static CK_RV fill_conf(struct token_conf *conf, const struct backend *backend, const char *label,
+                       CK_SLOT_ID slot, const char *tcti, const char *parent)
+{
+    char serial[2 * SERIAL_BYTES + 1];
+    CK_RV rv = random_serial(serial);
+
+    if (rv == CKR_OK)
+        rv = token_conf_set(conf, "label", label);
+    if (rv == CKR_OK)
+        rv = token_conf_set(conf, "serial", serial);
+    if (rv == CKR_OK)
+        rv = token_conf_setf(conf, "slot", "%lu", slot);
+    if (rv == CKR_OK)
+        rv = token_conf_set(conf, "backend", backend->name);
+    if (rv == CKR_OK && parent != NULL)
+        rv = token_conf_set(conf, "parent", parent);
+    return rv == CKR_OK && backend->init != NULL ? backend->init(conf, tcti) : rv;
+}
+
+static CK_RV cannot_make(const char *path, int error)
+{
+    CK_RV rv =
+        error == EROFS || error == EACCES || error == EPERM ? CKR_TOKEN_WRITE_PROTECTED : CKR_DEVICE_ERROR;
+
+    return p11_fail(rv, "token directory %s cannot be made: %s", path, strerror(error));
+}
+
+static void remove_directory(int tokens, const char *name)
+{
+    int directory = openat(tokens, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (directory >= 0) {
+        unlinkat(directory, TOKEN_CONF_FILE, 0);
+        close(directory);
+    }
+    unlinkat(tokens, name, AT_REMOVEDIR);
+}
+
+/* Fills a directory under a hidden name, then gives it the first free name made of the label. */
+static CK_RV write_directory(int tokens, const char *base, const struct token_conf *conf, const char *root,
+                             char **path)
+{
+    char hidden[64];
+    char name[NAME_MAX];
+    int directory;
+    int error;
+    CK_RV rv;
+
+    snprintf(hidden, sizeof hidden, ".new-%s", token_conf_get(conf, "serial"));
+    if (mkdirat(tokens, hidden, 0700) != 0)
+        return cannot_make(root, errno);
+    directory = openat(tokens, hidden, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    rv = directory >= 0 ? token_conf_write(directory, root, conf) : cannot_make(root, errno);
+    if (directory >= 0)
+        close(directory);
+    if (rv != CKR_OK) {
+        remove_directory(tokens, hidden);
+        return rv;
+    }
+    snprintf(name, sizeof name, "%s", base);
+    for (unsigned i = 2; renameat2(tokens, hidden, tokens, name, RENAME_NOREPLACE) != 0; i++) {
+        error = errno;
+        if (error != EEXIST || i == 1000) {
+            remove_directory(tokens, hidden);
+            return cannot_make(root, error);
+        }
+        snprintf(name, sizeof name, "%s-%u", base, i);
+    }
+    fsync(tokens);
+    return asprintf(path, "%s/%s", root, name) >= 0 ? CKR_OK : CKR_HOST_MEMORY;
+}
+
+CK_RV token_create(const char *tokens, const struct backend *backend, const char *label, CK_SLOT_ID slot,
+                   const char *tcti, const char *parent, char **path)
+{
+    struct token_conf conf = {0};
+    char *base = store_name_of(label, strlen(label));
+    int error = file_make_directories(tokens, 0700);
+    int directory = error == 0 ? open(tokens, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    CK_RV rv = base != NULL ? CKR_OK : CKR_HOST_MEMORY;
+
+    *path = NULL;
+    if (rv == CKR_OK && directory < 0)
+        rv = cannot_make(tokens, error != 0 ? error : errno);
+    if (rv == CKR_OK && faccessat(directory, ".", W_OK, AT_EACCESS) != 0)
+        rv = cannot_make(tokens, errno);
+    if (rv == CKR_OK)
+        rv = fill_conf(&conf, backend, label, slot, tcti, parent);
+    if (rv == CKR_OK)
+        rv = write_directory(directory, base, &conf, tokens, path);
+    token_conf_free(&conf);
+    free(base);
+    if (directory >= 0)
+        close(directory);
+    return rv;
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pkcs11/tpm/backend.h"
+
+#include "devid/pkcs11.h"
+#include "pkcs11/failure.h"
+#include "pkcs11/soft/tsskey.h"
+#include "pkcs11/token.h"
+#include "pkcs11/tpm/loaded.h"
+#include "pkcs11/tpm/primary.h"
+#include "pkcs11/tpm/public.h"
+
+#include <tss2/tss2_mu.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+/* --- a token
+ * ------------------------------------------------------------------------------------------------- */
+
+static void close_instance(void *instance)
+{
+    struct tpm_token *token = instance;
+
+    if (token->tpm != NULL)
+        tpm_return(token->tpm);
+    bytes_free(&token->parent_name);
+    free(token->path);
+    free(token);
+}
+
+static void abandon_instance(void *instance)
+{
+    struct tpm_token *token = instance;
+
+    tpm_abandon(token->tpm);
+}
+
+static void idle_instance(void *instance)
+{
+    struct tpm_token *token = instance;
+
+    tpm_flush_all(token->tpm);
+}
+
+/* Tokens of another backend have no parent: TSS2 key files that are copied there bring their own. */
+static CK_RV read_parent(const struct token_conf *conf, struct tpm_token *token)
+{
+    const char *name = token_conf_get(conf, "parent-name");
+    unsigned long parent;
+
+    token->parent = TPM2_RH_OWNER;
+    if (name == NULL)
+        return CKR_OK;
+    if (!token_conf_get_number(conf, "parent", UINT32_MAX, &parent) ||
+        !bytes_from_hex(name, strlen(name), &token->parent_name))
+        return p11_fail(CKR_TOKEN_NOT_RECOGNIZED,
+                        "%s/" TOKEN_CONF_FILE ": 'parent' or 'parent-name' is not valid", token->path);
+    token->parent = (TPM2_HANDLE)parent;
+    return CKR_OK;
+}
+
+static CK_RV open_instance(const struct token_conf *conf, const char *directory, void **instance)
+{
+    struct tpm_token *token = calloc(1, sizeof *token);
+    CK_RV rv = CKR_HOST_MEMORY;
+
+    if (token == NULL)
+        return CKR_HOST_MEMORY;
+    tpm_capability_read(conf, &token->capability);
+    token->path = strdup(directory);
+    token->tpm = tpm_take(token_conf_get(conf, "tcti"));
+    if (token->path != NULL && token->tpm != NULL)
+        rv = read_parent(conf, token);
+    if (rv != CKR_OK)
+        close_instance(token);
+    else
+        *instance = token;
+    return rv;
+}
+
+static CK_RV init_token(struct token_conf *conf, const char *tcti)
+{
+    struct tpm *tpm = tpm_take(tcti);
+    CK_RV rv = tpm != NULL ? tpm_enter(tpm) : CKR_HOST_MEMORY;
+
+    if (rv == CKR_OK) {
+        rv = tpm_primary_choose(tpm, conf);
+        if (rv == CKR_OK)
+            rv = tpm_capability_ask(tpm, conf);
+        tpm_leave(tpm);
+    }
+    if (tpm != NULL)
+        tpm_return(tpm);
+    return rv;
+}
+
+static void token_info(void *instance, CK_TOKEN_INFO *info)
+{
+    const struct tpm_token *token = instance;
+
+    if (token->capability.manufacturer[0] != '\0')
+        p11_pad(info->manufacturerID, sizeof info->manufacturerID, token->capability.manufacturer);
+}
+
+/* --- a key
+ * --------------------------------------------------------------------------------------------------- */
+
+static void free_key(struct tpm_key *key)
+{
+    bytes_free(&key->block);
+    public_key_free(&key->public);
+    free(key);
+}
+
+static CK_RV unmarshal(const struct tss_key *file, struct tpm_key *key)
+{
+    size_t public_size = 0;
+    size_t private_size = 0;
+
+    if (Tss2_MU_TPM2B_PUBLIC_Unmarshal(file->public.data, file->public.size, &public_size,
+                                       &key->public_area) != TSS2_RC_SUCCESS ||
+        public_size != file->public.size ||
+        Tss2_MU_TPM2B_PRIVATE_Unmarshal(file->private.data, file->private.size, &private_size,
+                                        &key->private_area) != TSS2_RC_SUCCESS ||
+        private_size != file->private.size)
+        return p11_fail(CKR_DATA_INVALID, "the TSS2 key's public or private area is broken");
+    if (tpm_public_key(&key->public_area, &key->public) != CKR_OK)
+        return p11_fail(CKR_DATA_INVALID, "the TSS2 key is of a type or curve that is not supported");
+    return CKR_OK;
+}
+
+/* What the file asks for that this version does not do is refused now, not at the first signature. */
+static CK_RV check_file(const struct tss_key *file)
+{
+    if (file->kind != TSS_KEY_LOADABLE)
+        return p11_fail(CKR_DATA_INVALID,
+                        "the TSS2 key is of the importable or sealed kind; only loadable ones are used");
+    if (file->has_policy)
+        return p11_fail(CKR_DATA_INVALID, "the TSS2 key has a policy; such keys are not used yet");
+    if (!file->empty_auth)
+        return p11_fail(CKR_DATA_INVALID,
+                        "the TSS2 key has an authorization of its own; such keys are not used yet");
+    if (file->parent != TPM2_RH_OWNER && file->parent >> TPM2_HR_SHIFT != TPM2_HT_PERSISTENT)
+        return p11_fail(CKR_DATA_INVALID,
+                        "the TSS2 key's parent 0x%08x is neither a persistent key nor the owner hierarchy",
+                        file->parent);
+    if (file->rsa_parent)
+        return p11_fail(CKR_DATA_INVALID,
+                        "the TSS2 key's parent is the RSA storage primary; such keys are not used yet");
+    return CKR_OK;
+}
+
+static CK_RV load_key(void *instance, const struct bytes *block, void **out, struct public_key *public)
+{
+    struct tpm_key *key = calloc(1, sizeof *key);
+    struct tss_key file = {0};
+    CK_RV rv = CKR_HOST_MEMORY;
+
+    (void)instance;
+    if (key == NULL)
+        return rv;
+    rv = soft_tss_key_read(block, &file);
+    if (rv == CKR_DATA_INVALID)
+        p11_fail(rv, "this is not the DER of a TSS2 private key");
+    if (rv == CKR_OK)
+        rv = check_file(&file);
+    if (rv == CKR_OK)
+        rv = unmarshal(&file, key);
+    if (rv == CKR_OK && !bytes_copy(&key->block, block->data, block->size))
+        rv = CKR_HOST_MEMORY;
+    if (rv == CKR_OK)
+        rv = public_key_copy(public, &key->public);
+    key->parent = file.parent;
+    tss_key_free(&file);
+    if (rv != CKR_OK)
+        free_key(key);
+    else
+        *out = key;
+    return rv;
+}
+
+static void drop_key(void *instance, void *key)
+{
+    const struct tpm_token *token = instance;
+
+    tpm_flush_key(token->tpm, key);
+    free_key(key);
+}
+
+static CK_RV copy_public_area(const struct tpm_key *key, struct bytes *value)
+{
+    uint8_t wire[sizeof(TPM2B_PUBLIC)];
+    size_t size = 0;
+
+    if (Tss2_MU_TPM2B_PUBLIC_Marshal(&key->public_area, wire, sizeof wire, &size) != TSS2_RC_SUCCESS)
+        return CKR_GENERAL_ERROR;
+    return bytes_copy(value, wire, size) ? CKR_OK : CKR_HOST_MEMORY;
+}
+
+static CK_RV key_attribute(const void *material, CK_ATTRIBUTE_TYPE type, struct bytes *value)
+{
+    const struct tpm_key *key = material;
+
+    if (type == CKA_DEVID_TPM2B_PUBLIC)
+        return copy_public_area(key, value);
+    if (type == CKA_DEVID_TSS2_KEY)
+        return bytes_copy(value, key->block.data, key->block.size) ? CKR_OK : CKR_HOST_MEMORY;
+    return CKR_ATTRIBUTE_TYPE_INVALID;
+}
+
+const struct backend tpm_backend = {
+    .name = "tpm",
+    .slot_name = "DevID TPM slot",
+    .pem_label = TSS_KEY_PEM,
+    .model = "TPM 2.0",
+    .open = open_instance,
+    .close = close_instance,
+    .abandon = abandon_instance,
+    .idle = idle_instance,
+    .init = init_token,
+    .token_info = token_info,
+    .supports = tpm_supports,
+    .limits = tpm_limits,
+    .load = load_key,
+    .drop = drop_key,
+    .key_attribute = key_attribute,
+    .generate_pair = tpm_generate_pair,
+    .sign = tpm_sign,
+};

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pkcs11/tpm/capability.h"
+
+#include "common/buffer.h"
+#include "pkcs11/tpm/command.h"
+#include "pkcs11/tpm/key.h"
+#include "pkcs11/tpm/public.h"
+#include "pkcs11/tpm/rc.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LINE_MAXIMUM 256
+
+static const char *const curve_names[] = {"P-256", "P-384", "P-521"};
+static const size_t rsa_sizes[] = {1024, 2048, 3072, 4096};
+
+#define CURVE_NAMES (sizeof curve_names / sizeof curve_names[0])
+#define RSA_SIZES (sizeof rsa_sizes / sizeof rsa_sizes[0])
+
+/* --- asking the TPM
+ * ------------------------------------------------------------------------------------------ */
+
+struct get_capability {
+    TPM2_CAP capability;
+    UINT32 property;
+    UINT32 count;
+};
+
+static TSS2_RC prepare_get_capability(TSS2_SYS_CONTEXT *sys, const void *arguments)
+{
+    const struct get_capability *get = arguments;
+
+    return Tss2_Sys_GetCapability_Prepare(sys, get->capability, get->property, get->count);
+}
+
+static TSS2_RC complete_get_capability(TSS2_SYS_CONTEXT *sys, void *result)
+{
+    TPMI_YES_NO more;
+
+    return Tss2_Sys_GetCapability_Complete(sys, &more, result);
+}
+
+static CK_RV get_capability(struct tpm *tpm, struct get_capability get, TPMS_CAPABILITY_DATA *data)
+{
+    static const struct tpm_command command = {"GetCapability", prepare_get_capability,
+                                               complete_get_capability, 0};
+    TSS2_RC rc;
+
+    memset(data, 0, sizeof *data);
+    rc = tpm_execute(tpm, &command, &get, data);
+    return rc == TSS2_RC_SUCCESS ? CKR_OK : tpm_failed(tpm, "say what it can do", rc);
+}
+
+static TSS2_RC prepare_test_parms(TSS2_SYS_CONTEXT *sys, const void *arguments)
+{
+    return Tss2_Sys_TestParms_Prepare(sys, arguments);
+}
+
+static bool has_rsa_size(struct tpm *tpm, size_t bits)
+{
+    static const struct tpm_command command = {"TestParms", prepare_test_parms, NULL, 0};
+    const TPMT_PUBLIC_PARMS parms = {
+        .type = TPM2_ALG_RSA,
+        .parameters.rsaDetail = {.symmetric.algorithm = TPM2_ALG_NULL,
+                                 .scheme.scheme = TPM2_ALG_NULL,
+                                 .keyBits = (TPMI_RSA_KEY_BITS)bits},
+    };
+
+    return tpm_execute(tpm, &command, &parms, NULL) == TSS2_RC_SUCCESS;
+}
+
+static void add_word(struct buffer *line, const char *word)
+{
+    buffer_addf(line, "%s%s", line->size != 0 ? " " : "", word);
+}
+
+static void list_curves(const TPML_ECC_CURVE *curves, struct buffer *line)
+{
+    for (size_t i = 0; i < CURVE_NAMES; i++) {
+        const struct p11_curve *curve = p11_curve_by_name(curve_names[i], strlen(curve_names[i]));
+
+        for (UINT32 c = 0; c < curves->count; c++)
+            if (curves->eccCurves[c] == tpm_curve_number(curve))
+                add_word(line, curve->name);
+    }
+}
+
+static void list_hashes(const TPML_ALG_PROPERTY *algorithms, struct buffer *line)
+{
+    for (UINT32 i = 0; i < algorithms->count; i++) {
+        const char *name = tpm_hash_name(tpm_hash(algorithms->algProperties[i].alg));
+
+        if (name != NULL)
+            add_word(line, name);
+    }
+}
+
+static void list_rsa(struct tpm *tpm, struct buffer *line)
+{
+    char number[24];
+
+    for (size_t i = 0; i < RSA_SIZES; i++) {
+        snprintf(number, sizeof number, "%zu", rsa_sizes[i]);
+        if (has_rsa_size(tpm, rsa_sizes[i]))
+            add_word(line, number);
+    }
+}
+
+/* TPM2_PT_MANUFACTURER is four ASCII characters in a number. */
+static void name_manufacturer(const TPML_TAGGED_TPM_PROPERTY *properties, struct buffer *line)
+{
+    UINT32 value = properties->count != 0 ? properties->tpmProperty[0].value : 0;
+
+    for (int shift = 24; shift >= 0; shift -= 8)
+        if (isgraph((int)(value >> shift & 0xff)))
+            buffer_add_u8(line, (uint8_t)(value >> shift));
+}
+
+static CK_RV set_line(struct token_conf *conf, const char *name, struct buffer *line)
+{
+    CK_RV rv = line->failed ? CKR_HOST_MEMORY : token_conf_set(conf, name, buffer_text(line));
+
+    buffer_free(line);
+    return rv;
+}
+
+CK_RV tpm_capability_ask(struct tpm *tpm, struct token_conf *conf)
+{
+    TPMS_CAPABILITY_DATA data;
+    struct buffer line;
+    CK_RV rv;
+
+    buffer_init(&line, LINE_MAXIMUM);
+    rv = get_capability(tpm, (struct get_capability){TPM2_CAP_ECC_CURVES, TPM2_ECC_NONE, TPM2_MAX_ECC_CURVES},
+                        &data);
+    if (rv != CKR_OK)
+        return rv;
+    list_curves(&data.data.eccCurves, &line);
+    rv = set_line(conf, "curves", &line);
+    if (rv == CKR_OK)
+        rv = get_capability(tpm, (struct get_capability){TPM2_CAP_ALGS, TPM2_ALG_FIRST, TPM2_MAX_CAP_ALGS},
+                            &data);
+    if (rv != CKR_OK)
+        return rv;
+    list_hashes(&data.data.algorithms, &line);
+    rv = set_line(conf, "hashes", &line);
+    if (rv == CKR_OK)
+        rv = get_capability(tpm, (struct get_capability){TPM2_CAP_TPM_PROPERTIES, TPM2_PT_MANUFACTURER, 1},
+                            &data);
+    if (rv != CKR_OK)
+        return rv;
+    name_manufacturer(&data.data.tpmProperties, &line);
+    rv = set_line(conf, "manufacturer", &line);
+    list_rsa(tpm, &line);
+    return rv == CKR_OK ? set_line(conf, "rsa", &line) : rv;
+}
+
+/* --- what token.conf says
+ * ------------------------------------------------------------------------------------ */
+
+void tpm_capability_read(const struct token_conf *conf, struct tpm_capability *capability)
+{
+    const char *manufacturer = token_conf_get(conf, "manufacturer");
+    char number[24];
+
+    *capability = (struct tpm_capability){0};
+    for (enum p11_hash hash = HASH_SHA1; hash < HASH_COUNT; hash++)
+        if (tpm_hash_name(hash) != NULL && token_conf_lists(conf, "hashes", tpm_hash_name(hash)))
+            capability->hashes |= 1U << hash;
+    for (size_t i = 0; i < RSA_SIZES; i++) {
+        snprintf(number, sizeof number, "%zu", rsa_sizes[i]);
+        if (!token_conf_lists(conf, "rsa", number))
+            continue;
+        capability->rsa_maximum = rsa_sizes[i];
+        if (capability->rsa_minimum == 0)
+            capability->rsa_minimum = rsa_sizes[i];
+    }
+    for (size_t i = 0; i < CURVE_NAMES; i++) {
+        const struct p11_curve *curve = p11_curve_by_name(curve_names[i], strlen(curve_names[i]));
+
+        if (!token_conf_lists(conf, "curves", curve->name))
+            continue;
+        capability->curve_maximum = curve->bits;
+        if (capability->curve_minimum == 0)
+            capability->curve_minimum = curve->bits;
+    }
+    if (manufacturer != NULL)
+        snprintf(capability->manufacturer, sizeof capability->manufacturer, "%s", manufacturer);
+}
+
+bool tpm_supports(const void *instance, const struct mechanism *row)
+{
+    const struct tpm_token *token = instance;
+
+    return row->key_type == CKK_RSA ? token->capability.rsa_maximum != 0
+                                    : token->capability.curve_maximum != 0;
+}
+
+void tpm_limits(const void *instance, const struct mechanism *row, CK_MECHANISM_INFO *info)
+{
+    const struct tpm_capability *capability = &((const struct tpm_token *)instance)->capability;
+    bool rsa = row->key_type == CKK_RSA;
+
+    info->ulMinKeySize = rsa ? capability->rsa_minimum : capability->curve_minimum;
+    info->ulMaxKeySize = rsa ? capability->rsa_maximum : capability->curve_maximum;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DEVID_PKCS11_TPM_CAPABILITY_H
+#define DEVID_PKCS11_TPM_CAPABILITY_H
+
+#include "pkcs11/mechanism.h"
+#include "pkcs11/tokenconf.h"
+#include "pkcs11/tpm/context.h"
+
+#include <stdint.h>
+
+/* What the TPM can do, as token.conf keeps it from the day the token was made: never asked again. */
+struct tpm_capability {
+    uint32_t hashes;    /* bit per enum p11_hash */
+    size_t rsa_minimum; /* bits; 0: no RSA */
+    size_t rsa_maximum;
+    size_t curve_minimum; /* bits; 0: no curve of ours */
+    size_t curve_maximum;
+    char manufacturer[5]; /* of the TPM, "" when token.conf does not say */
+};
+
+/* Asks the TPM (lock held) and writes the lines `curves`, `rsa`, `hashes` and `manufacturer`. */
+CK_RV tpm_capability_ask(struct tpm *tpm, struct token_conf *conf);
+void tpm_capability_read(const struct token_conf *conf, struct tpm_capability *capability);
+
+bool tpm_supports(const void *instance, const struct mechanism *row);
+void tpm_limits(const void *instance, const struct mechanism *row, CK_MECHANISM_INFO *info);
+
+#endif

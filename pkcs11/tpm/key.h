@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DEVID_PKCS11_TPM_KEY_H
+#define DEVID_PKCS11_TPM_KEY_H
+
+#include "common/bytes.h"
+#include "pkcs11/backend.h"
+#include "pkcs11/tpm/capability.h"
+#include "pkcs11/tpm/context.h"
+
+/* A token's view of its TPM: immutable once it is open. */
+struct tpm_token {
+    struct tpm *tpm;
+    char *path;               /* of the token, for messages */
+    TPM2_HANDLE parent;       /* of new keys: a persistent handle, or TPM2_RH_OWNER */
+    struct bytes parent_name; /* as it was when the token was made */
+    struct tpm_capability capability;
+};
+
+/* A key block, ready to be loaded: the backend's `key`. Immutable. */
+struct tpm_key {
+    TPM2B_PUBLIC public_area;
+    TPM2B_PRIVATE private_area;
+    TPM2_HANDLE parent;
+    struct bytes block; /* the DER it came from */
+    struct public_key public;
+};
+
+/* The backend's members that have files of their own. */
+CK_RV tpm_generate_pair(void *instance, const struct key_request *request, struct bytes *block);
+CK_RV tpm_sign(void *instance, void *key, enum p11_scheme scheme, const struct p11_parameters *parameters,
+               const uint8_t *input, size_t input_size, uint8_t *out, size_t size);
+
+#endif

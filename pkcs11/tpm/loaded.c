@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pkcs11/tpm/loaded.h"
+
+#include "common/log.h"
+#include "pkcs11/tpm/command.h"
+#include "pkcs11/tpm/primary.h"
+#include "pkcs11/tpm/rc.h"
+
+#include <tss2/tss2_rc.h>
+
+/*
+ * A TPM has as few as three slots for transient objects. TPM2_Load under a persistent parent needs one for
+ * the parent while it runs and one for the key; under a transient parent that is loaded already, one. So
+ * before a load at most one other key of ours stays, and two are loaded at most.
+ */
+
+struct load {
+    TPM2_HANDLE parent;
+    const struct tpm_key *key;
+};
+
+static TSS2_RC prepare_load(TSS2_SYS_CONTEXT *sys, const void *arguments)
+{
+    const struct load *load = arguments;
+
+    return Tss2_Sys_Load_Prepare(sys, load->parent, &load->key->private_area, &load->key->public_area);
+}
+
+static TSS2_RC complete_load(TSS2_SYS_CONTEXT *sys, void *result)
+{
+    TPM2B_NAME name = {.size = 0};
+
+    return Tss2_Sys_Load_Complete(sys, result, &name);
+}
+
+static struct tpm_loaded *entry_of(struct tpm *tpm, const void *key)
+{
+    for (size_t i = 0; i < LOADED_KEYS; i++)
+        if (tpm->loaded[i].key == key)
+            return &tpm->loaded[i];
+    return NULL;
+}
+
+static void flush_entry(struct tpm *tpm, struct tpm_loaded *entry)
+{
+    if (entry->key != NULL)
+        tpm_flush(tpm, entry->handle);
+    *entry = (struct tpm_loaded){0};
+}
+
+/* A free entry; the least recently used key leaves when all are taken. */
+static struct tpm_loaded *make_room(struct tpm *tpm)
+{
+    struct tpm_loaded *oldest = entry_of(tpm, NULL);
+
+    if (oldest != NULL)
+        return oldest;
+    oldest = &tpm->loaded[0];
+    for (size_t i = 1; i < LOADED_KEYS; i++)
+        if (tpm->loaded[i].used < oldest->used)
+            oldest = &tpm->loaded[i];
+    flush_entry(tpm, oldest);
+    return oldest;
+}
+
+static void flush_keys(struct tpm *tpm)
+{
+    for (size_t i = 0; i < LOADED_KEYS; i++)
+        flush_entry(tpm, &tpm->loaded[i]);
+}
+
+static TSS2_RC load_key(struct tpm *tpm, const struct tpm_key *key, struct tpm_loaded *entry)
+{
+    static const struct tpm_command command = {"Load", prepare_load, complete_load, 1};
+    struct load load = {.key = key};
+    TSS2_RC rc = tpm_primary_handle(tpm, key->parent, &load.parent);
+
+    if (rc == TSS2_RC_SUCCESS)
+        rc = tpm_execute(tpm, &command, &load, &entry->handle);
+    if (rc == TSS2_RC_SUCCESS)
+        entry->key = key;
+    return rc;
+}
+
+/* `loading` tells a failure of the load from one of the use. */
+static TSS2_RC load_and_use(struct tpm *tpm, const struct tpm_key *key, tpm_key_use *use, void *data,
+                            bool *loading)
+{
+    struct tpm_loaded *entry = entry_of(tpm, key);
+    TSS2_RC rc = TSS2_RC_SUCCESS;
+
+    *loading = entry == NULL;
+    if (entry == NULL) {
+        entry = make_room(tpm);
+        rc = load_key(tpm, key, entry);
+    }
+    if (rc != TSS2_RC_SUCCESS)
+        return rc;
+    *loading = false;
+    entry->used = ++tpm->clock;
+    return use(tpm, entry->handle, data);
+}
+
+/* Whether a second attempt makes sense, with what stood in the way put aside. */
+static bool recover(struct tpm *tpm, TSS2_RC rc, bool loading)
+{
+    if (tpm_rc_is_lost(rc))
+        return tpm_reconnect(tpm) == CKR_OK;
+    if (tpm_rc_is_memory(rc)) {
+        flush_keys(tpm);
+        return true;
+    }
+    if (!tpm_rc_is_stale(rc) || (loading && tpm->primary == 0))
+        return false;
+    log_warning("TPM %s has lost our objects; they are loaded again", tpm_name(tpm));
+    tpm_forget(tpm);
+    return true;
+}
+
+CK_RV tpm_with_key(const struct tpm_token *token, const struct tpm_key *key, const char *step,
+                   tpm_key_use *use, void *data)
+{
+    struct tpm *tpm = token->tpm;
+    bool loading;
+    TSS2_RC rc;
+    CK_RV rv = tpm_enter(tpm);
+
+    if (rv != CKR_OK)
+        return rv;
+    rc = load_and_use(tpm, key, use, data, &loading);
+    if (rc != TSS2_RC_SUCCESS && recover(tpm, rc, loading))
+        rc = load_and_use(tpm, key, use, data, &loading);
+    if (rc != TSS2_RC_SUCCESS)
+        rv = loading && (tpm_rc_is_integrity(rc) || tpm_rc_is_stale(rc))
+                 ? tpm_primary_explain(token, key->parent, rc)
+                 : tpm_failed(tpm, step, rc);
+    tpm_leave(tpm);
+    return rv;
+}
+
+/* TPM2_Create under a persistent parent needs a slot for it too. */
+static TSS2_RC use_parent(const struct tpm_token *token, tpm_key_use *use, void *data)
+{
+    TPM2_HANDLE handle;
+    TSS2_RC rc = tpm_primary_handle(token->tpm, token->parent, &handle);
+
+    return rc == TSS2_RC_SUCCESS ? use(token->tpm, handle, data) : rc;
+}
+
+CK_RV tpm_with_parent(const struct tpm_token *token, const char *step, tpm_key_use *use, void *data)
+{
+    struct tpm *tpm = token->tpm;
+    TSS2_RC rc;
+    CK_RV rv = tpm_enter(tpm);
+
+    if (rv != CKR_OK)
+        return rv;
+    rc = use_parent(token, use, data);
+    if (rc != TSS2_RC_SUCCESS && recover(tpm, rc, false))
+        rc = use_parent(token, use, data);
+    if (rc != TSS2_RC_SUCCESS)
+        rv = tpm_rc_is_stale(rc) ? tpm_primary_explain(token, token->parent, rc) : tpm_failed(tpm, step, rc);
+    tpm_leave(tpm);
+    return rv;
+}
+
+void tpm_flush_key(struct tpm *tpm, const struct tpm_key *key)
+{
+    struct tpm_loaded *entry;
+
+    pthread_mutex_lock(&tpm->lock);
+    entry = entry_of(tpm, key);
+    if (entry != NULL && tpm->sys != NULL)
+        flush_entry(tpm, entry);
+    pthread_mutex_unlock(&tpm->lock);
+}
+
+void tpm_flush_all(struct tpm *tpm)
+{
+    pthread_mutex_lock(&tpm->lock);
+    if (tpm->sys != NULL) {
+        flush_keys(tpm);
+        if (tpm->primary != 0)
+            tpm_flush(tpm, tpm->primary);
+        tpm->primary = 0;
+    }
+    pthread_mutex_unlock(&tpm->lock);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DEVID_PKCS11_TPM_LOADED_H
+#define DEVID_PKCS11_TPM_LOADED_H
+
+#include "pkcs11/tpm/key.h"
+
+/* What a key is wanted in the TPM for: one or more commands with its handle, the lock held. */
+typedef TSS2_RC tpm_key_use(struct tpm *tpm, TPM2_HANDLE handle, void *data);
+
+/*
+ * Does something with a key: locks, loads it unless it is loaded, calls `use`, unlocks. The least recently
+ * used key leaves when there is no room. After a lost connection, a reset TPM or one without a free slot it
+ * is tried once more. Failure of `step` is said.
+ */
+CK_RV tpm_with_key(const struct tpm_token *token, const struct tpm_key *key, const char *step,
+                   tpm_key_use *use, void *data);
+
+/* The same with the storage key that new keys are made under. */
+CK_RV tpm_with_parent(const struct tpm_token *token, const char *step, tpm_key_use *use, void *data);
+
+/* Flushes one key, or all transient objects of ours. Takes the lock; does nothing when there is no
+ * connection. */
+void tpm_flush_key(struct tpm *tpm, const struct tpm_key *key);
+void tpm_flush_all(struct tpm *tpm);
+
+#endif

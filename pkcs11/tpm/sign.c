@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pkcs11/failure.h"
+#include "pkcs11/soft/hash.h"
+#include "pkcs11/soft/rsa.h"
+#include "pkcs11/tpm/command.h"
+#include "pkcs11/tpm/loaded.h"
+#include "pkcs11/tpm/public.h"
+
+#include <string.h>
+
+/* --- TPM2_Sign
+ * ----------------------------------------------------------------------------------------------- */
+
+struct signing {
+    TPM2_HANDLE key;
+    TPM2B_DIGEST digest;
+    TPMT_SIG_SCHEME scheme;
+    TPMT_SIGNATURE signature;
+};
+
+static TSS2_RC prepare_sign(TSS2_SYS_CONTEXT *sys, const void *arguments)
+{
+    static const TPMT_TK_HASHCHECK no_ticket = {.tag = TPM2_ST_HASHCHECK, .hierarchy = TPM2_RH_NULL};
+    const struct signing *signing = arguments;
+
+    return Tss2_Sys_Sign_Prepare(sys, signing->key, &signing->digest, &signing->scheme, &no_ticket);
+}
+
+static TSS2_RC complete_sign(TSS2_SYS_CONTEXT *sys, void *result)
+{
+    return Tss2_Sys_Sign_Complete(sys, result);
+}
+
+static TSS2_RC sign_with(struct tpm *tpm, TPM2_HANDLE key, void *data)
+{
+    static const struct tpm_command command = {"Sign", prepare_sign, complete_sign, 1};
+    struct signing *signing = data;
+
+    signing->key = key;
+    memset(&signing->signature, 0, sizeof signing->signature);
+    return tpm_execute(tpm, &command, signing, &signing->signature);
+}
+
+static CK_RV sign_digest(const struct tpm_token *token, const struct tpm_key *key, TPMI_ALG_SIG_SCHEME scheme,
+                         TPMI_ALG_HASH hash, const uint8_t *digest, size_t size, struct signing *signing)
+{
+    *signing = (struct signing){
+        .digest.size = (UINT16)size,
+        .scheme = {.scheme = scheme, .details.any.hashAlg = hash},
+    };
+    if (size > sizeof signing->digest.buffer)
+        return CKR_DATA_LEN_RANGE;
+    memcpy(signing->digest.buffer, digest, size);
+    return tpm_with_key(token, key, "sign", sign_with, signing);
+}
+
+/* --- TPM2_RSA_Decrypt: the bare private operation, for padding that the TPM does not do
+ * ------------------------ */
+
+struct raw {
+    TPM2_HANDLE key;
+    TPM2B_PUBLIC_KEY_RSA block;
+    TPM2B_PUBLIC_KEY_RSA result;
+};
+
+static TSS2_RC prepare_raw(TSS2_SYS_CONTEXT *sys, const void *arguments)
+{
+    static const TPMT_RSA_DECRYPT no_scheme = {.scheme = TPM2_ALG_NULL};
+    static const TPM2B_DATA no_label;
+    const struct raw *raw = arguments;
+
+    return Tss2_Sys_RSA_Decrypt_Prepare(sys, raw->key, &raw->block, &no_scheme, &no_label);
+}
+
+static TSS2_RC complete_raw(TSS2_SYS_CONTEXT *sys, void *result)
+{
+    return Tss2_Sys_RSA_Decrypt_Complete(sys, result);
+}
+
+static TSS2_RC raw_with(struct tpm *tpm, TPM2_HANDLE key, void *data)
+{
+    static const struct tpm_command command = {"RSA_Decrypt", prepare_raw, complete_raw, 1};
+    struct raw *raw = data;
+
+    raw->key = key;
+    raw->result.size = 0;
+    return tpm_execute(tpm, &command, raw, &raw->result);
+}
+
+static CK_RV raw_operation(const struct tpm_token *token, const struct tpm_key *key, const uint8_t *block,
+                           uint8_t *out, size_t size)
+{
+    struct raw raw = {.block.size = (UINT16)size};
+    CK_RV rv;
+
+    if ((key->public_area.publicArea.objectAttributes & TPMA_OBJECT_DECRYPT) == 0)
+        return p11_fail(
+            CKR_KEY_FUNCTION_NOT_PERMITTED,
+            "the TPM cannot pad this signature itself, and the key may only sign; make the key with "
+            "CKA_DECRYPT true to have it padded here");
+    if (size > sizeof raw.block.buffer)
+        return CKR_DATA_LEN_RANGE;
+    memcpy(raw.block.buffer, block, size);
+    rv = tpm_with_key(token, key, "sign", raw_with, &raw);
+    if (rv != CKR_OK)
+        return rv;
+    if (raw.result.size > size)
+        return p11_fail(CKR_DEVICE_ERROR, "TPM %s answers with a signature of a wrong length",
+                        tpm_name(token->tpm));
+    memset(out, 0, size - raw.result.size);
+    memcpy(out + (size - raw.result.size), raw.result.buffer, raw.result.size);
+    return CKR_OK;
+}
+
+/* --- RSA
+ * ----------------------------------------------------------------------------------------------------- */
+
+static CK_RV take_rsa(const struct tpm_token *token, const TPM2B_PUBLIC_KEY_RSA *signature, uint8_t *out,
+                      size_t size)
+{
+    if (signature->size != size)
+        return p11_fail(CKR_DEVICE_ERROR, "TPM %s answers with a signature of a wrong length",
+                        tpm_name(token->tpm));
+    memcpy(out, signature->buffer, size);
+    return CKR_OK;
+}
+
+/* DER in front of a digest in a DigestInfo (RFC 8017, 9.2, note 1), by hash. */
+static const struct {
+    size_t size;
+    uint8_t bytes[19];
+} prefixes[HASH_COUNT] = {
+    [HASH_SHA1] = {15,
+                   {0x30, 0x21, 0x30, 0x09, 0x06, 0x05, 0x2b, 0x0e, 0x03, 0x02, 0x1a, 0x05, 0x00, 0x04,
+                    0x14}                          },
+    [HASH_SHA224] = {19,
+                   {0x30, 0x2d, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02,
+                      0x04, 0x05, 0x00, 0x04, 0x1c}},
+    [HASH_SHA256] = {19,
+                   {0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02,
+                      0x01, 0x05, 0x00, 0x04, 0x20}},
+    [HASH_SHA384] = {19,
+                   {0x30, 0x41, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02,
+                      0x02, 0x05, 0x00, 0x04, 0x30}},
+    [HASH_SHA512] = {19,
+                   {0x30, 0x51, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02,
+                      0x03, 0x05, 0x00, 0x04, 0x40}},
+};
+
+/* The hash whose DigestInfo this is, and HASH_NONE for other data. */
+static enum p11_hash hash_of_digest_info(const uint8_t *input, size_t size)
+{
+    for (enum p11_hash hash = HASH_SHA1; hash < HASH_COUNT; hash++)
+        if (size == prefixes[hash].size + soft_hash_size(hash) &&
+            memcmp(input, prefixes[hash].bytes, prefixes[hash].size) == 0)
+            return hash;
+    return HASH_NONE;
+}
+
+static bool tpm_has_hash(const struct tpm_token *token, enum p11_hash hash)
+{
+    return (token->capability.hashes & 1U << hash) != 0;
+}
+
+static CK_RV pad_and_sign(const struct tpm_token *token, const struct tpm_key *key, enum p11_hash hash,
+                          const uint8_t *input, size_t input_size, uint8_t *out, size_t size)
+{
+    uint8_t info[19 + HASH_SIZE_MAXIMUM];
+    uint8_t block[TPM2_MAX_RSA_KEY_BYTES];
+    CK_RV rv;
+
+    if (hash != HASH_NONE) {
+        memcpy(info, prefixes[hash].bytes, prefixes[hash].size);
+        memcpy(info + prefixes[hash].size, input, input_size);
+        input = info;
+        input_size += prefixes[hash].size;
+    }
+    if (size > sizeof block)
+        return CKR_KEY_SIZE_RANGE;
+    rv = soft_rsa_pad_pkcs1(input, input_size, block, size);
+    if (rv != CKR_OK)
+        return p11_fail(rv, "%zu bytes do not fit a PKCS#1 signature of %zu bytes", input_size, size);
+    return raw_operation(token, key, block, out, size);
+}
+
+static CK_RV sign_pkcs1(const struct tpm_token *token, const struct tpm_key *key,
+                        const struct p11_parameters *parameters, const uint8_t *input, size_t input_size,
+                        uint8_t *out, size_t size)
+{
+    enum p11_hash hash = parameters->hash;
+    struct signing signing;
+    CK_RV rv;
+
+    if (hash == HASH_NONE) {
+        hash = hash_of_digest_info(input, input_size);
+        input += prefixes[hash].size;
+        input_size -= prefixes[hash].size;
+    }
+    if (!tpm_has_hash(token, hash))
+        return pad_and_sign(token, key, hash, input, input_size, out, size);
+    rv = sign_digest(token, key, TPM2_ALG_RSASSA, tpm_hash_number(hash), input, input_size, &signing);
+    return rv == CKR_OK ? take_rsa(token, &signing.signature.signature.rsassa.sig, out, size) : rv;
+}
+
+static CK_RV pad_pss_and_sign(const struct tpm_token *token, const struct tpm_key *key,
+                              const struct p11_parameters *parameters, const uint8_t *digest, uint8_t *out,
+                              size_t size)
+{
+    uint8_t block[TPM2_MAX_RSA_KEY_BYTES];
+    CK_RV rv;
+
+    if (size > sizeof block)
+        return CKR_KEY_SIZE_RANGE;
+    rv = soft_rsa_pad_pss(parameters, digest, public_key_bits(&key->public), block, size);
+    if (rv == CKR_DATA_LEN_RANGE)
+        return p11_fail(CKR_MECHANISM_PARAM_INVALID, "a PSS salt of %zu bytes does not fit a key of %zu bits",
+                        parameters->salt_length, public_key_bits(&key->public));
+    return rv == CKR_OK ? raw_operation(token, key, block, out, size) : rv;
+}
+
+/*
+ * TPM2_Sign chooses the salt itself: as long as the digest on some TPMs, as long as fits on others (TPM 2.0
+ * part 1, B.7). The first signature of a connection is checked; on TPMs of the second kind the padding is
+ * done here from then on.
+ */
+static CK_RV sign_pss_in_tpm(const struct tpm_token *token, const struct tpm_key *key,
+                             const struct p11_parameters *parameters, const uint8_t *digest, uint8_t *out,
+                             size_t size)
+{
+    struct tpm *tpm = token->tpm;
+    struct signing signing;
+    CK_RV rv = sign_digest(token, key, TPM2_ALG_RSAPSS, tpm_hash_number(parameters->hash), digest,
+                           soft_hash_size(parameters->hash), &signing);
+
+    if (rv == CKR_OK)
+        rv = take_rsa(token, &signing.signature.signature.rsapss.sig, out, size);
+    if (rv != CKR_OK || __atomic_load_n(&tpm->pss_checked, __ATOMIC_RELAXED))
+        return rv;
+    if (soft_rsa_verify_pss(&key->public, parameters, digest, out, size)) {
+        __atomic_store_n(&tpm->pss_checked, true, __ATOMIC_RELAXED);
+        return CKR_OK;
+    }
+    __atomic_store_n(&tpm->pss_unusable, true, __ATOMIC_RELAXED);
+    return pad_pss_and_sign(token, key, parameters, digest, out, size);
+}
+
+static CK_RV sign_pss(const struct tpm_token *token, const struct tpm_key *key,
+                      const struct p11_parameters *parameters, const uint8_t *input, size_t input_size,
+                      uint8_t *out, size_t size)
+{
+    bool native = tpm_has_hash(token, parameters->hash) && parameters->mgf_hash == parameters->hash &&
+                  parameters->salt_length == soft_hash_size(parameters->hash) &&
+                  !__atomic_load_n(&token->tpm->pss_unusable, __ATOMIC_RELAXED);
+
+    if (input_size != soft_hash_size(parameters->hash))
+        return p11_fail(CKR_DATA_LEN_RANGE, "PSS signs a digest of %zu bytes here, not %zu bytes",
+                        soft_hash_size(parameters->hash), input_size);
+    return native ? sign_pss_in_tpm(token, key, parameters, input, out, size)
+                  : pad_pss_and_sign(token, key, parameters, input, out, size);
+}
+
+static CK_RV sign_raw(const struct tpm_token *token, const struct tpm_key *key,
+                      const struct p11_parameters *parameters, const uint8_t *input, size_t input_size,
+                      uint8_t *out, size_t size)
+{
+    uint8_t block[TPM2_MAX_RSA_KEY_BYTES] = {0};
+
+    (void)parameters;
+    if (input_size > size || size > sizeof block)
+        return p11_fail(CKR_DATA_LEN_RANGE, "the bare RSA operation takes up to %zu bytes", size);
+    memcpy(block + (size - input_size), input, input_size);
+    return raw_operation(token, key, block, out, size);
+}
+
+/* --- ECDSA
+ * --------------------------------------------------------------------------------------------------- */
+
+/* The hash that a TPM wants named with a digest as long as the field (P-521: as SHA-512). */
+static const struct {
+    size_t bits;
+    enum p11_hash hash;
+} ec_hashes[] = {
+    {256, HASH_SHA256},
+    {384, HASH_SHA384},
+    {521, HASH_SHA512}
+};
+
+static enum p11_hash ec_hash(const struct p11_curve *curve)
+{
+    for (size_t i = 0; i < sizeof ec_hashes / sizeof ec_hashes[0]; i++)
+        if (ec_hashes[i].bits == curve->bits)
+            return ec_hashes[i].hash;
+    return HASH_NONE;
+}
+
+static bool put_number(const TPM2B_ECC_PARAMETER *number, uint8_t *out, size_t size)
+{
+    if (number->size > size)
+        return false;
+    memset(out, 0, size - number->size);
+    memcpy(out + (size - number->size), number->buffer, number->size);
+    return true;
+}
+
+/*
+ * ECDSA uses the leftmost bits of the input, up to the size of the order, as a number (FIPS 186-4, 6.4). So
+ * any input is the same as one of the hash's length: a longer one cut, a shorter one with zeros in front.
+ */
+static CK_RV sign_ecdsa(const struct tpm_token *token, const struct tpm_key *key,
+                        const struct p11_parameters *parameters, const uint8_t *input, size_t input_size,
+                        uint8_t *out, size_t size)
+{
+    enum p11_hash hash = ec_hash(key->public.curve);
+    size_t wanted = soft_hash_size(hash);
+    size_t used = input_size < wanted ? input_size : wanted;
+    uint8_t digest[HASH_SIZE_MAXIMUM] = {0};
+    const TPMS_SIGNATURE_ECC *made;
+    struct signing signing;
+    CK_RV rv;
+
+    (void)parameters;
+    if (input_size == 0 || input_size > HASH_SIZE_MAXIMUM)
+        return p11_fail(CKR_DATA_LEN_RANGE, "ECDSA signs a digest of 1 to %d bytes, not %zu bytes",
+                        HASH_SIZE_MAXIMUM, input_size);
+    memcpy(digest + (wanted - used), input, used);
+    rv = sign_digest(token, key, TPM2_ALG_ECDSA, tpm_hash_number(hash), digest, wanted, &signing);
+    if (rv != CKR_OK)
+        return rv;
+    made = &signing.signature.signature.ecdsa;
+    if (!put_number(&made->signatureR, out, size / 2) ||
+        !put_number(&made->signatureS, out + size / 2, size / 2))
+        return p11_fail(CKR_DEVICE_ERROR, "TPM %s answers with a signature of a wrong length",
+                        tpm_name(token->tpm));
+    return CKR_OK;
+}
+
+/* --- by scheme
+ * ----------------------------------------------------------------------------------------------- */
+
+typedef CK_RV scheme_sign(const struct tpm_token *token, const struct tpm_key *key,
+                          const struct p11_parameters *parameters, const uint8_t *input, size_t input_size,
+                          uint8_t *out, size_t size);
+
+CK_RV tpm_sign(void *instance, void *key, enum p11_scheme scheme, const struct p11_parameters *parameters,
+               const uint8_t *input, size_t input_size, uint8_t *out, size_t size)
+{
+    static scheme_sign *const schemes[] = {
+        [SCHEME_PKCS1] = sign_pkcs1,
+        [SCHEME_PSS] = sign_pss,
+        [SCHEME_RAW] = sign_raw,
+        [SCHEME_ECDSA] = sign_ecdsa,
+    };
+
+    if (scheme >= sizeof schemes / sizeof schemes[0] || schemes[scheme] == NULL)
+        return CKR_MECHANISM_INVALID;
+    return schemes[scheme](instance, key, parameters, input, input_size, out, size);
+}

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pkcs11/session.h"
+
+/* The functions that this module does not have. Each takes its arguments and refuses, once the session is
+ * known to be one. */
+
+static CK_RV refuse(CK_SESSION_HANDLE handle, CK_RV rv)
+{
+    struct session *session;
+    CK_RV entered = session_enter(handle, &session);
+
+    return entered == CKR_OK ? session_leave(session, rv) : entered;
+}
+
+CK_RV C_InitPIN(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG p2)
+{
+    (void)p1;
+    (void)p2;
+    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
+}
+
+CK_RV C_SetPIN(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG p2, CK_BYTE *p3, CK_ULONG p4)
+{
+    (void)p1;
+    (void)p2;
+    (void)p3;
+    (void)p4;
+    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
+}
+
+CK_RV C_GetOperationState(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG *p2)
+{
+    (void)p1;
+    (void)p2;
+    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
+}
+
+CK_RV C_SetOperationState(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG p2, CK_OBJECT_HANDLE p3,
+                          CK_OBJECT_HANDLE p4)
+{
+    (void)p1;
+    (void)p2;
+    (void)p3;
+    (void)p4;
+    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
+}
+
+CK_RV C_CopyObject(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE p1, CK_ATTRIBUTE *p2, CK_ULONG p3,
+                   CK_OBJECT_HANDLE *p4)
+{
+    (void)p1;
+    (void)p2;
+    (void)p3;
+    (void)p4;
+    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
+}
+
+CK_RV C_GetObjectSize(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE p1, CK_ULONG *p2)
+{
+    (void)p1;
+    (void)p2;
+    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
+}
+
+CK_RV C_SetAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE p1, CK_ATTRIBUTE *p2, CK_ULONG p3)
+{
+    (void)p1;
+    (void)p2;
+    (void)p3;
+    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
+}
+
+CK_RV C_EncryptInit(CK_SESSION_HANDLE session, CK_MECHANISM *p1, CK_OBJECT_HANDLE p2)
+{
+    (void)p1;
+    (void)p2;
+    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
+}
+
+CK_RV C_Encrypt(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG p2, CK_BYTE *p3, CK_ULONG *p4)
+{
+    (void)p1;
+    (void)p2;
+    (void)p3;
+    (void)p4;
+    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
+}
+
+CK_RV C_EncryptUpdate(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG p2, CK_BYTE *p3, CK_ULONG *p4)
+{
+    (void)p1;
+    (void)p2;
+    (void)p3;
+    (void)p4;
+    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
+}
+
+CK_RV C_EncryptFinal(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG *p2)
+{
+    (void)p1;
+    (void)p2;
+    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
+}
+
+CK_RV C_DecryptInit(CK_SESSION_HANDLE session, CK_MECHANISM *p1, CK_OBJECT_HANDLE p2)
+{
+    (void)p1;
+    (void)p2;
+    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
+}
+
+CK_RV C_Decrypt(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG p2, CK_BYTE *p3, CK_ULONG *p4)
+{
+    (void)p1;
+    (void)p2;
+    (void)p3;
+    (void)p4;
+    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
+}
+
+CK_RV C_DecryptUpdate(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG p2, CK_BYTE *p3, CK_ULONG *p4)
+{
+    (void)p1;
+    (void)p2;
+    (void)p3;
+    (void)p4;
+    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
+}
+
+CK_RV C_DecryptFinal(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG *p2)
+{
+    (void)p1;
+    (void)p2;
+    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
+}
+
+CK_RV C_DigestInit(CK_SESSION_HANDLE session, CK_MECHANISM *p1)
+{
+    (void)p1;
+    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
+}
+
+CK_RV C_Digest(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG p2, CK_BYTE *p3, CK_ULONG *p4)
+{
+    (void)p1;
+    (void)p2;
+    (void)p3;
+    (void)p4;
+    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
+}
+
+CK_RV C_DigestUpdate(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG p2)
+{
+    (void)p1;
+    (void)p2;
+    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
+}
+
+CK_RV C_DigestKey(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE p1)
+{
+    (void)p1;
+    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
+}
+
+CK_RV C_DigestFinal(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG *p2)
+{
+    (void)p1;
+    (void)p2;
+    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
+}
+
+CK_RV C_SignRecoverInit(CK_SESSION_HANDLE session, CK_MECHANISM *p1, CK_OBJECT_HANDLE p2)
+{
+    (void)p1;
+    (void)p2;
+    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
+}
+
+CK_RV C_SignRecover(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG p2, CK_BYTE *p3, CK_ULONG *p4)
+{
+    (void)p1;
+    (void)p2;
+    (void)p3;
+    (void)p4;
+    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
+}
+
+CK_RV C_VerifyInit(CK_SESSION_HANDLE session, CK_MECHANISM *p1, CK_OBJECT_HANDLE p2)
+{
+    (void)p1;
+    (void)p2;
+    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
+}
+
+CK_RV C_Verify(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG p2, CK_BYTE *p3, CK_ULONG p4)
+{
+    (void)p1;
+    (void)p2;
+    (void)p3;
+    (void)p4;
+    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
+}
+
+CK_RV C_VerifyUpdate(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG p2)
+{
+    (void)p1;
+    (void)p2;
+    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
+}
+
+CK_RV C_VerifyFinal(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG p2)
+{
+    (void)p1;
+    (void)p2;
+    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
+}
+
+CK_RV C_VerifyRecoverInit(CK_SESSION_HANDLE session, CK_MECHANISM *p1, CK_OBJECT_HANDLE p2)
+{
+    (void)p1;
+    (void)p2;
+    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
+}
+
+CK_RV C_VerifyRecover(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG p2, CK_BYTE *p3, CK_ULONG *p4)
+{
+    (void)p1;
+    (void)p2;
+    (void)p3;
+    (void)p4;
+    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
+}
+
+CK_RV C_DigestEncryptUpdate(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG p2, CK_BYTE *p3, CK_ULONG *p4)
+{
+    (void)p1;
+    (void)p2;
+    (void)p3;
+    (void)p4;
+    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
+}
+
+CK_RV C_DecryptDigestUpdate(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG p2, CK_BYTE *p3, CK_ULONG *p4)
+{
+    (void)p1;
+    (void)p2;
+    (void)p3;
+    (void)p4;
+    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
+}
+
+CK_RV C_SignEncryptUpdate(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG p2, CK_BYTE *p3, CK_ULONG *p4)
+{
+    (void)p1;
+    (void)p2;
+    (void)p3;
+    (void)p4;
+    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
+}
+
+CK_RV C_DecryptVerifyUpdate(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG p2, CK_BYTE *p3, CK_ULONG *p4)
+{
+    (void)p1;
+    (void)p2;
+    (void)p3;
+    (void)p4;
+    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
+}
+
+CK_RV C_GenerateKey(CK_SESSION_HANDLE session, CK_MECHANISM *p1, CK_ATTRIBUTE *p2, CK_ULONG p3,
+                    CK_OBJECT_HANDLE *p4)
+{
+    (void)p1;
+    (void)p2;
+    (void)p3;
+    (void)p4;
+    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
+}
+
+CK_RV C_WrapKey(CK_SESSION_HANDLE session, CK_MECHANISM *p1, CK_OBJECT_HANDLE p2, CK_OBJECT_HANDLE p3,
+                CK_BYTE *p4, CK_ULONG *p5)
+{
+    (void)p1;
+    (void)p2;
+    (void)p3;
+    (void)p4;
+    (void)p5;
+    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
+}
+
+CK_RV C_UnwrapKey(CK_SESSION_HANDLE session, CK_MECHANISM *p1, CK_OBJECT_HANDLE p2, CK_BYTE *p3, CK_ULONG p4,
+                  CK_ATTRIBUTE *p5, CK_ULONG p6, CK_OBJECT_HANDLE *p7)
+{
+    (void)p1;
+    (void)p2;
+    (void)p3;
+    (void)p4;
+    (void)p5;
+    (void)p6;
+    (void)p7;
+    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
+}
+
+CK_RV C_DeriveKey(CK_SESSION_HANDLE session, CK_MECHANISM *p1, CK_OBJECT_HANDLE p2, CK_ATTRIBUTE *p3,
+                  CK_ULONG p4, CK_OBJECT_HANDLE *p5)
+{
+    (void)p1;
+    (void)p2;
+    (void)p3;
+    (void)p4;
+    (void)p5;
+    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
+}
+
+CK_RV C_SeedRandom(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG p2)
+{
+    (void)p1;
+    (void)p2;
+    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
+}
+
+CK_RV C_GenerateRandom(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG p2)
+{
+    (void)p1;
+    (void)p2;
+    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
+}
+
+CK_RV C_GetFunctionStatus(CK_SESSION_HANDLE session)
+{
+    return refuse(session, CKR_FUNCTION_NOT_PARALLEL);
+}
+
+CK_RV C_CancelFunction(CK_SESSION_HANDLE session)
+{
+    return refuse(session, CKR_FUNCTION_NOT_PARALLEL);
+}
