@@ -71,16 +71,18 @@ TESTS += $(unit_tests) $(story_tests) $(rule_tests)
 AM_CPPFLAGS += $(CHECK_CFLAGS)
 
 # What every test program is linked with: the support, and all layers as convenience libraries.
-LDADD = tests/support/libsupport.la \
+LDADD = $(fixture_libraries) tests/support/libsupport.la \
 	$(layer_libraries) \
 	common/libcommon.la \
 	$(TSS2_LIBS) $(P11KIT_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(CHECK_LIBS) -ldl -lpthread
 layer_libraries = cli/libcore.la dps/libcore.la
+fixture_libraries =
 
 if ENABLE_EMULATOR
 check_LTLIBRARIES += tests/emulator/libfixture.la
 tests_emulator_libfixture_la_SOURCES = tests/emulator/fixture.c tests/emulator/fixture.h
-layer_libraries += tests/emulator/libfixture.la tests/support/libsupport.la emulator/libcore.la
+fixture_libraries += tests/emulator/libfixture.la
+layer_libraries += emulator/libcore.la
 LDADD += $(emulator_libraries)
 endif
 endif

@@ -94,7 +94,7 @@ check_fails 'a service that is not there is a network failure' 5 "127.0.0.1:$fre
     provision --cert "$cert" --key "$key" --endpoint "https://127.0.0.1:$free" --timeout 2
 check_fails 'a service that is not trusted is a network failure' 5 'certificate' \
     provision --cert "$cert" --key "$key" --ca-file factory.pem
-check_fails 'an enrollment that is not there is a refusal, with the code of the service' 6 '401002' \
+check_fails 'an enrollment that is not there is a refusal, with the code of the service' 6 '404201' \
     provision --cert "$cert" --key "$key"
 check_fails 'an id scope that is not there is a refusal' 6 '404' \
     provision --cert "$cert" --key "$key" --id-scope 0ne0000NONE

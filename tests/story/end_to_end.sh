@@ -31,7 +31,7 @@ check 'an authority issues the certificate' issue factory ec.csr ec.pem
 cat ec.pem factory.pem >ec-chain.pem
 check 'it is stored beside the key' says "$(uri ec cert)" "$devid" cert import --key "$(uri ec private)" ec-chain.pem
 check 'the key is listed with its certificate' says '"certificate": true' "$devid" key list --token device --json
-check_fails 'the service refuses a device that is not enrolled' 6 '401' provision ec ec.json
+check_fails 'the service refuses a device that is not enrolled' 6 'Enrollment not found' provision ec ec.json
 check 'and nothing is saved' test ! -e ec.json
 check 'the device is enrolled' enroll device-ec ec.pem
 check 'it registers' says '"device_id": "device-ec"' provision ec ec.json --json
