@@ -17,15 +17,32 @@ cleanup() {
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*" | if [ -t 1 ]; then cat; else sed 's/\x1b\[[0-9]*m//g'; fi; }
 
-run() { # COMMAND...: shows it and its output, indented; a failure is the end
-    local status
+show() { # COMMAND...: as one would type it
+    local word
     printf '  $'
-    printf ' %s' "$@"
+    for word in "$@"; do
+        case $word in
+        *[!A-Za-z0-9_./:=@%+,-]*) printf " '%s'" "$word" ;;
+        *) printf ' %s' "$word" ;;
+        esac
+    done
     printf '\n'
+}
+
+run() { # COMMAND...: shows it and its output; a failure is the end
+    local status lines
+    show "$@"
     "$@" >"$work/output" 2>&1 </dev/null
     status=$?
-    sed 's/^/    /' "$work/output"
-    [ $status -eq 0 ] || die "this step failed (exit status $status)"
+    lines=$(wc -l <"$work/output")
+    if [ "$status" -ne 0 ]; then
+        sed 's/^/    /' "$work/output"
+        die "this step failed (exit status $status)"
+    elif [ "$lines" -le 6 ]; then
+        sed 's/^/    /' "$work/output"
+    else
+        sed -n "1,2s/^/    /p; 3s/.*/    ... ($((lines - 3)) lines more)/p; \$s/^/    /p" "$work/output"
+    fi
 }
 
 listening() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
@@ -78,7 +95,7 @@ mkdir tpm
 for name in $(env | sed -n 's/^\(DEVID_[A-Z0-9_]*\|PROVISIONING_[A-Z_]*\|OPENSSL_[A-Z_]*\)=.*/\1/p'); do unset "$name"; done
 export PATH="$build/cli:$build/emulator:$source/examples:$PATH"
 export DEVID_PKCS11_MODULE="$build/pkcs11/.libs/devid-pkcs11.so" OPENSSL_MODULES="$build/provider/.libs"
-export DEVID_CONF=/dev/null DEVID_TOKENS="$work/tokens" XDG_STATE_HOME="$work/state"
+export DEVID_CONF=/dev/null DEVID_TOKENS="$work/tokens"
 export no_proxy=localhost NO_PROXY=localhost
 
 say '1. A TPM and a cloud, both software, on this machine'
@@ -100,10 +117,11 @@ say '4. A certificate request, signed by the TPM'
 run devid csr --key "$key" --subject /CN=device-17 --out device.csr
 
 say '5. A certificate authority of our own signs the request'
-run openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -days 365 -subj '/CN=Quick Start CA' \
-    -keyout ca-key.pem -out ca.pem -batch
+run openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out ca-key.pem
+run openssl req -x509 -key ca-key.pem -days 365 -subj '/CN=Quick Start CA' -out ca.pem
 run openssl x509 -req -in device.csr -CA ca.pem -CAkey ca-key.pem -set_serial 1 -days 30 -out device.pem
 cat device.pem ca.pem >chain.pem
+show cat device.pem ca.pem | sed 's/$/ >chain.pem/'
 
 say '6. The certificate and its authority'"'"'s go beside the key (or are refused, were they not this key'"'"'s)'
 run devid cert import --key "$key" chain.pem
@@ -114,10 +132,10 @@ run enroll-x509.sh --ca-file cloud/ca.pem cloud/connection-string device-17 devi
 
 say '8. The device registers: TLS with the key in the TPM, and gets its hub'
 run devid provision --endpoint "$endpoint" --ca-file cloud/ca.pem --id-scope "$id_scope" \
-    --cert "$certificate" --key "$key"
+    --cert "$certificate" --key "$key" --out registration.json
 
 say '9. It sends ten messages to that hub'
-run devid send --count 10
+run devid send --state registration.json --count 10
 
 say '10. What arrived there'
 run devid-emulator --state cloud --messages
