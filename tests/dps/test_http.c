@@ -98,11 +98,10 @@ END_TEST
 START_TEST(the_headers_that_matter_are_read)
 {
     static const struct dps_server_row rows[] = {
-        {.status = 202,                                      .headers = "retry-after: 5\r\nDATE: Thu, 01 Jan 1970 00:01:40 GMT\r\n"},
-        {.status = 202,                                                  .headers = "Retry-After: 1\r\nRetry-After: 7\r\n"},
+        {.status = 202,                                                                          .headers = "retry-after: 5\r\nDATE: Thu, 01 Jan 1970 00:01:40 GMT\r\n"},
         {.status = 202,
          .headers = "Retry-After: 01234567890123456789012345678901234567890\r\nDate: today\r\n"},
-        {.status = 202                                     },
+        {.status = 202},
     };
     static const struct {
         const char *retry_after;

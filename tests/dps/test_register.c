@@ -217,7 +217,7 @@ START_TEST(trouble_that_stays_ends_with_the_time_limit)
     ck_assert_uint_eq(dps_client_http_status(client), 503);
     ck_assert_int_eq(dps_client_error_code(client), 503001);
     ck_assert_str_eq(dps_client_tracking_id(client), "track");
-    ck_assert_msg(strstr(dps_client_error(client), "gave up after 12 attempts, the time limit is 120 s") !=
+    ck_assert_msg(strstr(dps_client_error(client), "gave up after attempt 12, the time limit is 120 s") !=
                       NULL,
                   "%s", dps_client_error(client));
     dps_client_free(client);
