@@ -16,7 +16,10 @@ dps_tests =
 
 emulator_tests = \
 	tests/emulator/test_attest_x509 \
+	tests/emulator/test_device_api \
+	tests/emulator/test_hub_api \
 	tests/emulator/test_sas \
+	tests/emulator/test_service_api \
 	tests/emulator/test_store
 
 cli_tests =
