@@ -24,7 +24,15 @@ dps_tests = \
 
 emulator_tests = \
 	tests/emulator/test_attest_x509 \
+	tests/emulator/test_ca \
+	tests/emulator/test_device_api \
+	tests/emulator/test_http \
+	tests/emulator/test_hub_api \
+	tests/emulator/test_options \
+	tests/emulator/test_route \
 	tests/emulator/test_sas \
+	tests/emulator/test_service_api \
+	tests/emulator/test_state \
 	tests/emulator/test_store
 
 cli_tests = \
@@ -36,8 +44,10 @@ cli_tests = \
 	tests/cli/test_uripem
 
 story_tests = \
+	tests/story/cli_softhsm.sh
+emulator_story_tests = \
 	tests/story/bad_input.sh \
-	tests/story/cli_softhsm.sh \
+	tests/story/emulator.sh \
 	tests/story/end_to_end.sh
 
 rule_tests = \
@@ -64,6 +74,7 @@ tests_support_tcti_count_la_LIBADD = $(TSS2_LIBS)
 unit_tests = $(common_tests) $(pkcs11_tests) $(provider_tests) $(dps_tests) $(cli_tests)
 if ENABLE_EMULATOR
 unit_tests += $(emulator_tests)
+TESTS += $(emulator_story_tests)
 endif
 
 check_PROGRAMS += $(unit_tests)
@@ -87,7 +98,8 @@ LDADD += $(emulator_libraries)
 endif
 endif
 
-EXTRA_DIST += tests/cli/capture.h $(story_tests) $(rule_tests) tests/support/run tests/story/lib.sh tests/story/cloud.sh tests/check.sh tests/ci.sh
+EXTRA_DIST += $(story_tests) $(emulator_story_tests) $(rule_tests) tests/cli/capture.h tests/support/run \
+	tests/story/lib.sh tests/story/cloud.sh tests/check.sh tests/ci.sh
 
 AM_TESTS_ENVIRONMENT = \
 	DEVID_TEST_SOURCE='$(abs_top_srcdir)'; export DEVID_TEST_SOURCE; \
