@@ -26,7 +26,9 @@ emulator_tests =
 
 cli_tests =
 
-story_tests =
+story_tests = \
+	tests/story/openssl_tpm.sh \
+	tests/story/pkcs11_tools.sh
 
 rule_tests = \
 	tests/layers.sh \
