@@ -17,6 +17,7 @@
 static struct {
     pthread_mutex_t lock;
     bool up;
+    bool ending;      /* the process is: libcrypto is not to be touched any more */
     unsigned fork_id; /* of the process that the state belongs to */
     struct module module;
 } state = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -29,9 +30,26 @@ static void count_fork(void)
     fork_id++;
 }
 
-static void watch_forks(void)
+/*
+ * The process ends. Programs leave without C_Finalize (every user of a provider does), and a TPM without a
+ * resource manager would keep what they loaded: so it is given up here. A call that is still under way in
+ * another thread has the lock; then things stay as they are. In a child after fork they are the parent's.
+ */
+static void end_process(void)
+{
+    if (state.fork_id == fork_id && pthread_mutex_trylock(&state.lock) == 0) {
+        for (size_t i = 0; state.up && i < state.module.slot_count; i++)
+            if (state.module.slots[i].token != NULL)
+                token_idle(state.module.slots[i].token);
+        pthread_mutex_unlock(&state.lock);
+    }
+    __atomic_store_n(&state.ending, true, __ATOMIC_RELEASE);
+}
+
+static void watch_process(void)
 {
     pthread_atfork(NULL, NULL, count_fork);
+    soft_at_exit(end_process);
 }
 
 /* The parent's locks may be held by threads that a child does not have: a child begins with new ones. What
@@ -63,6 +81,8 @@ CK_RV module_enter(struct module **out)
 {
     p11_failure_clear();
     drop_parent_state();
+    if (__atomic_load_n(&state.ending, __ATOMIC_ACQUIRE))
+        return CKR_CRYPTOKI_NOT_INITIALIZED;
     module_lock();
     if (!state.up) {
         module_unlock();
@@ -237,7 +257,9 @@ CK_RV module_start(void)
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     CK_RV rv = CKR_CRYPTOKI_ALREADY_INITIALIZED;
 
-    pthread_once(&once, watch_forks);
+    if (__atomic_load_n(&state.ending, __ATOMIC_ACQUIRE))
+        return CKR_GENERAL_ERROR;
+    pthread_once(&once, watch_process);
     p11_failure_clear();
     drop_parent_state();
     module_lock();

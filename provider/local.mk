@@ -4,6 +4,7 @@ noinst_LTLIBRARIES += provider/libcore.la
 provider_libcore_la_CPPFLAGS = $(AM_CPPFLAGS) $(CRYPTO_CFLAGS)
 provider_libcore_la_SOURCES = \
 	provider/algorithms.c provider/algorithms.h \
+	provider/capability.c provider/capability.h \
 	provider/config.c provider/config.h \
 	provider/core.c provider/core.h \
 	provider/decoder_uri.c provider/decoder_uri.h \

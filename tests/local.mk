@@ -44,7 +44,9 @@ cli_tests = \
 	tests/cli/test_uripem
 
 story_tests = \
-	tests/story/cli_softhsm.sh
+	tests/story/cli_softhsm.sh \
+	tests/story/openssl_tpm.sh \
+	tests/story/pkcs11_tools.sh
 emulator_story_tests = \
 	tests/story/bad_input.sh \
 	tests/story/emulator.sh \

@@ -79,6 +79,11 @@ const EVP_MD *soft_md(enum p11_hash hash)
     return hash < HASH_COUNT ? soft.md[hash] : NULL;
 }
 
+bool soft_at_exit(void (*handler)(void))
+{
+    return OPENSSL_atexit(handler) == 1;
+}
+
 void soft_enter(void)
 {
     ERR_set_mark();

@@ -4,6 +4,8 @@
 
 #include <p11-kit/pkcs11.h>
 
+#include <stdbool.h>
+
 /*
  * Lets libcrypto read the application's openssl.cnf now. That may load a provider which calls C_Initialize
  * again: the first statement of C_Initialize, before any lock.
@@ -13,6 +15,11 @@ void soft_prepare(void);
 /* Makes the module's own library context, with the default provider and no configuration file, and fetches
  * from it what soft/ uses. Does nothing when it is there already. */
 CK_RV soft_start(void);
+
+/* Has `handler` called when libcrypto begins to shut down, that is at the normal end of the process, before
+ * anything else of it goes. The module stays loaded until then: it is linked nodelete. False: not registered.
+ */
+bool soft_at_exit(void (*handler)(void));
 
 /* Errors that libcrypto raises between the two do not reach the application's error queue. */
 void soft_enter(void);

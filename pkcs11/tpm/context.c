@@ -150,10 +150,20 @@ static void close_on_exec(struct tpm *tpm)
         fcntl(handles[i].fd, F_SETFD, FD_CLOEXEC);
 }
 
+/* tpm2-tss writes to standard error unless it is told not to, and it can be told by the environment only. */
+static void silence_tss(void)
+{
+    if (!log_wanted(LOG_DEBUG))
+        setenv("TSS2_LOG", "all+none", 0);
+}
+
 static CK_RV connect_tpm(struct tpm *tpm)
 {
-    TSS2_RC rc = Tss2_TctiLdr_Initialize(tpm->tcti[0] != '\0' ? tpm->tcti : NULL, &tpm->connection);
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    TSS2_RC rc;
 
+    pthread_once(&once, silence_tss);
+    rc = Tss2_TctiLdr_Initialize(tpm->tcti[0] != '\0' ? tpm->tcti : NULL, &tpm->connection);
     if (rc == TSS2_RC_SUCCESS)
         rc = make_sys(tpm);
     if (rc == TSS2_RC_SUCCESS) {

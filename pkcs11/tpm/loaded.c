@@ -177,7 +177,8 @@ void tpm_flush_key(struct tpm *tpm, const struct tpm_key *key)
 
 void tpm_flush_all(struct tpm *tpm)
 {
-    pthread_mutex_lock(&tpm->lock);
+    if (pthread_mutex_trylock(&tpm->lock) != 0)
+        return;
     if (tpm->sys != NULL) {
         flush_keys(tpm);
         if (tpm->primary != 0)

@@ -18,9 +18,11 @@ CK_RV tpm_with_key(const struct tpm_token *token, const struct tpm_key *key, con
 /* The same with the storage key that new keys are made under. */
 CK_RV tpm_with_parent(const struct tpm_token *token, const char *step, tpm_key_use *use, void *data);
 
-/* Flushes one key, or all transient objects of ours. Takes the lock; does nothing when there is no
- * connection. */
+/* Flushes one key. Takes the lock; does nothing when there is no connection. */
 void tpm_flush_key(struct tpm *tpm, const struct tpm_key *key);
+
+/* Flushes all transient objects of ours, unless somebody holds the lock: then they are in use, and who uses
+ * the TPM next evicts them as need be. Not waiting makes it fit for the end of a process. */
 void tpm_flush_all(struct tpm *tpm);
 
 #endif
