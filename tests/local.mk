@@ -15,6 +15,7 @@ provider_tests =
 dps_tests =
 
 emulator_tests = \
+	tests/emulator/test_allocate \
 	tests/emulator/test_attest_x509 \
 	tests/emulator/test_ca \
 	tests/emulator/test_device_api \
