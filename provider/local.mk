@@ -33,6 +33,7 @@ provider_libcore_la_SOURCES = \
 	provider/signature_ecdsa.c \
 	provider/signature_rsa.c \
 	provider/store.c provider/store.h \
+	provider/tls.c provider/tls.h \
 	provider/token.c provider/token.h \
 	provider/uri.c provider/uri.h
 provider_libcore_la_LIBADD = common/libcommon.la $(CRYPTO_LIBS) $(P11KIT_LIBS) -ldl -lpthread

@@ -19,6 +19,7 @@ provider_tests = \
 	tests/provider/test_pss \
 	tests/provider/test_signature \
 	tests/provider/test_store \
+	tests/provider/test_tls \
 	tests/provider/test_uri
 
 dps_tests =
