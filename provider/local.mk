@@ -28,7 +28,7 @@ provider_libcore_la_SOURCES = \
 	provider/public.c provider/public.h \
 	provider/search.c provider/search.h \
 	provider/session.c provider/session.h \
-	provider/sign.c \
+	provider/sign.c provider/sign.h \
 	provider/signature.c provider/signature.h \
 	provider/signature_ecdsa.c \
 	provider/signature_rsa.c \

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "provider/signature.h"
 #include "provider/error.h"
 #include "provider/pss.h"
-#include "provider/signature.h"
+#include "provider/sign.h"
 
 #include <openssl/core_names.h>
 #include <openssl/params.h>
@@ -64,7 +65,7 @@ struct rsa_operation {
     size_t room;
 };
 
-static int raise(const struct rsa_operation *operation, const char *what)
+static int refuse(const struct rsa_operation *operation, const char *what)
 {
     prov_raise(&operation->key->provider->core, PROV_R_NOT_SUPPORTED, "%s: %s", operation->key->private->name,
                what);
@@ -99,7 +100,7 @@ static int read_settings(struct rsa_operation *operation, EVP_PKEY_CTX *settings
     const struct provider *provider = operation->key->provider;
 
     if (!read_number(settings, OSSL_SIGNATURE_PARAM_PAD_MODE, &operation->padding))
-        return raise(operation, "its padding mode cannot be told");
+        return refuse(operation, "its padding mode cannot be told");
     operation->digest = read_digest(provider, settings, OSSL_SIGNATURE_PARAM_DIGEST);
     if (operation->padding != RSA_PKCS1_PSS_PADDING)
         return 1;
@@ -107,7 +108,7 @@ static int read_settings(struct rsa_operation *operation, EVP_PKEY_CTX *settings
     if (operation->digest != NULL && operation->mgf1 != NULL &&
         read_number(settings, OSSL_SIGNATURE_PARAM_PSS_SALTLEN, &operation->salt))
         return 1;
-    return raise(operation, "PSS needs a digest");
+    return refuse(operation, "PSS needs a digest");
 }
 
 static int call(const struct rsa_operation *operation, CK_MECHANISM *mechanism, const uint8_t *data,
@@ -133,7 +134,7 @@ static int call_or_raise(const struct rsa_operation *operation, CK_MECHANISM_TYP
     if (call(operation, &mechanism, data, size, &rv))
         return 1;
     if (rv == CKR_MECHANISM_INVALID || rv == CKR_MECHANISM_PARAM_INVALID)
-        raise(operation, missing);
+        refuse(operation, missing);
     return 0;
 }
 
@@ -145,14 +146,14 @@ static int sign_pkcs1(const struct rsa_operation *operation, const uint8_t *data
 
     if (operation->digest == NULL) {
         if (size + RSA_PKCS1_PADDING_SIZE > operation->modulus_size)
-            return raise(operation, "more data than the padding leaves room for");
+            return refuse(operation, "more data than the padding leaves room for");
         return call_or_raise(operation, CKM_RSA_PKCS, missing, data, size);
     }
     row = row_of(operation->digest);
     if (row == NULL)
-        return raise(operation, "no PKCS#1 signature is defined for this digest");
+        return refuse(operation, "no PKCS#1 signature is defined for this digest");
     if (size != (size_t)EVP_MD_get_size(operation->digest))
-        return raise(operation, "the data is not as long as the digest");
+        return refuse(operation, "the data is not as long as the digest");
     memcpy(info, row->prefix, row->prefix_size);
     memcpy(info + row->prefix_size, data, size);
     return call_or_raise(operation, CKM_RSA_PKCS, missing, info, row->prefix_size + size);
@@ -184,7 +185,7 @@ static int sign_padded_here(const struct rsa_operation *operation, const uint8_t
 
     if (!prov_pss_encode(operation->key->provider->libctx, operation->digest, operation->mgf1, data, size,
                          salt, (size_t)EVP_PKEY_get_bits(operation->key->pkey), block, sizeof block))
-        return raise(operation, "PSS padding failed");
+        return refuse(operation, "PSS padding failed");
     return call_or_raise(operation, CKM_RSA_X_509,
                          "its token has neither CKM_RSA_PKCS_PSS nor CKM_RSA_X_509 for this", block,
                          operation->modulus_size);
@@ -200,9 +201,9 @@ static int sign_pss(const struct rsa_operation *operation, const uint8_t *data, 
     CK_RV rv;
 
     if (size != (size_t)EVP_MD_get_size(operation->digest))
-        return raise(operation, "the data is not as long as the digest");
+        return refuse(operation, "the data is not as long as the digest");
     if (!salt_length(operation, &salt))
-        return raise(operation, "the salt does not fit the modulus");
+        return refuse(operation, "the salt does not fit the modulus");
     if (digest == NULL || digest->mechanism == 0 || mgf1 == NULL || mgf1->mgf1 == 0 ||
         atomic_load(&operation->key->private->raw_pss))
         return sign_padded_here(operation, data, size, salt);
@@ -216,20 +217,29 @@ static int sign_pss(const struct rsa_operation *operation, const uint8_t *data, 
     return sign_padded_here(operation, data, size, salt);
 }
 
+static int sign_unpadded(const struct rsa_operation *operation, const uint8_t *data, size_t size)
+{
+    if (size != operation->modulus_size)
+        return refuse(operation, "the data is not as long as the modulus");
+    return call_or_raise(operation, CKM_RSA_X_509, "its token has no CKM_RSA_X_509", data, size);
+}
+
+static const struct padding_row {
+    int padding;
+    int (*sign)(const struct rsa_operation *operation, const uint8_t *data, size_t size);
+} paddings[] = {
+    {RSA_PKCS1_PADDING,     sign_pkcs1   },
+    {RSA_PKCS1_PSS_PADDING, sign_pss     },
+    {RSA_NO_PADDING,        sign_unpadded},
+};
+
 static int sign_by_padding(const struct rsa_operation *operation, const uint8_t *data, size_t size)
 {
-    switch (operation->padding) {
-    case RSA_PKCS1_PADDING:
-        return sign_pkcs1(operation, data, size);
-    case RSA_PKCS1_PSS_PADDING:
-        return sign_pss(operation, data, size);
-    case RSA_NO_PADDING:
-        if (size != operation->modulus_size)
-            return raise(operation, "the data is not as long as the modulus");
-        return call_or_raise(operation, CKM_RSA_X_509, "its token has no CKM_RSA_X_509", data, size);
-    default:
-        return raise(operation, "this padding mode is not supported with a token");
+    for (size_t i = 0; i < sizeof paddings / sizeof paddings[0]; i++) {
+        if (paddings[i].padding == operation->padding)
+            return paddings[i].sign(operation, data, size);
     }
+    return refuse(operation, "this padding mode is not supported with a token");
 }
 
 int prov_signature_rsa(struct prov_key *key, EVP_PKEY_CTX *settings, const uint8_t *data, size_t size,

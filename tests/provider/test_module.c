@@ -4,6 +4,8 @@
 
 #include <openssl/err.h>
 #include <openssl/provider.h>
+#include <openssl/store.h>
+#include <openssl/ui.h>
 #include <p11-kit/pkcs11.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -231,6 +233,50 @@ START_TEST(children_use_the_key_that_the_parent_loaded)
 }
 END_TEST
 
+START_TEST(a_key_that_wants_the_pin_each_time_gets_it)
+{
+    EVP_PKEY *key = test_load_key(context, test_uri("fussy"));
+
+    ck_assert_msg(works(key), "%s", test_errors());
+    test_spy_reset();
+    ck_assert_msg(works(key), "%s", test_errors());
+    ck_assert_uint_eq(test_spy()->calls[SPY_LOGIN], 1);
+    ck_assert_uint_eq(test_spy()->total, 3);
+    EVP_PKEY_free(key);
+}
+END_TEST
+
+static int answer_prompt(UI *ui, UI_STRING *string)
+{
+    return UI_get_string_type(string) != UIT_PROMPT || UI_set_result(ui, string, "1234") == 0;
+}
+
+START_TEST(children_know_the_pin_that_was_typed_once)
+{
+    UI_METHOD *method = UI_create_method("test");
+    OSSL_STORE_CTX *store;
+    OSSL_STORE_INFO *info;
+    EVP_PKEY *key;
+    pid_t child;
+    int status = -1;
+
+    UI_method_set_reader(method, answer_prompt);
+    store = OSSL_STORE_open_ex("pkcs11:token=dev;object=ec;type=private", context, NULL, method, NULL, NULL,
+                               NULL, NULL);
+    info = OSSL_STORE_load(store);
+    key = OSSL_STORE_INFO_get1_PKEY(info);
+    OSSL_STORE_INFO_free(info);
+    OSSL_STORE_close(store);
+    UI_destroy_method(method);
+    child = fork();
+    if (child == 0)
+        _exit(works(key) ? 0 : 1);
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+    EVP_PKEY_free(key);
+}
+END_TEST
+
 static void *sign_often(void *key)
 {
     bool ok = true;
@@ -300,6 +346,8 @@ Suite *suite(void)
     tcase_add_test(t, a_stale_session_does_not_spoil_a_load);
     tcase_add_test(t, a_refused_pin_is_not_tried_twice);
     tcase_add_test(t, children_use_the_key_that_the_parent_loaded);
+    tcase_add_test(t, a_key_that_wants_the_pin_each_time_gets_it);
+    tcase_add_test(t, children_know_the_pin_that_was_typed_once);
     tcase_add_test(t, threads_share_a_key_with_few_sessions);
     tcase_add_test(t, a_module_that_comes_back_through_libcrypto_is_turned_away);
     suite_add_tcase(s, t);

@@ -51,6 +51,7 @@ static const char script[] =
     "tool -k --key-type EC:prime256v1 --id 05 --label mute\n"
     "tool -k --key-type EC:prime256v1 --id 06 --label twin\n"
     "tool -k --key-type EC:prime256v1 --id 07 --label twin\n"
+    "tool -k --key-type EC:prime256v1 --id 08 --label fussy --always-auth\n"
     "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.crt -subj "
     "/CN=ca "
     "-days 3650\n"
