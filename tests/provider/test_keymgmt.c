@@ -273,6 +273,25 @@ START_TEST(text_and_private_pem_tell_the_uri)
 }
 END_TEST
 
+START_TEST(a_software_key_has_the_default_providers_forms)
+{
+    static const char *const structures[] = {NULL, "PrivateKeyInfo", "type-specific"};
+    EVP_PKEY *ours = EVP_PKEY_Q_keygen(context, "provider=devid", "EC", "P-256");
+    EVP_PKEY *theirs = import(NULL, ours, "EC", NULL);
+
+    for (size_t i = 0; i < 3; i++) {
+        char *a = encode(ours, EVP_PKEY_KEYPAIR, "PEM", structures[i]);
+        char *b = encode(theirs, EVP_PKEY_KEYPAIR, "PEM", structures[i]);
+
+        ck_assert_str_eq(a, b);
+        free(a);
+        free(b);
+    }
+    EVP_PKEY_free(ours);
+    EVP_PKEY_free(theirs);
+}
+END_TEST
+
 START_TEST(software_keys_are_written_as_ever_also_encrypted)
 {
     EVP_PKEY *key = EVP_PKEY_Q_keygen(context, "provider=devid", "EC", "P-256");
@@ -309,6 +328,7 @@ static void add_tests(Suite *s, const char *name, SFun set_up)
     tcase_add_test(t, a_tokens_key_does_not_change);
     tcase_add_test(t, encodes_the_public_half_with_a_named_curve);
     tcase_add_test(t, text_and_private_pem_tell_the_uri);
+    tcase_add_test(t, a_software_key_has_the_default_providers_forms);
     tcase_add_test(t, software_keys_are_written_as_ever_also_encrypted);
     suite_add_tcase(s, t);
 }
