@@ -136,11 +136,6 @@ void prov_error_raise_rv(const struct prov_module *module, const char *file, int
                      call, row->name, (unsigned long)rv, subject, sentence[0] != '\0' ? ": " : "", sentence);
 }
 
-const char *prov_error_rv_name(CK_RV rv)
-{
-    return find_row(rv)->name;
-}
-
 bool prov_error_is_stale(CK_RV rv)
 {
     return find_row(rv)->stale;

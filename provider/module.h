@@ -67,6 +67,9 @@ struct prov_token *prov_module_same_token(struct prov_module *module, const stru
 /* "'a', 'b'": the labels of the tokens that were seen, or "none"; malloc'ed, NULL: no memory. */
 char *prov_module_token_names(struct prov_module *module);
 
+/* The current epoch, to be handed to prov_module_renew when something turns out to be stale. */
+uint64_t prov_module_epoch(struct prov_module *module);
+
 /* After a stale answer (prov_error_is_stale) in `epoch`: voids what was held, once for all threads that
  * notice. */
 void prov_module_renew(struct prov_module *module, uint64_t epoch, CK_RV rv);

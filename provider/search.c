@@ -188,7 +188,7 @@ static bool search_once(struct search *search, struct prov_module *module)
 
     search->failed = false;
     search->rv = CKR_OK;
-    search->epoch = module->epoch;
+    search->epoch = prov_module_epoch(module);
     if (!prov_module_visit(module, search->request->uri, search_token, search, &tokens))
         search->failed = true;
     if (search->findings->count == 0 && !search->failed)
