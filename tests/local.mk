@@ -23,6 +23,7 @@ dps_tests = \
 	tests/dps/test_retry \
 	tests/dps/test_source \
 	tests/dps/test_tls \
+	tests/dps/test_token \
 	tests/dps/test_url
 
 emulator_tests =
