@@ -13,6 +13,7 @@ pkcs11_tests =
 provider_tests =
 
 dps_tests = \
+	tests/dps/test_attest \
 	tests/dps/test_attest_x509 \
 	tests/dps/test_client \
 	tests/dps/test_http \
