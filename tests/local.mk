@@ -13,13 +13,17 @@ pkcs11_tests =
 provider_tests =
 
 dps_tests = \
+	tests/dps/test_attest_x509 \
 	tests/dps/test_client \
 	tests/dps/test_http \
 	tests/dps/test_hub \
 	tests/dps/test_message \
+	tests/dps/test_provider \
 	tests/dps/test_register \
 	tests/dps/test_retry \
+	tests/dps/test_source \
 	tests/dps/test_tls \
+	tests/dps/test_token \
 	tests/dps/test_url
 
 emulator_tests = \

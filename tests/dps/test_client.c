@@ -133,6 +133,8 @@ START_TEST(a_pin_in_a_uri_is_never_shown)
     dps_report_fail(&client->report, DPS_KEY, "pkcs11:object=a?pin-value=1234&x=1 and pkcs11:b?pin-value=99");
     ck_assert_str_eq(dps_client_error(client),
                      "pkcs11:object=a?pin-value=****&x=1 and pkcs11:b?pin-value=**");
+    dps_report_fail(&client->report, DPS_KEY, "a?pin-value=12:34: no such object");
+    ck_assert_str_eq(dps_client_error(client), "a?pin-value=*****: no such object");
     dps_report_fail(&client->report, DPS_KEY, "pin-value=");
     ck_assert_str_eq(dps_client_error(client), "pin-value=");
 }
