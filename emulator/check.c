@@ -65,3 +65,22 @@ bool emu_check_object(const struct emu_request *request, json_t **out, struct em
     *out = NULL;
     return emu_refuse(refusal, EMU_ERROR_BAD_REQUEST, "The body must be a JSON object.");
 }
+
+bool emu_check_match(const char *wanted, const json_t *present, struct emu_refusal *refusal)
+{
+    const char *etag = emu_json_text(present, "etag");
+    size_t length;
+
+    if (wanted == NULL || (present != NULL && strcmp(wanted, "*") == 0))
+        return true;
+    if (etag != NULL) {
+        wanted += wanted[0] == '"' ? 1 : 0;
+        etag += etag[0] == '"' ? 1 : 0;
+        length = strcspn(etag, "\"");
+        if (strncmp(wanted, etag, length) == 0 &&
+            (wanted[length] == '\0' || strcmp(wanted + length, "\"") == 0))
+            return true;
+    }
+    return emu_refuse(refusal, EMU_ERROR_PRECONDITION,
+                      "Precondition failed. If-Match is not the etag of what is stored.");
+}

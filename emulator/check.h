@@ -19,4 +19,11 @@ __attribute__((warn_unused_result)) bool emu_check_id(const char *what, const ch
 __attribute__((warn_unused_result)) bool emu_check_object(const struct emu_request *request, json_t **out,
                                                           struct emu_refusal *refusal);
 
+/*
+ * What a client says with If-Match (NULL: nothing) fits what is there (NULL: nothing is). Quotes around
+ * either entity tag do not count; "*" is any.
+ */
+__attribute__((warn_unused_result)) bool emu_check_match(const char *wanted, const json_t *present,
+                                                         struct emu_refusal *refusal);
+
 #endif

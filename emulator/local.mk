@@ -12,6 +12,7 @@ emulator_libcore_la_SOURCES = \
 	emulator/device_api.c emulator/device_api.h \
 	emulator/emulator.h \
 	emulator/enrollment.c emulator/enrollment.h \
+	emulator/enrollment_change.c emulator/enrollment_change.h \
 	emulator/error.c emulator/error.h \
 	emulator/http.c emulator/http.h \
 	emulator/hub_api.c emulator/hub_api.h \
@@ -22,6 +23,9 @@ emulator_libcore_la_SOURCES = \
 	emulator/route.c emulator/route.h \
 	emulator/sas.c emulator/sas.h \
 	emulator/service_api.c emulator/service_api.h \
+	emulator/service_auth.c emulator/service_auth.h \
+	emulator/service_bulk.c \
+	emulator/service_query.c \
 	emulator/state.c emulator/state.h \
 	emulator/store.c emulator/store.h \
 	emulator/text.c emulator/text.h
@@ -32,4 +36,5 @@ emulator_libraries = $(MICROHTTPD_LIBS) $(GNUTLS_LIBS) $(SQLITE_LIBS) $(JANSSON_
 bin_PROGRAMS += emulator/devid-emulator
 emulator_devid_emulator_SOURCES = emulator/main.c
 emulator_devid_emulator_LDADD = emulator/libcore.la common/libcommon.la $(emulator_libraries) -lpthread
+dist_man_MANS += docs/man/devid-emulator.1
 endif

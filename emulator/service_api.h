@@ -4,17 +4,18 @@
 
 #include "emulator/request.h"
 
-/* The policy that the service key belongs to; it may do everything. */
-#define EMU_SERVICE_POLICY "provisioningserviceowner"
-
 /* The service API of DPS: enrollments, groups, registration records. Parameter: the id, except for lists. */
 emu_handler emu_service_put_enrollment;
 emu_handler emu_service_get_enrollment;
 emu_handler emu_service_delete_enrollment;
+emu_handler emu_service_get_enrollment_attestation;
+emu_handler emu_service_bulk_enrollments;
 emu_handler emu_service_query_enrollments;
 emu_handler emu_service_put_group;
 emu_handler emu_service_get_group;
 emu_handler emu_service_delete_group;
+emu_handler emu_service_get_group_attestation;
+emu_handler emu_service_bulk_groups;
 emu_handler emu_service_query_groups;
 emu_handler emu_service_get_registration;
 emu_handler emu_service_delete_registration;

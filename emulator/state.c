@@ -3,7 +3,7 @@
 
 #include "common/file.h"
 #include "common/log.h"
-#include "emulator/service_api.h"
+#include "emulator/service_auth.h"
 #include "emulator/store.h"
 #include "emulator/text.h"
 

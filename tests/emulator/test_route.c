@@ -23,7 +23,7 @@ static const struct {
     {"GET",  "//",                                                404, "nothing at //"            },
     {"GET",  "",                                                  404, "nothing"                  },
     {"GET",  "enrollments/x",                                     404, "nothing"                  },
-    {"GET",  "/enrollments",                                      404, "nothing"                  },
+    {"GET",  "/enrollments",                                      405, "POST"                     },
     {"GET",  "/enrollments//",                                    404, "nothing"                  },
     {"GET",  "/enrollments/x/y",                                  404, "nothing"                  },
     {"GET",  "/enrollments/%00",                                  404, "nothing"                  },

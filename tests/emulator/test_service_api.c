@@ -216,6 +216,77 @@ START_TEST(registrations_are_listed_by_group)
 }
 END_TEST
 
+/* --- bulk ---------------------------------------------------------------------------------------------- */
+
+/* Runs a bulk operation on enrollments a and b, the second bad when asked; answers how many failed. */
+static size_t bulk(const char *mode, const char *etag, bool bad)
+{
+    const struct identity *leaf = identity_leaf("a", NULL);
+    char body[8192];
+
+    snprintf(body, sizeof body,
+             "{\"mode\":\"%s\",\"enrollments\":[{\"registrationId\":\"a\"%s,\"attestation\":{\"type\":"
+             "\"x509\",\"x509\":"
+             "{\"clientCertificates\":{\"primary\":{\"certificate\":\"%s\"}}}}},{\"registrationId\":\"b\"%s,"
+             "\"attestation\":{\"type\":\"x509\",\"x509\":{\"clientCertificates\":{\"primary\":{"
+             "\"certificate\":\"%s\"}}}}}]}",
+             mode, etag, leaf->base64, etag, bad ? "AAAA" : leaf->base64);
+    ck_assert_uint_eq(ask("POST", "/enrollments/" SERVICE_VERSION, body, NULL), 200);
+    ck_assert_int_eq(json_is_true(json_object_get(reply_body(), "isSuccessful")),
+                     json_array_size(json_object_get(reply_body(), "errors")) == 0);
+    return json_array_size(json_object_get(reply_body(), "errors"));
+}
+
+static int bulk_error(size_t index)
+{
+    const json_t *error = json_array_get(json_object_get(reply_body(), "errors"), index);
+
+    return (int)json_integer_value(json_object_get(error, "errorCode"));
+}
+
+START_TEST(bulk_changes_each_for_itself)
+{
+    ck_assert_uint_eq(bulk("update", "", false), 2);
+    ck_assert_int_eq(bulk_error(0), 404201);
+    ck_assert_uint_eq(bulk("create", "", true), 1);
+    ck_assert_int_eq(bulk_error(0), 400004);
+    ck_assert_uint_eq(bulk("create", "", false), 1); /* a is there */
+    ck_assert_int_eq(bulk_error(0), 409201);
+    ck_assert_uint_eq(bulk("update", "", false), 0);
+    ck_assert_uint_eq(bulk("updateIfMatchETag", "", false), 2);
+    ck_assert_uint_eq(bulk("updateIfMatchETag", ",\"etag\":\"x\"", false), 2);
+    ck_assert_int_eq(bulk_error(0), 412001);
+    ck_assert_uint_eq(bulk("delete", "", false), 0);
+    ck_assert_uint_eq(bulk("delete", "", false), 2);
+}
+END_TEST
+
+START_TEST(bulk_refuses_what_it_cannot_read)
+{
+    static const char *const refused[] = {"{}", "{\"mode\":\"what\",\"enrollments\":[{}]}",
+                                          "{\"mode\":\"create\",\"enrollments\":[]}",
+                                          "{\"mode\":\"create\",\"enrollments\":[1,2,3,4,5,6,7,8,9,10,11]}"};
+
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
+        ck_assert_uint_eq(ask("POST", "/enrollments" SERVICE_VERSION, refused[i], NULL), 400);
+    ck_assert_uint_eq(ask("POST", "/enrollmentGroups" SERVICE_VERSION,
+                          "{\"mode\":\"delete\",\"enrollmentGroups\":[7]}", NULL),
+                      200);
+    ck_assert_int_eq(bulk_error(0), 400004);
+}
+END_TEST
+
+START_TEST(attestation_is_shown_by_itself)
+{
+    ck_assert_uint_eq(enroll("dev", identity_leaf("dev", NULL), NULL, NULL), 200);
+    ck_assert_uint_eq(ask("POST", "/enrollments/dev/attestationmechanism" SERVICE_VERSION, NULL, NULL), 200);
+    ck_assert_str_eq(text("type"), "x509");
+    ck_assert_ptr_nonnull(json_object_get(reply_body(), "x509"));
+    ck_assert_uint_eq(ask("POST", "/enrollmentGroups/dev/attestationmechanism" SERVICE_VERSION, NULL, NULL),
+                      404);
+}
+END_TEST
+
 /* --- tokens -------------------------------------------------------------------------------------------- */
 
 static const struct {
@@ -253,17 +324,21 @@ static const struct {
     const char *method;
     const char *target;
 } doors[] = {
-    {"PUT",    "/enrollments/x"         },
-    {"GET",    "/enrollments/x"         },
-    {"DELETE", "/enrollments/x"         },
-    {"POST",   "/enrollments/query"     },
-    {"PUT",    "/enrollmentGroups/x"    },
-    {"GET",    "/enrollmentGroups/x"    },
-    {"DELETE", "/enrollmentGroups/x"    },
-    {"POST",   "/enrollmentGroups/query"},
-    {"GET",    "/registrations/x"       },
-    {"DELETE", "/registrations/x"       },
-    {"POST",   "/registrations/x/query" },
+    {"PUT",    "/enrollments/x"                          },
+    {"GET",    "/enrollments/x"                          },
+    {"DELETE", "/enrollments/x"                          },
+    {"POST",   "/enrollments/query"                      },
+    {"PUT",    "/enrollmentGroups/x"                     },
+    {"GET",    "/enrollmentGroups/x"                     },
+    {"DELETE", "/enrollmentGroups/x"                     },
+    {"POST",   "/enrollmentGroups/query"                 },
+    {"GET",    "/registrations/x"                        },
+    {"DELETE", "/registrations/x"                        },
+    {"POST",   "/registrations/x/query"                  },
+    {"POST",   "/enrollments"                            },
+    {"POST",   "/enrollmentGroups"                       },
+    {"POST",   "/enrollments/x/attestationmechanism"     },
+    {"POST",   "/enrollmentGroups/x/attestationmechanism"},
 };
 
 START_TEST(every_door_asks_for_version_and_token)
@@ -379,6 +454,9 @@ Suite *suite(void)
     tcase_add_test(t, registration_outlives_its_enrollment);
     tcase_add_test(t, queries_answer_in_pages);
     tcase_add_test(t, registrations_are_listed_by_group);
+    tcase_add_test(t, bulk_changes_each_for_itself);
+    tcase_add_test(t, bulk_refuses_what_it_cannot_read);
+    tcase_add_test(t, attestation_is_shown_by_itself);
     tcase_add_loop_test(t, token_is_for_us_and_not_old, 0, (int)(sizeof tokens / sizeof tokens[0]));
     tcase_add_loop_test(t, every_door_asks_for_version_and_token, 0, (int)(sizeof doors / sizeof doors[0]));
     tcase_add_loop_test(t, refuses_bad_bodies_by_name, 0, (int)(sizeof bodies / sizeof bodies[0]));
