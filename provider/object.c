@@ -66,6 +66,7 @@ CK_RV prov_object_find(struct prov_session *session, CK_ATTRIBUTE *template, CK_
             functions->C_FindObjectsFinal(session->handle);
     }
     prov_guard_leave();
+    session->broken = session->broken || rv != CKR_OK;
     if (rv != CKR_OK)
         prov_raise_rv(session->token->module, rv, call, session->token->module->provider->config.module);
     return rv;

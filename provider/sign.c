@@ -151,6 +151,7 @@ static void attempt_sign(struct prov_key *key, CK_MECHANISM *mechanism, const ui
         return;
     attempt->epoch = session.epoch;
     sign_in_session(key, &session, mechanism, data, size, signature, signature_size, attempt);
+    session.broken = attempt->rv != CKR_OK && !refuses_mechanism(attempt);
     if (attempt->rv != CKR_OK && !attempt->raised && (last || !prov_error_is_stale(attempt->rv)) &&
         !(refuses_mechanism(attempt)))
         prov_raise_rv(module, attempt->rv, attempt->call, key->private->name);

@@ -10,7 +10,16 @@ common_tests = \
 
 pkcs11_tests =
 
-provider_tests =
+provider_tests = \
+	tests/provider/test_config \
+	tests/provider/test_decoder_uri \
+	tests/provider/test_keymgmt \
+	tests/provider/test_module \
+	tests/provider/test_pem \
+	tests/provider/test_pss \
+	tests/provider/test_signature \
+	tests/provider/test_store \
+	tests/provider/test_uri
 
 dps_tests = \
 	tests/dps/test_attest_x509 \
@@ -50,7 +59,8 @@ cli_tests = \
 story_tests = \
 	tests/story/cli_softhsm.sh \
 	tests/story/openssl_tpm.sh \
-	tests/story/pkcs11_tools.sh
+	tests/story/pkcs11_tools.sh \
+	tests/story/provider_softhsm.sh
 emulator_story_tests = \
 	tests/story/bad_input.sh \
 	tests/story/emulator.sh \
@@ -70,6 +80,16 @@ tests_support_libsupport_la_SOURCES = \
 	tests/support/tpm.c tests/support/tpm.h \
 	tests/support/tcti_count.h
 tests_support_libsupport_la_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+
+# A token of SoftHSM for the provider's tests, and a module around any other, see tests/support/p11_spy.h.
+check_LTLIBRARIES += tests/support/p11_spy.la
+tests_support_libsupport_la_SOURCES += \
+	tests/provider/fake_core.h \
+	tests/support/p11_spy.h \
+	tests/support/softhsm.c tests/support/softhsm.h
+tests_support_p11_spy_la_SOURCES = tests/support/p11_spy.c tests/support/p11_spy.h
+tests_support_p11_spy_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere $(AM_LDFLAGS)
+tests_support_p11_spy_la_LIBADD = $(CRYPTO_LIBS) -ldl
 
 # A TCTI around any other, see tests/support/tcti_count.h.
 tests_support_tcti_count_la_SOURCES = tests/support/tcti_count.c tests/support/tcti_count.h
@@ -92,7 +112,7 @@ LDADD = $(fixture_libraries) tests/support/libsupport.la \
 	$(layer_libraries) \
 	common/libcommon.la \
 	$(TSS2_LIBS) $(P11KIT_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(CHECK_LIBS) -ldl -lpthread
-layer_libraries = cli/libcore.la dps/libcore.la
+layer_libraries = cli/libcore.la dps/libcore.la provider/libcore.la
 fixture_libraries =
 
 if ENABLE_EMULATOR
