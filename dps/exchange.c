@@ -53,7 +53,7 @@ dps_status dps_exchange_wait(struct dps_client *client, const char *what, int64_
 static bool is_transient(dps_status status, const struct dps_http_response *response)
 {
     if (status == DPS_OK)
-        return response->status == 429 || response->status >= 500;
+        return dps_retry_is_worthwhile(response->status);
     return status == DPS_TRANSPORT || status == DPS_TIMEOUT;
 }
 

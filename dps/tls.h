@@ -48,12 +48,10 @@ bool dps_tls_validity(const struct dps_tls *tls, int64_t *from, int64_t *to);
  * certificate. "" for a chain that ends self-signed. */
 const char *dps_tls_open_issuer(const struct dps_tls *tls);
 
-/* Puts certificate, chain and key into an SSL_CTX and watches its alerts. False: OpenSSL did not take them.
- */
+/* Puts certificate, chain and key into an SSL_CTX and watches its alerts. False: OpenSSL refused. */
 bool dps_tls_install(struct dps_tls *tls, void *ssl_ctx);
 
-/* Makes the private context the calling thread's default until dps_tls_leave, which gets what this answered.
- */
+/* Makes the private context the thread's default until dps_tls_leave, which gets what this answered. */
 void *dps_tls_enter(struct dps_tls *tls);
 void dps_tls_leave(void *previous);
 

@@ -22,6 +22,7 @@ provider_tests = \
 	tests/provider/test_uri
 
 dps_tests = \
+	tests/dps/test_attest \
 	tests/dps/test_attest_x509 \
 	tests/dps/test_client \
 	tests/dps/test_http \

@@ -49,16 +49,16 @@ START_TEST(dates_are_compared_with_the_clock)
         dps_status status;
         const char *words;
     } cases[] = {
-        {"self.pem",    "self.key",   0,        DPS_OK,  ""                                         },
-        {"self.pem",    "self.key",   25 * 365, DPS_OK,  ""                                         }, /* past 2038 */
-        {"self.pem",    "self.key",   31 * 365, DPS_KEY, "expired at 20"                            },
-        {"self.pem",    "self.key",   -2,       DPS_KEY, "is not valid before 20"                   },
-        {"self.pem",    "self.key",   -22000,   DPS_KEY,
-         "this device's clock says 19"                                                              }, /* a clock that was never set */
-        {"expired.pem", "device.key", 0,        DPS_KEY, "renew it, or set the clock"               },
-        {"expired.pem", "device.key", -5,       DPS_OK,  ""                                         },
-        {"future.pem",  "device.key", 0,        DPS_KEY, "set the clock, or use another certificate"},
-        {"future.pem",  "device.key", 5,        DPS_OK,  ""                                         },
+        {"self.pem", "self.key", 0, DPS_OK, ""},
+        {"self.pem", "self.key", 25 * 365, DPS_OK, ""}, /* past 2038 */
+        {"self.pem", "self.key", 31 * 365, DPS_KEY, "expired at 20"},
+        {"self.pem", "self.key", -2, DPS_KEY, "is not valid before 20"},
+        {"self.pem", "self.key", -22000, DPS_KEY,
+         "this device's clock says 19"}, /* a clock that was never set */
+        {"expired.pem", "device.key", 0, DPS_KEY, "renew it, or set the clock"},
+        {"expired.pem", "device.key", -5, DPS_OK, ""},
+        {"future.pem", "device.key", 0, DPS_KEY, "set the clock, or use another certificate"},
+        {"future.pem", "device.key", 5, DPS_OK, ""},
     };
 
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -80,13 +80,10 @@ START_TEST(the_common_name_is_the_registration_id_without_case)
         const char *id;
         dps_status status;
     } cases[] = {
-        {"device.pem",   "device-1",  DPS_OK },
-        {"device.pem",   "Device-1",  DPS_OK },
-        {"device.pem",   NULL,        DPS_OK },
-        {"device.pem",   "device",    DPS_KEY},
-        {"device.pem",   "device-11", DPS_KEY},
-        {"nameless.pem", "device-1",  DPS_KEY},
-        {"nameless.pem", NULL,        DPS_OK },
+        {"device.pem", "device-1", DPS_OK},   {"device.pem", "Device-1", DPS_OK},
+        {"device.pem", NULL, DPS_OK},         {"device.pem", "device", DPS_KEY},
+        {"device.pem", "device-11", DPS_KEY}, {"nameless.pem", "device-1", DPS_KEY},
+        {"nameless.pem", NULL, DPS_OK},
     };
 
     for (size_t i = 0; i < COUNT(cases); i++) {

@@ -75,15 +75,9 @@ START_TEST(an_api_version_is_a_date)
         const char *version;
         dps_status status;
     } cases[] = {
-        {"2019-03-31",          DPS_OK     },
-        {"2025-07-01-preview",  DPS_OK     },
-        {NULL,                  DPS_OK     },
-        {"",                    DPS_INVALID},
-        {"2019-03-3",           DPS_INVALID},
-        {"2019-03-311",         DPS_INVALID},
-        {"2019/03/31",          DPS_INVALID},
-        {"2019-03-31-",         DPS_INVALID},
-        {"2019-03-31-preview2", DPS_INVALID},
+        {"2019-03-31", DPS_OK},      {"2025-07-01-preview", DPS_OK}, {NULL, DPS_OK},
+        {"", DPS_INVALID},           {"2019-03-3", DPS_INVALID},     {"2019-03-311", DPS_INVALID},
+        {"2019/03/31", DPS_INVALID}, {"2019-03-31-", DPS_INVALID},   {"2019-03-31-preview2", DPS_INVALID},
     };
 
     for (size_t i = 0; i < COUNT(cases); i++)
@@ -184,8 +178,7 @@ static void *register_once(void *data)
 START_TEST(clients_of_several_threads_do_not_meet)
 {
     static const struct dps_server_row rows[] = {
-        {.status = 404, .headers = "Connection: close\r\n", .times = 20}
-    };
+        {.status = 404, .headers = "Connection: close\r\n", .times = 20}};
     static struct dps_fixture_clock hands[4];
     struct dps_server *servers[4];
     dps_client *clients[4];

@@ -11,12 +11,12 @@ START_TEST(tokens_and_foreign_keys_need_the_provider)
         const char *content;
         bool needs_provider;
     } files[] = {
-        {"",                                                                                           false},
-        {"-----BEGIN PRIVATE KEY-----\n",                                                              false},
-        {"-----BEGIN CERTIFICATE-----\n",                                                              false},
-        {"label: x\n\n-----BEGIN TSS2 PRIVATE KEY-----\n",                                             true },
-        {"-----BEGIN PKCS#11 PROVIDER URI-----\n",                                                     true },
-        {"-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n-----BEGIN TSS2 PRIVATE KEY-----\n", true },
+        {"", false},
+        {"-----BEGIN PRIVATE KEY-----\n", false},
+        {"-----BEGIN CERTIFICATE-----\n", false},
+        {"label: x\n\n-----BEGIN TSS2 PRIVATE KEY-----\n", true},
+        {"-----BEGIN PKCS#11 PROVIDER URI-----\n", true},
+        {"-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n-----BEGIN TSS2 PRIVATE KEY-----\n", true},
     };
     bool needs_provider;
 

@@ -187,11 +187,11 @@ START_TEST(what_cannot_be_loaded_is_named)
         const char *content;
         const char *words;
     } cases[] = {
-        {"",                                                               "no certificate can be loaded from"},
-        {"text\n",                                                         "no certificate can be loaded from"},
+        {"", "no certificate can be loaded from"},
+        {"text\n", "no certificate can be loaded from"},
         {"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
-         "no certificate can be loaded from"                                                                  },
-        {"-----BEGIN CERTIFICATE-----\n",                                  "no certificate can be loaded from"},
+         "no certificate can be loaded from"},
+        {"-----BEGIN CERTIFICATE-----\n", "no certificate can be loaded from"},
     };
 
     for (size_t i = 0; i < COUNT(cases); i++) {

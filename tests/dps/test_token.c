@@ -43,14 +43,11 @@ static void make_token(void)
     setenv("OPENSSL_MODULES", support_build_path("provider/.libs"), 1);
 }
 
-/* Registers with the certificate and key at a server that requires a certificate and speaks up to `version`.
- */
+/* Registers at a server that requires a client certificate and speaks TLS up to `version`. */
 static dps_status run(const char *certificate, const char *key, int version, dps_pin_fn pin, void *pin_data,
                       char *error, size_t error_size)
 {
-    static const struct dps_server_row rows[] = {
-        {.method = "PUT", .status = 200, .answer = ASSIGNED}
-    };
+    static const struct dps_server_row rows[] = {{.method = "PUT", .status = 200, .answer = ASSIGNED}};
     const struct dps_server_options options = {.certificate = support_path("server.pem"),
                                                .key = support_path("server.key"),
                                                .client = CERTIFICATE_REQUIRED,
