@@ -19,8 +19,9 @@ const char *emu_allocate(const struct emulator *emulator, const json_t *enrollme
 __attribute__((warn_unused_result)) char *emu_hub_address(const struct emulator *emulator, const char *hub);
 
 /*
- * The name that a device's record is kept under: lower case, without port, and one name for everything that
- * means this machine. So a hub is known by any Host header that leads to it. malloc'ed; NULL: no memory.
+ * The name that a device's record is kept under (its case does not count): the hub without port, and one name
+ * for everything that means this machine. So a hub is known by any Host header that leads to it. malloc'ed;
+ * NULL: no memory.
  */
 __attribute__((warn_unused_result)) char *emu_hub_key(const struct emulator *emulator, const char *hub,
                                                       const char *device_id);

@@ -5,7 +5,6 @@
 
 #include <openssl/err.h>
 #include <openssl/x509_vfy.h>
-#include <openssl/x509v3.h>
 #include <string.h>
 #include <strings.h>
 
@@ -96,24 +95,6 @@ static void refuse_chain(int error, const X509 *culprit, struct emu_refusal *ref
                X509_verify_cert_error_string(error));
 }
 
-/* The number of links of a chain that OpenSSL found good; 0 with a refusal when we do not. */
-static int check_links(const STACK_OF(X509) * chain, struct emu_refusal *refusal)
-{
-    int links = sk_X509_num(chain) - 1;
-
-    if (links < 1)
-        emu_refuse(refusal, EMU_ERROR_UNAUTHORIZED,
-                   "Invalid certificate. A signing certificate cannot be the certificate of a device.");
-    /* OpenSSL lets version 1 certificates and mere key usage pass for a CA. */
-    for (int i = 1; i <= links; i++) {
-        if (X509_check_ca(sk_X509_value(chain, i)) != 1) {
-            refuse_chain(X509_V_ERR_INVALID_CA, sk_X509_value(chain, i), refusal);
-            return 0;
-        }
-    }
-    return links < 1 ? 0 : links;
-}
-
 int emu_chain_verify(const struct emu_chain *chain, X509 *signer, time_t now, struct emu_refusal *refusal)
 {
     X509_STORE *store = X509_STORE_new();
@@ -129,10 +110,11 @@ int emu_chain_verify(const struct emu_chain *chain, X509 *signer, time_t now, st
     parameters = X509_STORE_CTX_get0_param(context);
     X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_PARTIAL_CHAIN);
     X509_VERIFY_PARAM_set_time(parameters, now);
-    if (X509_verify_cert(context) == 1)
-        distance = check_links(X509_STORE_CTX_get0_chain(context), refusal);
-    else
+    if (X509_verify_cert(context) != 1)
         refuse_chain(X509_STORE_CTX_get_error(context), X509_STORE_CTX_get_current_cert(context), refusal);
+    else if ((distance = sk_X509_num(X509_STORE_CTX_get0_chain(context)) - 1) == 0)
+        emu_refuse(refusal, EMU_ERROR_UNAUTHORIZED,
+                   "Invalid certificate. A signing certificate cannot be the certificate of a device.");
 out:
     X509_STORE_CTX_free(context);
     X509_STORE_free(store);

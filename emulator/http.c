@@ -24,7 +24,7 @@
 #define FIELDS_MAXIMUM 100
 #define PEERS_MAXIMUM 16
 /* A client that goes on sending beyond this is cut off instead of answered. */
-#define DISCARD_MAXIMUM (16 * 1024 * 1024)
+#define DISCARD_MAXIMUM (16UL * 1024 * 1024)
 
 struct emu_listener {
     int socket;
@@ -130,12 +130,19 @@ static enum MHD_Result send_response(struct MHD_Connection *connection, struct e
     return result;
 }
 
-static void handle(struct emu_listener *listener, struct MHD_Connection *connection,
-                   struct emu_request *request, struct emu_response *response)
+static void handle(struct emu_listener *listener, struct MHD_Connection *connection, const char *method,
+                   const char *path, const struct incoming *incoming, struct emu_response *response)
 {
     struct field_list *headers = calloc(1, sizeof *headers);
     struct field_list *query = calloc(1, sizeof *query);
     struct bytes peer[PEERS_MAXIMUM];
+    struct emu_request request = {
+        .method = method,
+        .path = path,
+        .body = {.data = incoming->body.data, .size = incoming->body.size},
+        .peer = peer,
+        .peer_count = read_peer(connection, peer),
+    };
 
     if (headers == NULL || query == NULL) {
         response->status = 500;
@@ -143,14 +150,12 @@ static void handle(struct emu_listener *listener, struct MHD_Connection *connect
     }
     MHD_get_connection_values(connection, MHD_HEADER_KIND, add_header, headers);
     MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, add_query, query);
-    request->headers = headers->fields;
-    request->query = query->fields;
-    request->peer = peer;
-    request->peer_count = read_peer(connection, peer);
+    request.headers = headers->fields;
+    request.query = query->fields;
     if (headers->failed || query->failed)
         emu_response_fail(response, EMU_ERROR_BAD_REQUEST, "The query or the headers cannot be read.");
     else
-        emu_route(listener->emulator, request, response);
+        emu_route(listener->emulator, &request, response);
 out:
     if (headers != NULL)
         field_list_free(headers);
@@ -161,11 +166,6 @@ out:
 static enum MHD_Result answer(struct emu_listener *listener, struct MHD_Connection *connection,
                               const char *method, const char *path, const struct incoming *incoming)
 {
-    struct emu_request request = {
-        .method = method,
-        .path = path,
-        .body = {.data = incoming->body.data, .size = incoming->body.size},
-    };
     struct emu_response response = {0};
     enum MHD_Result result;
 
@@ -173,21 +173,24 @@ static enum MHD_Result answer(struct emu_listener *listener, struct MHD_Connecti
         emu_response_fail(&response, EMU_ERROR_TOO_LARGE, "The body is larger than %d bytes.",
                           EMU_HTTP_BODY_MAXIMUM);
     else
-        handle(listener, connection, &request, &response);
+        handle(listener, connection, method, path, incoming, &response);
     log_info("%s %s: %u", method, path, response.status);
     result = send_response(connection, &response);
     emu_response_free(&response);
     return result;
 }
 
-static bool announces_too_much(struct MHD_Connection *connection)
+static bool announces_more_than(struct MHD_Connection *connection, unsigned long long size)
 {
     const char *length = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Length");
 
-    return length != NULL && strtoull(length, NULL, 10) > EMU_HTTP_BODY_MAXIMUM;
+    return length != NULL && strtoull(length, NULL, 10) > size;
 }
 
-/* Called at least twice for a request: first without data, then with each part of the body, then at its end.
+/*
+ * Called at least twice for a request: first without data, then with each part of the body, then at its end.
+ * What is too large is read to its end all the same: an answer before that is lost on most clients, when the
+ * connection is closed under their hands.
  */
 static enum MHD_Result on_request(void *data, struct MHD_Connection *connection, const char *url,
                                   const char *method, const char *version, const char *upload,
@@ -201,9 +204,11 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *connection,
         if (incoming == NULL)
             return MHD_NO;
         buffer_init(&incoming->body, EMU_HTTP_BODY_MAXIMUM);
+        incoming->body.failed = announces_more_than(connection, EMU_HTTP_BODY_MAXIMUM);
         *state = incoming;
-        incoming->body.failed = announces_too_much(connection);
-        return incoming->body.failed ? answer(data, connection, method, url, incoming) : MHD_YES;
+        return announces_more_than(connection, DISCARD_MAXIMUM)
+                   ? answer(data, connection, method, url, incoming)
+                   : MHD_YES;
     }
     if (*upload_size == 0)
         return answer(data, connection, method, url, incoming);

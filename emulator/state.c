@@ -47,12 +47,11 @@ static bool take_directory(struct emu_state *state, char *message, size_t size)
     struct stat status;
     int error = file_make_directories(state->path, 0700);
 
-    if (error == 0) {
+    if (error == 0)
         state->directory = open(state->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        error = state->directory < 0 || fstat(state->directory, &status) != 0 ? errno : 0;
-    }
-    if (error != 0) {
-        snprintf(message, size, "the state directory %s cannot be used: %s", state->path, strerror(error));
+    if (state->directory < 0 || fstat(state->directory, &status) != 0) {
+        snprintf(message, size, "the state directory %s cannot be used: %s", state->path,
+                 strerror(error != 0 ? error : errno));
         return false;
     }
     if ((status.st_mode & 077) != 0 && fchmod(state->directory, 0700) != 0)

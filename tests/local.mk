@@ -37,6 +37,7 @@ dps_tests = \
 	tests/dps/test_url
 
 emulator_tests = \
+	tests/emulator/test_allocate \
 	tests/emulator/test_attest_x509 \
 	tests/emulator/test_ca \
 	tests/emulator/test_device_api \

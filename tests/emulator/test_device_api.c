@@ -228,50 +228,36 @@ START_TEST(group_registration_names_its_group)
 }
 END_TEST
 
+#define ELSEWHERE "/" FIXTURE_SCOPE "/registrations"
+
 /* Requests that fail before anybody looks at the certificate. */
 static const struct {
-    struct call call;
-    unsigned status;
+    const char *target;
+    const char *body;
     int error;
     const char *text;
 } refusals[] = {
-    {{.method = "PUT", .target = REGISTER, .body = BODY},                                                      400, 400004, "api-version is missing"},
-    {{.method = "PUT", .target = REGISTER "?api-version=2020-01-01", .body = BODY},                            400, 400004, "not known"             },
-    {{.method = "PUT", .target = "/0ne00OTHER/registrations/dev/register" DEVICE_VERSION, .body = BODY},
-     404,                                                                                                           404201,
-     "Service not found"                                                                                                                            },
-    {{.method = "PUT", .target = REGISTER DEVICE_VERSION},                                                     400, 400004, "body is missing"       },
-    {{.method = "PUT", .target = REGISTER DEVICE_VERSION, .body = "{"},                                        400, 400004, "not JSON"              },
-    {{.method = "PUT", .target = REGISTER DEVICE_VERSION, .body = "[]"},
-     400,                                                                                                           400004,
-     "must be a JSON object"                                                                                                                        },
-    {{.method = "PUT", .target = REGISTER DEVICE_VERSION, .body = "{\"registrationId\":1}"},
-     400,                                                                                                           400004,
-     "a string"                                                                                                                                     },
-    {{.method = "PUT", .target = REGISTER DEVICE_VERSION, .body = "{\"registrationId\":\"x\"}"},
-     400,                                                                                                           400004,
-     "is not dev"                                                                                                                                   },
-    {{.method = "PUT", .target = REGISTER DEVICE_VERSION, .body = "{\"payload\":7}"},                          400, 400004, "payload"               },
-    {{.method = "PUT", .target = REGISTER DEVICE_VERSION, .body = "{\"csr\":\"AAAA\"}"},                       400, 400004, "csr"                   },
-    {{.method = "PUT", .target = REGISTER DEVICE_VERSION, .body = BODY, .type = "text/plain"},
-     415,                                                                                                           415001,
-     "Content-Type"                                                                                                                                 },
-    {{.method = "PUT",
-      .target = "/" FIXTURE_SCOPE "/registrations/a%20b/register" DEVICE_VERSION,
-      .body = BODY},
-     400,                                                                                                           400004,
-     "registration id"                                                                                                                              },
-    {{.method = "PUT", .target = "/" FIXTURE_SCOPE "/registrations/a./register" DEVICE_VERSION, .body = BODY},
-     400,                                                                                                           400004,
-     "registration id"                                                                                                                              },
-    {{.method = "POST", .target = STATUS DEVICE_VERSION, .body = "{\"csr\":\"AAAA\"}"},                        400, 400004, "csr"                   },
+    {REGISTER,                                              BODY,                        400004, "version is missing"},
+    {REGISTER "?api-version=2020-01-01",                    BODY,                        400004, "is not known"      },
+    {"/0neOTHER/registrations/dev/register" DEVICE_VERSION, BODY,                        404201, "Service not found" },
+    {REGISTER DEVICE_VERSION,                               NULL,                        400004, "body is missing"   },
+    {REGISTER DEVICE_VERSION,                               "{",                         400004, "not JSON"          },
+    {REGISTER DEVICE_VERSION,                               "[]",                        400004, "a JSON object"     },
+    {REGISTER DEVICE_VERSION,                               "{\"registrationId\":1}",    400004, "a string"          },
+    {REGISTER DEVICE_VERSION,                               "{\"registrationId\":\"\"}", 400004, "is not dev"        },
+    {REGISTER DEVICE_VERSION,                               "{\"payload\":7}",           400004, "payload"           },
+    {REGISTER DEVICE_VERSION,                               "{\"csr\":\"AAAA\"}",        400004, "csr"               },
+    {ELSEWHERE "/a%20b/register" DEVICE_VERSION,            BODY,                        400004, "registration id"   },
+    {ELSEWHERE "/a./register" DEVICE_VERSION,               BODY,                        400004, "registration id"   },
 };
 
 START_TEST(refuses_what_is_malformed)
 {
     const char *tracking;
 
-    ck_assert_uint_eq(perform(&refusals[_i].call), refusals[_i].status);
+    ck_assert_uint_eq(
+        perform(&(struct call){.method = "PUT", .target = refusals[_i].target, .body = refusals[_i].body}),
+        (unsigned)refusals[_i].error / 1000);
     ck_assert_int_eq(reply_error(), refusals[_i].error);
     ck_assert_msg(strstr(reply_message(), refusals[_i].text) != NULL, "%s", reply_message());
     tracking = emu_json_text(reply_body(), "trackingId");
@@ -280,6 +266,32 @@ START_TEST(refuses_what_is_malformed)
     ck_assert_int_eq(atoi(reply_header("x-ms-error-code")), refusals[_i].error);
     ck_assert_ptr_nonnull(json_object_get(reply_body(), "timestampUtc"));
     ck_assert_str_eq(reply_header("Content-Type"), "application/json; charset=utf-8");
+}
+END_TEST
+
+START_TEST(body_must_say_that_it_is_json)
+{
+    ck_assert_uint_eq(perform(&(struct call){.method = "PUT",
+                                             .target = REGISTER DEVICE_VERSION,
+                                             .body = BODY,
+                                             .type = "text/plain",
+                                             .peer = {leaf}}),
+                      415);
+    ck_assert_uint_eq(perform(&(struct call){.method = "PUT",
+                                             .target = REGISTER DEVICE_VERSION,
+                                             .body = BODY,
+                                             .type = "Application/JSON; charset=utf-8",
+                                             .peer = {leaf}}),
+                      202);
+}
+END_TEST
+
+START_TEST(status_lookup_checks_its_body_too)
+{
+    ck_assert_uint_eq(
+        perform(&(struct call){
+            .method = "POST", .target = STATUS DEVICE_VERSION, .body = "{\"csr\":\"AAAA\"}", .peer = {leaf}}),
+        400);
 }
 END_TEST
 
@@ -323,6 +335,8 @@ Suite *suite(void)
     tcase_add_test(t, own_hub_moves_with_the_port);
     tcase_add_test(t, group_registration_names_its_group);
     tcase_add_loop_test(t, refuses_what_is_malformed, 0, (int)(sizeof refusals / sizeof refusals[0]));
+    tcase_add_test(t, body_must_say_that_it_is_json);
+    tcase_add_test(t, status_lookup_checks_its_body_too);
     tcase_add_test(t, refused_device_leaves_no_registration);
     tcase_add_test(t, spelling_of_scope_path_and_id_does_not_count);
     suite_add_tcase(s, t);

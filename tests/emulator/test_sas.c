@@ -78,13 +78,15 @@ END_TEST
 
 START_TEST(any_of_the_keys_will_do)
 {
-    struct bytes keys[2] = {key_of("AAAA"), key_of(device_key)};
+    struct bytes keys[3] = {key_of("AAAA"), key_of(device_key), key_of("AAAA")};
 
-    ck_assert_int_eq(verify(token_of(0, ""), keys, 2, EXPIRY), EMU_SAS_VALID);
+    ck_assert_int_eq(verify(token_of(0, ""), keys, 3, EXPIRY), EMU_SAS_VALID);
+    ck_assert_int_eq(verify(token_of(0, ""), keys + 1, 2, EXPIRY), EMU_SAS_VALID);
     ck_assert_int_eq(verify(token_of(0, ""), keys, 1, EXPIRY), EMU_SAS_WRONG_KEY);
     ck_assert_int_eq(verify(token_of(0, ""), keys, 0, EXPIRY), EMU_SAS_WRONG_KEY);
     bytes_free(&keys[0]);
     bytes_free(&keys[1]);
+    bytes_free(&keys[2]);
 }
 END_TEST
 

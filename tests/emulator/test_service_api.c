@@ -361,41 +361,37 @@ END_TEST
 
 /* --- bodies -------------------------------------------------------------------------------------------- */
 
-#define X509                                                                                                 \
-    "\"attestation\":{\"type\":\"x509\",\"x509\":{\"clientCertificates\":{\"primary\":{\"certificate\":\"%"  \
-    "s\"}}}}"
+#define DEV "{\"registrationId\":\"dev\","
+#define ATTESTATION "\"attestation\":{\"type\":\"x509\",\"x509\":{"
+#define X509 ATTESTATION "\"clientCertificates\":{\"primary\":{\"certificate\":\"%s\"}}}}"
 
 static const struct {
     const char *body; /* %s: a good certificate */
     const char *text;
 } bodies[] = {
-    {"",                                                                                                       "body is missing"                      },
-    {"[]",                                                                                                     "must be a JSON object"                },
-    {"{\"a\":1,\"a\":2}",                                                                                      "not JSON"                             },
-    {"{" X509 "}",                                                                                             "registrationId is missing"            },
-    {"{\"registrationId\":\"other\"," X509 "}",                                                                "is not dev"                           },
-    {"{\"registrationId\":\"dev\"}",                                                                           "attestation with its type"            },
-    {"{\"registrationId\":\"dev\",\"attestation\":{\"type\":\"x509\"}}",                                       "attestation.x509 is missing"          },
-    {"{\"registrationId\":\"dev\",\"attestation\":{\"type\":\"magic\",\"magic\":{}}}",                         "x509 is"                              },
-    {"{\"registrationId\":\"dev\",\"attestation\":{\"type\":\"x509\",\"x509\":{}}}",
-     "primary.certificate is missing"                                                                                                                 },
-    {"{\"registrationId\":\"dev\",\"attestation\":{\"type\":\"x509\",\"x509\":{\"signingCertificates\":{}}}}",
-     "has clientCertificates"                                                                                                                         },
-    {"{\"registrationId\":\"dev\",\"attestation\":{\"type\":\"x509\",\"x509\":{\"caReferences\":{}}}}",
-     "caReferences"                                                                                                                                   },
-    {"{\"registrationId\":\"dev\",\"attestation\":{\"type\":\"x509\",\"x509\":{\"clientCertificates\":{"
-     "\"primary\":"
-     "{\"certificate\":\"AAAA\"}}}}}",                                                                    "primary.certificate is no certificate"},
-    {"{\"registrationId\":\"dev\",\"provisioningStatus\":\"maybe\"," X509 "}",                                 "enabled or disabled"                  },
-    {"{\"registrationId\":\"dev\",\"provisioningStatus\":1," X509 "}",                                         "must be a string"                     },
-    {"{\"registrationId\":\"dev\",\"allocationPolicy\":\"custom\"," X509 "}",                                  "custom is not offered"                },
-    {"{\"registrationId\":\"dev\",\"deviceId\":\"a b\"," X509 "}",                                             "deviceId"                             },
-    {"{\"registrationId\":\"dev\",\"iotHubs\":\"x\"," X509 "}",                                                "must be an array"                     },
-    {"{\"registrationId\":\"dev\",\"iotHubs\":[\"a/b\"]," X509 "}",                                            "iotHubs[0]"                           },
-    {"{\"registrationId\":\"dev\",\"iotHubHostName\":\"a b\"," X509 "}",                                       "iotHubHostName"                       },
-    {"{\"registrationId\":\"dev\",\"capabilities\":{\"iotEdge\":1}," X509 "}",                                 "capabilities.iotEdge"                 },
-    {"{\"registrationId\":\"dev\",\"reprovisionPolicy\":true," X509 "}",                                       "must be an object"                    },
-    {"{\"registrationId\":\"dev\",\"initialTwin\":{\"tags\":1}," X509 "}",                                     "initialTwin"                          },
+    {"",                                                                                   "body is missing"               },
+    {"[]",                                                                                 "must be a JSON object"         },
+    {"{\"a\":1,\"a\":2}",                                                                  "not JSON"                      },
+    {"{" X509 "}",                                                                         "registrationId is missing"     },
+    {"{\"registrationId\":\"other\"," X509 "}",                                            "is not dev"                    },
+    {"{\"registrationId\":\"dev\"}",                                                       "attestation with its type"     },
+    {DEV "\"attestation\":{\"type\":\"x509\"}}",                                           "attestation.x509 is missing"   },
+    {DEV "\"attestation\":{\"type\":\"magic\",\"magic\":{}}}",                             "x509 is"                       },
+    {DEV ATTESTATION "}}}",                                                                "primary.certificate is missing"},
+    {DEV ATTESTATION "\"signingCertificates\":{}}}}",                                      "has clientCertificates"        },
+    {DEV ATTESTATION "\"caReferences\":{}}}}",                                             "caReferences"                  },
+    {DEV ATTESTATION "\"clientCertificates\":{\"primary\":{\"certificate\":\"AAAA\"}}}}}",
+     "primary.certificate is no certificate"                                                                               },
+    {DEV "\"provisioningStatus\":\"maybe\"," X509 "}",                                     "enabled or disabled"           },
+    {DEV "\"provisioningStatus\":1," X509 "}",                                             "must be a string"              },
+    {DEV "\"allocationPolicy\":\"custom\"," X509 "}",                                      "custom is not offered"         },
+    {DEV "\"deviceId\":\"a b\"," X509 "}",                                                 "deviceId"                      },
+    {DEV "\"iotHubs\":\"x\"," X509 "}",                                                    "must be an array"              },
+    {DEV "\"iotHubs\":[\"a/b\"]," X509 "}",                                                "iotHubs[0]"                    },
+    {DEV "\"iotHubHostName\":\"a b\"," X509 "}",                                           "iotHubHostName"                },
+    {DEV "\"capabilities\":{\"iotEdge\":1}," X509 "}",                                     "capabilities.iotEdge"          },
+    {DEV "\"reprovisionPolicy\":true," X509 "}",                                           "must be an object"             },
+    {DEV "\"initialTwin\":{\"tags\":1}," X509 "}",                                         "initialTwin"                   },
 };
 
 START_TEST(refuses_bad_bodies_by_name)
