@@ -162,12 +162,16 @@ static enum cli_status complete_id(const struct cli_session *session, struct cli
                                    const struct cli_object *public)
 {
     CK_FUNCTION_LIST *functions = session->module->functions;
-    enum cli_status status = digest_id(session, public, &private->id);
-    CK_ATTRIBUTE attribute = {CKA_ID, private->id.data, private->id.size};
+    CK_ATTRIBUTE attribute = {.type = CKA_ID};
+    enum cli_status status;
     CK_RV rv;
 
+    bytes_free(&private->id);
+    status = digest_id(session, public, &private->id);
     if (status != CLI_OK)
         return status;
+    attribute.pValue = private->id.data;
+    attribute.ulValueLen = private->id.size;
     rv = functions->C_SetAttributeValue(session->handle, private->handle, &attribute, 1);
     if (rv == CKR_OK)
         rv = functions->C_SetAttributeValue(session->handle, public->handle, &attribute, 1);

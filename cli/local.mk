@@ -27,3 +27,6 @@ bin_PROGRAMS += cli/devid
 cli_devid_SOURCES = cli/main.c
 cli_devid_LDADD = cli/libcore.la dps/libdevid-dps.la common/libcommon.la \
 	$(CRYPTO_LIBS) $(P11KIT_LIBS) $(JANSSON_LIBS) -ldl
+
+bashcompletiondir = $(datadir)/bash-completion/completions
+dist_bashcompletion_DATA = cli/completion/devid

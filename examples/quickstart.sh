@@ -29,8 +29,8 @@ show() { # COMMAND...: as one would type it
     printf '\n'
 }
 
-run() { # COMMAND...: shows it and its output; a failure is the end
-    local status lines
+run() { # COMMAND...: shows it and its output, shortened where it is long; a failure is the end
+    local status lines shown='s/^/    /; s/("systemProperties":)\{[^}]*\}/\1{...}/'
     show "$@"
     "$@" >"$work/output" 2>&1 </dev/null
     status=$?
@@ -39,9 +39,11 @@ run() { # COMMAND...: shows it and its output; a failure is the end
         sed 's/^/    /' "$work/output"
         die "this step failed (exit status $status)"
     elif [ "$lines" -le 6 ]; then
-        sed 's/^/    /' "$work/output"
+        sed -E "$shown" "$work/output"
     else
-        sed -n "1,2s/^/    /p; 3s/.*/    ... ($((lines - 3)) lines more)/p; \$s/^/    /p" "$work/output"
+        head -n 2 "$work/output" | sed -E "$shown"
+        echo "    ... ($((lines - 3)) lines more)"
+        tail -n 1 "$work/output" | sed -E "$shown"
     fi
 }
 
@@ -134,7 +136,7 @@ say '8. The device registers: TLS with the key in the TPM, and gets its hub'
 run devid provision --endpoint "$endpoint" --ca-file cloud/ca.pem --id-scope "$id_scope" \
     --cert "$certificate" --key "$key" --out registration.json
 
-say '9. It sends ten messages to that hub'
+say '9. It sends ten messages to that hub, by the same key'
 run devid send --state registration.json --count 10
 
 say '10. What arrived there'

@@ -25,7 +25,7 @@ show_failures() { # the end of the log of each test that failed
     local trs
     grep -rlE --include='*.trs' '^:global-test-result: (FAIL|XPASS|ERROR)' "$build/tests" | sort | while read -r trs; do
         printf '\n---- %s\n' "${trs#"$build"/}" | sed 's/\.trs$//'
-        grep -vE '^ok ' "${trs%.trs}.log" | tail -n 80
+        grep -vE '^(ok|PASS:) ' "${trs%.trs}.log" | tail -n 80
     done
 }
 

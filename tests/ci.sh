@@ -53,7 +53,7 @@ distcheck() {
 }
 
 check 'tests, warnings as errors' --enable-werror
-one 'quick start' ./examples/quickstart.sh
+one 'quick start' env DEVID_CONFIGURE_OPTIONS=--enable-werror ./examples/quickstart.sh
 check 'tests with AddressSanitizer and UndefinedBehaviorSanitizer' --build build-asan --enable-asan --enable-werror
 one 'make distcheck' distcheck
 stage "end"

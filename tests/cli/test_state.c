@@ -96,10 +96,11 @@ END_TEST
 
 START_TEST(users_have_theirs_in_their_home)
 {
+    uid_t user = geteuid();
     char *path;
 
-    if (geteuid() == 0 && seteuid(65534) != 0)
-        return;
+    if (user == 0)
+        ck_assert_int_eq(seteuid(65534), 0);
     setenv("XDG_STATE_HOME", "/x/state", 1);
     ck_assert_int_eq(cli_state_path(NULL, &path), CLI_OK);
     ck_assert_str_eq(path, "/x/state/devid/registration.json");
@@ -109,6 +110,7 @@ START_TEST(users_have_theirs_in_their_home)
     ck_assert_int_eq(cli_state_path(NULL, &path), CLI_OK);
     ck_assert_str_eq(path, "/home/x/.local/state/devid/registration.json");
     free(path);
+    ck_assert_int_eq(seteuid(user), 0);
 }
 END_TEST
 

@@ -46,6 +46,12 @@ check 'a message from a file is sent' says '"sent": 1' "$devid" send --state ec.
 check 'it arrived' says '"body":"plain text"' arrived device-ec
 check 'registering again gives the same device' says 'device-ec' provision ec ec.json
 
+# --- the same key in a program that knows nothing of DevID, by the configuration of the examples
+openssl_cnf() { foreign env OPENSSL_CONF="$DEVID_TEST_SOURCE/examples/openssl.cnf" openssl "$@"; }
+openssl x509 -in ec.pem -pubkey -noout -out ec.pub
+check 'openssl signs with it by its URI' openssl_cnf dgst -sha256 -sign "$(uri ec private)" -out body.sig ec.csr
+check 'and anybody verifies that' openssl dgst -sha256 -verify ec.pub -signature body.sig ec.csr
+
 # --- a group enrollment: what the factory's line issued
 check 'an RSA key is made in the TPM' "$devid" key generate --token device --label rsa --type rsa-2048
 check 'a request is made' "$devid" csr --key "$(uri rsa private)" --subject '/O=Example/CN=device-rsa' --out rsa.csr
@@ -60,7 +66,7 @@ check 'it sends, too' "$devid" send --state rsa.json --count 3
 check 'what it sent arrived' test "$(messages device-rsa)" -eq 3
 check 'the settings come from the environment as well' env PROVISIONING_HOST="$endpoint" PROVISIONING_IDSCOPE="$id_scope" \
     PROVISIONING_REGISTRATION_ID=device-rsa "$devid" provision --ca-file "$cloud/ca.pem" \
-    --cert "$(uri rsa cert)" --key "$(uri rsa private)" --out env.json
+    --cert 'pkcs11:token=device;object=rsa' --key 'pkcs11:token=device;object=rsa' --out env.json
 
 # --- plain files in place of token objects
 openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -keyout file.key -subj /CN=device-file \
