@@ -11,8 +11,11 @@ common_tests = \
 pkcs11_tests = \
 	tests/pkcs11/test_attribute \
 	tests/pkcs11/test_curve \
+	tests/pkcs11/test_failure \
 	tests/pkcs11/test_handle \
-	tests/pkcs11/test_publickey
+	tests/pkcs11/test_keyfile \
+	tests/pkcs11/test_publickey \
+	tests/pkcs11/test_template
 
 provider_tests =
 
