@@ -15,6 +15,7 @@ pkcs11_tests = \
 	tests/pkcs11/test_handle \
 	tests/pkcs11/test_keyfile \
 	tests/pkcs11/test_publickey \
+	tests/pkcs11/test_store \
 	tests/pkcs11/test_template
 
 provider_tests =
