@@ -10,13 +10,16 @@ common_tests = \
 
 pkcs11_tests = \
 	tests/pkcs11/test_attribute \
+	tests/pkcs11/test_config \
 	tests/pkcs11/test_curve \
 	tests/pkcs11/test_failure \
 	tests/pkcs11/test_handle \
 	tests/pkcs11/test_keyfile \
+	tests/pkcs11/test_mechanism \
 	tests/pkcs11/test_publickey \
 	tests/pkcs11/test_store \
-	tests/pkcs11/test_template
+	tests/pkcs11/test_template \
+	tests/pkcs11/test_tokenconf
 
 provider_tests =
 

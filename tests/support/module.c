@@ -79,6 +79,16 @@ void test_module_down(void)
     ck_assert(rv == CKR_OK || rv == CKR_CRYPTOKI_NOT_INITIALIZED);
 }
 
+void test_write_token(const char *folder, const char *settings)
+{
+    char text[4096];
+
+    snprintf(text, sizeof text, "format = 1\nlabel = %s\nserial = 00\nslot = 0\nbackend = tpm\n%s", folder,
+             settings);
+    mkdir(support_path("tokens/%s", folder), 0700);
+    support_write(support_path("tokens/%s/token.conf", folder), text);
+}
+
 CK_SLOT_ID test_init_token(const char *label)
 {
     CK_SLOT_ID slot = test_slot(NULL);

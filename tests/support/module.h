@@ -31,6 +31,10 @@ void test_module_make(unsigned keys);
 void test_module_up(void);
 void test_module_down(void);
 
+/* Writes a TPM token by hand, without asking a TPM: its directory, and token.conf with slot 0, the label
+ * `folder` and the settings given. */
+void test_write_token(const char *folder, const char *settings);
+
 /* C_InitToken in the empty slot, and its number. */
 CK_SLOT_ID test_init_token(const char *label);
 /* The slot of the token; with NULL, the first one without a token. Fails the test when there is none. */
