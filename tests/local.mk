@@ -19,7 +19,12 @@ pkcs11_tests = \
 	tests/pkcs11/test_publickey \
 	tests/pkcs11/test_store \
 	tests/pkcs11/test_template \
-	tests/pkcs11/test_tokenconf
+	tests/pkcs11/test_tokenconf \
+	tests/pkcs11/soft/test_hash \
+	tests/pkcs11/soft/test_key \
+	tests/pkcs11/soft/test_rsa \
+	tests/pkcs11/soft/test_tsskey \
+	tests/pkcs11/soft/test_x509
 
 provider_tests =
 
