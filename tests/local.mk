@@ -8,7 +8,23 @@ common_tests = \
 	tests/common/test_file \
 	tests/common/test_settings
 
-pkcs11_tests =
+pkcs11_tests = \
+	tests/pkcs11/test_attribute \
+	tests/pkcs11/test_config \
+	tests/pkcs11/test_curve \
+	tests/pkcs11/test_failure \
+	tests/pkcs11/test_handle \
+	tests/pkcs11/test_keyfile \
+	tests/pkcs11/test_mechanism \
+	tests/pkcs11/test_publickey \
+	tests/pkcs11/test_store \
+	tests/pkcs11/test_template \
+	tests/pkcs11/test_tokenconf \
+	tests/pkcs11/soft/test_hash \
+	tests/pkcs11/soft/test_key \
+	tests/pkcs11/soft/test_rsa \
+	tests/pkcs11/soft/test_tsskey \
+	tests/pkcs11/soft/test_x509
 
 provider_tests = \
 	tests/provider/test_config \
@@ -81,6 +97,7 @@ tests_support_libsupport_la_SOURCES = \
 	tests/support/main.c \
 	tests/support/support.c tests/support/support.h \
 	tests/support/tpm.c tests/support/tpm.h \
+	tests/support/module.c tests/support/module.h \
 	tests/support/tcti_count.h
 tests_support_libsupport_la_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 
@@ -115,7 +132,7 @@ LDADD = $(fixture_libraries) tests/support/libsupport.la \
 	$(layer_libraries) \
 	common/libcommon.la \
 	$(TSS2_LIBS) $(P11KIT_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(CHECK_LIBS) -ldl -lpthread
-layer_libraries = cli/libcore.la dps/libcore.la provider/libcore.la
+layer_libraries = cli/libcore.la dps/libcore.la provider/libcore.la pkcs11/libcore.la
 fixture_libraries =
 
 if ENABLE_EMULATOR
