@@ -119,6 +119,9 @@ START_TEST(a_dropped_connection_is_made_anew)
     ck_assert_int_eq(dps_hub_send(hub, &plain), DPS_OK);
     dps_hub_close(hub);
     dps_client_free(client);
+    dps_server_stop(server);
+    for (size_t i = 0; i < COUNT(rows); i++)
+        ck_assert(!dps_server_request(server, i)->resumed);
     dps_server_finish(server);
 }
 END_TEST
