@@ -4,6 +4,7 @@
 
 #include <dlfcn.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 static const struct devid_functions *find_vendor_interface(void *library)
@@ -47,6 +48,14 @@ void cli_module_close(struct cli_module *module)
     if (module->library != NULL)
         dlclose(module->library);
     *module = (struct cli_module){0};
+}
+
+void cli_module_warn(const struct cli_module *module)
+{
+    const char *text = module->devid != NULL ? module->devid->error_text() : "";
+
+    if (text[0] != '\0')
+        fprintf(stderr, "devid: warning: %s\n", text);
 }
 
 enum cli_status cli_call_failed(const struct cli_module *module, const char *call, const char *thing,

@@ -21,6 +21,10 @@ struct cli_module {
 enum cli_status cli_module_open(const char *path, struct cli_module *module);
 void cli_module_close(struct cli_module *module);
 
+/* Tells on standard error what the module had to leave out of the call that just succeeded, such as a broken
+ * key file. */
+void cli_module_warn(const struct cli_module *module);
+
 /* Tells that `call` about `thing` failed, with the CKR_ name and the module's own sentence where it has one.
  * Answers CLI_TOKEN. No other call may come between. */
 enum cli_status cli_call_failed(const struct cli_module *module, const char *call, const char *thing,

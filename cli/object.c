@@ -113,6 +113,7 @@ static CK_RV search(const struct cli_session *session, CK_ATTRIBUTE *template, C
 
     if (rv != CKR_OK)
         return rv;
+    cli_module_warn(session->module);
     rv = collect(session, objects);
     final = functions->C_FindObjectsFinal(session->handle);
     return rv != CKR_OK ? rv : final;

@@ -45,6 +45,7 @@ static CK_RV list_slots(struct cli_module *module, CK_SLOT_ID **slots, CK_ULONG 
         rv = module->functions->C_GetSlotList(CK_TRUE, NULL, count);
         if (rv != CKR_OK)
             return rv;
+        cli_module_warn(module);
         *slots = calloc(*count + 1, sizeof **slots);
         if (*slots == NULL)
             return CKR_HOST_MEMORY;

@@ -78,7 +78,7 @@ static bool parse_sessions(struct prov_config *config, size_t offset, const char
 
 /* The longer names are those of pkcs11-provider. */
 static const struct option options[] = {
-    OPTION("pkcs11-module-path", "module", "DEVID_PKCS11_MODULE", "PKCS11_PROVIDER_MODULE", parse_text,
+    OPTION("pkcs11-module-path", "pkcs11-module", "DEVID_PKCS11_MODULE", "PKCS11_PROVIDER_MODULE", parse_text,
            module, "the path of a PKCS#11 module"),
     OPTION("pkcs11-module-init-args", "init-args", "DEVID_PKCS11_INIT_ARGS", NULL, parse_text, init_args,
            "some text"),

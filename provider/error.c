@@ -4,6 +4,7 @@
 #include "provider/provider.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -134,6 +135,11 @@ void prov_error_raise_rv(const struct prov_module *module, const char *file, int
 
     prov_error_raise(&module->provider->core, file, line, function, row->reason, "%s: %s (0x%lx), %s%s%s",
                      call, row->name, (unsigned long)rv, subject, sentence[0] != '\0' ? ": " : "", sentence);
+}
+
+void prov_error_note(const struct prov_module *module, char *note, size_t size)
+{
+    snprintf(note, size, "%s", module->extra != NULL ? module->extra->error_text() : "");
 }
 
 bool prov_error_is_stale(CK_RV rv)

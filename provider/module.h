@@ -45,6 +45,7 @@ struct prov_module {
     uint64_t
         epoch; /* sessions and handles of another epoch are void; unique over all modules of this process */
     struct prov_token *tokens;
+    char note[PROV_NOTE_SIZE]; /* what the module had to leave out of its list of slots */
 };
 
 /* The module, loaded and initialised. NULL with an error raised, among others when the module itself is the

@@ -47,7 +47,7 @@ START_TEST(the_file_outranks_the_environment_which_has_an_order)
     ck_assert(read_config(&config, NULL, NULL));
     ck_assert_str_eq(config.module, "/first.so");
     prov_config_free(&config);
-    ck_assert(read_config(&config, "module", "/alias.so"));
+    ck_assert(read_config(&config, "pkcs11-module", "/alias.so"));
     ck_assert_str_eq(config.module, "/alias.so");
     prov_config_free(&config);
     ck_assert(read_config(&config, "pkcs11-module-path", "/file.so"));
@@ -93,7 +93,7 @@ START_TEST(names_the_option_and_the_value_that_it_refuses)
         {"sessions",                     "1025"                },
         {"sessions",                     "4x"                  },
         {"pkcs11-module-cache-sessions", "99999999999999999999"},
-        {"module",                       ""                    },
+        {"pkcs11-module",                ""                    },
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
