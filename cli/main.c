@@ -60,6 +60,11 @@ static enum cli_status run(const struct cli_command *command, int argc, char **a
     return status;
 }
 
+static bool asks_for_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0;
+}
+
 /* "devid key", "devid kye generate": what the first word could have meant. */
 static enum cli_status no_such_command(int argc, char **argv)
 {
@@ -70,6 +75,10 @@ static enum cli_status no_such_command(int argc, char **argv)
 
         family =
             family || (strncmp(commands[i]->name, argv[0], length) == 0 && commands[i]->name[length] == ' ');
+    }
+    if (family && argc > 1 && asks_for_help(argv[1])) {
+        print_usage(stdout);
+        return CLI_OK;
     }
     if (family && argc == 1)
         return cli_fail(CLI_USAGE, "%s: needs a second word; 'devid --help' lists the commands", argv[0]);
@@ -83,7 +92,7 @@ static enum cli_status dispatch(int argc, char **argv)
         print_usage(stderr);
         return CLI_USAGE;
     }
-    if (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0 || strcmp(argv[0], "help") == 0) {
+    if (asks_for_help(argv[0])) {
         print_usage(stdout);
         return CLI_OK;
     }
