@@ -114,7 +114,8 @@ tls() { # VERSION CERT KEY: a handshake in which the client proves its key; the 
 serve_and_connect() { # VERSION CERT KEY: the token's key on the server's side
     local port pid status
     port=$(free_port)
-    OPENSSL_CONF=$work/$order.cnf foreign openssl s_server -accept "$port" -cert "$2" -key "$3" -www >token-server.log 2>&1 &
+    # exec: so that $! is the server itself
+    OPENSSL_CONF=$work/$order.cnf foreign exec openssl s_server -accept "$port" -cert "$2" -key "$3" -www >token-server.log 2>&1 &
     pid=$!
     story_pids="$story_pids $pid"
     wait_for_port "$port"
