@@ -146,8 +146,8 @@ START_TEST(parameters_are_checked_row_by_row)
         CK_RSA_PKCS_PSS_PARAMS pss = {CKM_SHA256, CKG_MGF1_SHA256, 32};
         CK_MECHANISM mechanism = {table[i].type, &pss, sizeof pss};
         struct p11_parameters parameters = {0};
-        bool takes = table[i].scheme == SCHEME_PSS &&
-                     (table[i].digest == HASH_NONE || table[i].digest == HASH_SHA256);
+        bool takes =
+            table[i].scheme == SCHEME_PSS && (table[i].digest == HASH_NONE || table[i].digest == HASH_SHA256);
 
         ck_assert_rv_of(table[i].name, table[i].parse(&mechanism, &table[i], &parameters),
                         takes ? CKR_OK : CKR_MECHANISM_PARAM_INVALID);
@@ -162,11 +162,11 @@ START_TEST(pss_parameters_must_make_sense)
         CK_RSA_PKCS_PSS_PARAMS params;
         CK_RV rv;
     } rows[] = {
-        {"sha256",          {CKM_SHA256, CKG_MGF1_SHA256, 32},           CKR_OK                     },
-        {"another MGF",     {CKM_SHA256, CKG_MGF1_SHA1, 0},              CKR_OK                     },
-        {"unknown hash",    {CKM_MD5, CKG_MGF1_SHA256, 32},              CKR_MECHANISM_PARAM_INVALID},
-        {"unknown MGF",     {CKM_SHA256, 77, 32},                        CKR_MECHANISM_PARAM_INVALID},
-        {"salt too long",   {CKM_SHA256, CKG_MGF1_SHA256, 513},          CKR_MECHANISM_PARAM_INVALID},
+        {"sha256",           {CKM_SHA256, CKG_MGF1_SHA256, 32},           CKR_OK                     },
+        {"another MGF",      {CKM_SHA256, CKG_MGF1_SHA1, 0},              CKR_OK                     },
+        {"unknown hash",     {CKM_MD5, CKG_MGF1_SHA256, 32},              CKR_MECHANISM_PARAM_INVALID},
+        {"unknown MGF",      {CKM_SHA256, 77, 32},                        CKR_MECHANISM_PARAM_INVALID},
+        {"salt too long",    {CKM_SHA256, CKG_MGF1_SHA256, 513},          CKR_MECHANISM_PARAM_INVALID},
         {"salt of all bits", {CKM_SHA256, CKG_MGF1_SHA256, (CK_ULONG)-1}, CKR_MECHANISM_PARAM_INVALID},
     };
     size_t count;
