@@ -21,10 +21,12 @@ pkcs11_tests = \
 	tests/pkcs11/test_template \
 	tests/pkcs11/test_find \
 	tests/pkcs11/test_general \
+	tests/pkcs11/test_generate \
 	tests/pkcs11/test_inittoken \
 	tests/pkcs11/test_login \
 	tests/pkcs11/test_object \
 	tests/pkcs11/test_session \
+	tests/pkcs11/test_sign \
 	tests/pkcs11/test_slot \
 	tests/pkcs11/test_tokenconf \
 	tests/pkcs11/soft/test_hash \
