@@ -33,7 +33,10 @@ pkcs11_tests = \
 	tests/pkcs11/soft/test_key \
 	tests/pkcs11/soft/test_rsa \
 	tests/pkcs11/soft/test_tsskey \
-	tests/pkcs11/soft/test_x509
+	tests/pkcs11/soft/test_x509 \
+	tests/pkcs11/tpm/test_budget \
+	tests/pkcs11/tpm/test_public \
+	tests/pkcs11/tpm/test_rc
 
 provider_tests =
 
