@@ -35,6 +35,8 @@ pkcs11_tests = \
 	tests/pkcs11/soft/test_tsskey \
 	tests/pkcs11/soft/test_x509 \
 	tests/pkcs11/tpm/test_budget \
+	tests/pkcs11/tpm/test_loaded \
+	tests/pkcs11/tpm/test_primary \
 	tests/pkcs11/tpm/test_public \
 	tests/pkcs11/tpm/test_rc
 
