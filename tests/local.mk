@@ -40,6 +40,22 @@ pkcs11_tests = \
 	tests/pkcs11/tpm/test_public \
 	tests/pkcs11/tpm/test_rc
 
+# Each runs as a libFuzzer target too, see tests/fuzz/fuzz.h.
+fuzz_tests = \
+	tests/fuzz/fuzz_keyfile \
+	tests/fuzz/fuzz_tokenconf \
+	tests/fuzz/fuzz_tsskey
+
+fuzz_data = \
+	tests/data/fuzz/keyfile/chain \
+	tests/data/fuzz/keyfile/ec \
+	tests/data/fuzz/keyfile/lines \
+	tests/data/fuzz/keyfile/rsa \
+	tests/data/fuzz/tokenconf/owner \
+	tests/data/fuzz/tokenconf/tpm \
+	tests/data/fuzz/tsskey/ec \
+	tests/data/fuzz/tsskey/rsa
+
 provider_tests =
 
 dps_tests =
@@ -75,8 +91,12 @@ if ENABLE_EMULATOR
 unit_tests += $(emulator_tests)
 endif
 
-check_PROGRAMS += $(unit_tests)
-TESTS += $(unit_tests) $(story_tests) $(rule_tests)
+tests_fuzz_fuzz_keyfile_SOURCES = tests/fuzz/fuzz_keyfile.c tests/fuzz/main.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_tokenconf_SOURCES = tests/fuzz/fuzz_tokenconf.c tests/fuzz/main.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_tsskey_SOURCES = tests/fuzz/fuzz_tsskey.c tests/fuzz/main.c tests/fuzz/fuzz.h
+
+check_PROGRAMS += $(unit_tests) $(fuzz_tests)
+TESTS += $(unit_tests) $(fuzz_tests) $(story_tests) $(rule_tests)
 AM_CPPFLAGS += $(CHECK_CFLAGS)
 
 # What every test program is linked with: the support, and all layers as convenience libraries.
@@ -87,7 +107,7 @@ LDADD = tests/support/libsupport.la \
 layer_libraries = pkcs11/libcore.la
 endif
 
-EXTRA_DIST += $(story_tests) $(rule_tests) tests/support/run tests/story/lib.sh tests/check.sh tests/ci.sh
+EXTRA_DIST += $(fuzz_data) $(story_tests) $(rule_tests) tests/support/run tests/story/lib.sh tests/check.sh tests/ci.sh
 
 AM_TESTS_ENVIRONMENT = \
 	DEVID_TEST_SOURCE='$(abs_top_srcdir)'; export DEVID_TEST_SOURCE; \
