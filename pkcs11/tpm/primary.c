@@ -237,8 +237,8 @@ CK_RV tpm_primary_choose(struct tpm *tpm, struct token_conf *conf)
         return choose_automatically(tpm, conf);
     if (strcmp(wanted, "owner") == 0)
         return choose_transient(tpm, conf);
-    if (token_conf_get_number(conf, "parent", TPM2_PERSISTENT_LAST, &handle) &&
-        handle >= TPM2_PERSISTENT_FIRST)
+    if (token_conf_get_number(conf, "parent", UINT32_MAX, &handle) &&
+        handle >> TPM2_HR_SHIFT == TPM2_HT_PERSISTENT)
         return choose_handle(tpm, conf, (TPM2_HANDLE)handle);
     return p11_fail(CKR_ARGUMENTS_BAD,
                     "'parent = %s' is not auto, owner or a persistent handle such as 0x81000001", wanted);
