@@ -32,7 +32,7 @@ static void make_keys(void)
     CK_OBJECT_HANDLE public;
 
     for (int i = 0; i < KEYS; i++) {
-        char label[8];
+        char label[16];
 
         snprintf(label, sizeof label, "k%d", i);
         ck_assert_rv(test_generate_ec(maker, "P-256", label, true, &public, &keys[i]), CKR_OK);
@@ -77,7 +77,7 @@ static void up(void)
     test_module_up();
     session = test_session();
     for (int i = 0; i < KEYS; i++) {
-        char label[8];
+        char label[16];
 
         snprintf(label, sizeof label, "k%d", i);
         keys[i] = test_find(session, CKO_PRIVATE_KEY, label);
