@@ -43,6 +43,8 @@ pkcs11_tests = \
 # Each runs as a libFuzzer target too, see tests/fuzz/fuzz.h.
 fuzz_tests = \
 	tests/fuzz/fuzz_keyfile \
+	tests/fuzz/fuzz_message \
+	tests/fuzz/fuzz_pem \
 	tests/fuzz/fuzz_tokenconf \
 	tests/fuzz/fuzz_tsskey
 
@@ -51,6 +53,12 @@ fuzz_data = \
 	tests/data/fuzz/keyfile/ec \
 	tests/data/fuzz/keyfile/lines \
 	tests/data/fuzz/keyfile/rsa \
+	tests/data/fuzz/message/assigned \
+	tests/data/fuzz/message/assigning \
+	tests/data/fuzz/message/error \
+	tests/data/fuzz/message/failed \
+	tests/data/fuzz/pem/bundle \
+	tests/data/fuzz/pem/uri \
 	tests/data/fuzz/tokenconf/owner \
 	tests/data/fuzz/tokenconf/tpm \
 	tests/data/fuzz/tsskey/ec \
@@ -154,6 +162,8 @@ TESTS += $(emulator_story_tests)
 endif
 
 tests_fuzz_fuzz_keyfile_SOURCES = tests/fuzz/fuzz_keyfile.c tests/fuzz/main.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_message_SOURCES = tests/fuzz/fuzz_message.c tests/fuzz/main.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_pem_SOURCES = tests/fuzz/fuzz_pem.c tests/fuzz/main.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_tokenconf_SOURCES = tests/fuzz/fuzz_tokenconf.c tests/fuzz/main.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_tsskey_SOURCES = tests/fuzz/fuzz_tsskey.c tests/fuzz/main.c tests/fuzz/fuzz.h
 
