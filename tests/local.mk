@@ -8,7 +8,11 @@ common_tests = \
 	tests/common/test_file \
 	tests/common/test_settings
 
-pkcs11_tests =
+pkcs11_tests = \
+	tests/pkcs11/test_attribute \
+	tests/pkcs11/test_curve \
+	tests/pkcs11/test_handle \
+	tests/pkcs11/test_publickey
 
 provider_tests =
 
@@ -42,6 +46,7 @@ tests_support_libsupport_la_SOURCES = \
 	tests/support/main.c \
 	tests/support/support.c tests/support/support.h \
 	tests/support/tpm.c tests/support/tpm.h \
+	tests/support/module.c tests/support/module.h \
 	tests/support/tcti_count.h
 tests_support_libsupport_la_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 
@@ -65,7 +70,7 @@ LDADD = tests/support/libsupport.la \
 	$(layer_libraries) \
 	common/libcommon.la \
 	$(TSS2_LIBS) $(P11KIT_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(CHECK_LIBS) -ldl -lpthread
-layer_libraries = dps/libcore.la
+layer_libraries = dps/libcore.la pkcs11/libcore.la
 endif
 
 EXTRA_DIST += $(story_tests) $(rule_tests) tests/support/run tests/story/lib.sh tests/check.sh tests/ci.sh
