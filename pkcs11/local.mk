@@ -30,13 +30,16 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/token.c pkcs11/token.h \
 	pkcs11/tokenconf.c pkcs11/tokenconf.h \
 	pkcs11/unsupported.c \
+	pkcs11/verify.c \
 	pkcs11/soft/hash.c pkcs11/soft/hash.h \
 	pkcs11/soft/internal.h \
 	pkcs11/soft/key.c pkcs11/soft/key.h \
 	pkcs11/soft/libctx.c pkcs11/soft/libctx.h \
 	pkcs11/soft/pem.c pkcs11/soft/pem.h \
+	pkcs11/soft/public.c pkcs11/soft/public.h \
 	pkcs11/soft/rsa.c pkcs11/soft/rsa.h \
 	pkcs11/soft/tsskey.c pkcs11/soft/tsskey.h \
+	pkcs11/soft/verify.c pkcs11/soft/verify.h \
 	pkcs11/soft/x509.c pkcs11/soft/x509.h \
 	pkcs11/tpm/backend.c pkcs11/tpm/backend.h \
 	pkcs11/tpm/capability.c pkcs11/tpm/capability.h \

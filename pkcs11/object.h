@@ -7,12 +7,13 @@
 
 struct token;
 
-/* One key block, shared by the private and the public object that it makes. */
+/* One key block, shared by the private and the public object that it makes; or a public key alone, which
+ * belongs to no backend. */
 struct key {
-    unsigned references; /* atomic */
-    const struct backend *backend;
-    void *instance; /* the backend's, of the token */
-    void *material; /* the backend's, of the key */
+    unsigned references;           /* atomic */
+    const struct backend *backend; /* NULL: a public key alone */
+    void *instance;                /* the backend's, of the token */
+    void *material;                /* the backend's, of the key */
     struct public_key public;
 };
 
@@ -31,6 +32,9 @@ struct object {
 /* A key read from a block by the backend. *key starts with one reference. CKR_DATA_INVALID: the backend
  * cannot use it. */
 CK_RV key_load(const struct backend *backend, void *instance, const struct bytes *block, struct key **key);
+/* A public key without a private half. What `public` holds is transferred, also on failure. NULL: no memory.
+ */
+struct key *key_new_public(struct public_key *public);
 struct key *key_take(struct key *key);
 void key_return(struct key *key); /* NULL is accepted */
 

@@ -11,6 +11,9 @@
 static void free_session(struct session *session)
 {
     operation_end(&session->sign);
+    operation_end(&session->sign_recover);
+    operation_end(&session->verify);
+    operation_end(&session->verify_recover);
     free(session->find.handles);
     pthread_mutex_destroy(&session->lock);
     free(session);

@@ -14,6 +14,9 @@ struct session {
     bool writable;
     bool closed; /* taken out of the table while somebody waited for it */
     struct operation sign;
+    struct operation sign_recover;
+    struct operation verify;
+    struct operation verify_recover;
     struct find {
         CK_OBJECT_HANDLE *handles; /* NULL with active: nothing found */
         size_t count;

@@ -169,68 +169,6 @@ CK_RV C_DigestFinal(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG *p2)
     return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
 }
 
-CK_RV C_SignRecoverInit(CK_SESSION_HANDLE session, CK_MECHANISM *p1, CK_OBJECT_HANDLE p2)
-{
-    (void)p1;
-    (void)p2;
-    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
-}
-
-CK_RV C_SignRecover(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG p2, CK_BYTE *p3, CK_ULONG *p4)
-{
-    (void)p1;
-    (void)p2;
-    (void)p3;
-    (void)p4;
-    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
-}
-
-CK_RV C_VerifyInit(CK_SESSION_HANDLE session, CK_MECHANISM *p1, CK_OBJECT_HANDLE p2)
-{
-    (void)p1;
-    (void)p2;
-    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
-}
-
-CK_RV C_Verify(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG p2, CK_BYTE *p3, CK_ULONG p4)
-{
-    (void)p1;
-    (void)p2;
-    (void)p3;
-    (void)p4;
-    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
-}
-
-CK_RV C_VerifyUpdate(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG p2)
-{
-    (void)p1;
-    (void)p2;
-    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
-}
-
-CK_RV C_VerifyFinal(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG p2)
-{
-    (void)p1;
-    (void)p2;
-    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
-}
-
-CK_RV C_VerifyRecoverInit(CK_SESSION_HANDLE session, CK_MECHANISM *p1, CK_OBJECT_HANDLE p2)
-{
-    (void)p1;
-    (void)p2;
-    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
-}
-
-CK_RV C_VerifyRecover(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG p2, CK_BYTE *p3, CK_ULONG *p4)
-{
-    (void)p1;
-    (void)p2;
-    (void)p3;
-    (void)p4;
-    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
-}
-
 CK_RV C_DigestEncryptUpdate(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG p2, CK_BYTE *p3, CK_ULONG *p4)
 {
     (void)p1;

@@ -12,7 +12,8 @@ pkcs11_tests = \
 	tests/pkcs11/test_attribute \
 	tests/pkcs11/test_curve \
 	tests/pkcs11/test_handle \
-	tests/pkcs11/test_publickey
+	tests/pkcs11/test_publickey \
+	tests/pkcs11/test_verify
 
 provider_tests =
 
