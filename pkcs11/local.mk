@@ -5,6 +5,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/backend.c pkcs11/backend.h \
 	pkcs11/config.c pkcs11/config.h \
 	pkcs11/curve.c pkcs11/curve.h \
+	pkcs11/digest.c pkcs11/digest.h \
 	pkcs11/failure.c pkcs11/failure.h \
 	pkcs11/find.c \
 	pkcs11/general.c \
@@ -27,10 +28,12 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/slot.c \
 	pkcs11/store.c pkcs11/store.h \
 	pkcs11/template.c pkcs11/template.h \
+	pkcs11/state.c \
 	pkcs11/token.c pkcs11/token.h \
 	pkcs11/tokenconf.c pkcs11/tokenconf.h \
 	pkcs11/unsupported.c \
 	pkcs11/verify.c \
+	pkcs11/soft/digest.c pkcs11/soft/digest.h \
 	pkcs11/soft/hash.c pkcs11/soft/hash.h \
 	pkcs11/soft/internal.h \
 	pkcs11/soft/key.c pkcs11/soft/key.h \

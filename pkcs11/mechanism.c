@@ -76,6 +76,11 @@ static CK_RV parse_pss(const CK_MECHANISM *mechanism, const struct mechanism *ro
                                    .scheme = SCHEME_ECDSA, .parse = parse_none                               \
     }
 
+#define DIGEST(mechanism, hash)                                                                              \
+    {                                                                                                        \
+        NAMED(mechanism), .flags = CKF_DIGEST, .digest = hash, .parse = parse_none                           \
+    }
+
 static const struct mechanism table[] = {
     {NAMED(CKM_RSA_PKCS_KEY_PAIR_GEN), RSA_BITS, .flags = CKF_GENERATE_KEY_PAIR,            .parse = parse_none},
     {NAMED(CKM_EC_KEY_PAIR_GEN),       EC_BITS,  .flags = CKF_GENERATE_KEY_PAIR | EC_FORMS, .parse = parse_none},
@@ -101,6 +106,16 @@ static const struct mechanism table[] = {
     SIGN_EC(CKM_ECDSA_SHA256, HASH_SHA256),
     SIGN_EC(CKM_ECDSA_SHA384, HASH_SHA384),
     SIGN_EC(CKM_ECDSA_SHA512, HASH_SHA512),
+
+    DIGEST(CKM_SHA_1, HASH_SHA1),
+    DIGEST(CKM_SHA224, HASH_SHA224),
+    DIGEST(CKM_SHA256, HASH_SHA256),
+    DIGEST(CKM_SHA384, HASH_SHA384),
+    DIGEST(CKM_SHA512, HASH_SHA512),
+    DIGEST(CKM_SHA3_224, HASH_SHA3_224),
+    DIGEST(CKM_SHA3_256, HASH_SHA3_256),
+    DIGEST(CKM_SHA3_384, HASH_SHA3_384),
+    DIGEST(CKM_SHA3_512, HASH_SHA3_512),
 };
 
 #define ROWS (sizeof table / sizeof table[0])

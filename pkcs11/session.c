@@ -8,12 +8,18 @@
 
 #include <stdlib.h>
 
-static void free_session(struct session *session)
+void session_end_operations(struct session *session)
 {
     operation_end(&session->sign);
     operation_end(&session->sign_recover);
     operation_end(&session->verify);
     operation_end(&session->verify_recover);
+    digest_end(&session->digest);
+}
+
+static void free_session(struct session *session)
+{
+    session_end_operations(session);
     free(session->find.handles);
     pthread_mutex_destroy(&session->lock);
     free(session);

@@ -2,6 +2,7 @@
 #ifndef DEVID_PKCS11_SESSION_H
 #define DEVID_PKCS11_SESSION_H
 
+#include "pkcs11/digest.h"
 #include "pkcs11/operation.h"
 #include "pkcs11/token.h"
 
@@ -17,6 +18,7 @@ struct session {
     struct operation sign_recover;
     struct operation verify;
     struct operation verify_recover;
+    struct digest digest;
     struct find {
         CK_OBJECT_HANDLE *handles; /* NULL with active: nothing found */
         size_t count;
@@ -34,6 +36,9 @@ CK_RV session_leave_function(struct session *session, const char *function, CK_R
 struct module;
 /* Under the module's lock. CKR_SESSION_HANDLE_INVALID. */
 CK_RV session_close(struct module *module, CK_SESSION_HANDLE handle);
+
+/* Ends all cryptographic operations of the session; a search is none. */
+void session_end_operations(struct session *session);
 
 /* Whether the session may know of the object: private ones need a login where the token asks for one. */
 bool session_sees(const struct session *session, const struct object *object);

@@ -28,23 +28,6 @@ CK_RV C_SetPIN(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG p2, CK_BYTE *p3,
     return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
 }
 
-CK_RV C_GetOperationState(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG *p2)
-{
-    (void)p1;
-    (void)p2;
-    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
-}
-
-CK_RV C_SetOperationState(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG p2, CK_OBJECT_HANDLE p3,
-                          CK_OBJECT_HANDLE p4)
-{
-    (void)p1;
-    (void)p2;
-    (void)p3;
-    (void)p4;
-    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
-}
-
 CK_RV C_CopyObject(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE p1, CK_ATTRIBUTE *p2, CK_ULONG p3,
                    CK_OBJECT_HANDLE *p4)
 {
@@ -128,41 +111,6 @@ CK_RV C_DecryptUpdate(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG p2, CK_BY
 }
 
 CK_RV C_DecryptFinal(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG *p2)
-{
-    (void)p1;
-    (void)p2;
-    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
-}
-
-CK_RV C_DigestInit(CK_SESSION_HANDLE session, CK_MECHANISM *p1)
-{
-    (void)p1;
-    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
-}
-
-CK_RV C_Digest(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG p2, CK_BYTE *p3, CK_ULONG *p4)
-{
-    (void)p1;
-    (void)p2;
-    (void)p3;
-    (void)p4;
-    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
-}
-
-CK_RV C_DigestUpdate(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG p2)
-{
-    (void)p1;
-    (void)p2;
-    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
-}
-
-CK_RV C_DigestKey(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE p1)
-{
-    (void)p1;
-    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
-}
-
-CK_RV C_DigestFinal(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG *p2)
 {
     (void)p1;
     (void)p2;

@@ -11,6 +11,7 @@ common_tests = \
 pkcs11_tests = \
 	tests/pkcs11/test_attribute \
 	tests/pkcs11/test_curve \
+	tests/pkcs11/test_digest \
 	tests/pkcs11/test_handle \
 	tests/pkcs11/test_publickey \
 	tests/pkcs11/test_verify
