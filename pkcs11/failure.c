@@ -8,6 +8,14 @@
 
 static _Thread_local char sentence[512];
 
+/* Names and values from files may hold anything; a sentence is one line, and does nothing to a terminal. */
+static void make_printable(char *text)
+{
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            *text = '?';
+}
+
 CK_RV p11_fail(CK_RV rv, const char *format, ...)
 {
     char text[sizeof sentence];
@@ -16,6 +24,7 @@ CK_RV p11_fail(CK_RV rv, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    make_printable(text);
     if (sentence[0] == '\0')
         snprintf(sentence, sizeof sentence, "%s", text);
     log_write(LOG_ERROR, NULL, "%s (%s)", text, p11_rv_name(rv));

@@ -12,8 +12,12 @@ pkcs11_tests = \
 	tests/pkcs11/test_attribute \
 	tests/pkcs11/test_curve \
 	tests/pkcs11/test_digest \
+	tests/pkcs11/test_failure \
 	tests/pkcs11/test_handle \
+	tests/pkcs11/test_keyfile \
 	tests/pkcs11/test_publickey \
+	tests/pkcs11/test_store \
+	tests/pkcs11/test_template \
 	tests/pkcs11/test_verify
 
 provider_tests =
