@@ -79,6 +79,19 @@ struct object *object_new(CK_OBJECT_CLASS object_class, struct key *key)
     return NULL;
 }
 
+struct object *object_copy(const struct object *from, const struct attributes *changes)
+{
+    struct object *copy = object_new(from->object_class, from->key);
+    CK_RV rv = copy != NULL ? attributes_copy(&copy->attributes, &from->attributes) : CKR_HOST_MEMORY;
+
+    if (rv == CKR_OK)
+        rv = attributes_copy(&copy->attributes, changes);
+    if (rv == CKR_OK)
+        return copy;
+    object_return(copy);
+    return NULL;
+}
+
 struct object *object_take(struct object *object)
 {
     __atomic_add_fetch(&object->references, 1, __ATOMIC_RELAXED);

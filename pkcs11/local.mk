@@ -16,11 +16,15 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/keyfile.c pkcs11/keyfile.h \
 	pkcs11/login.c \
 	pkcs11/mechanism.c pkcs11/mechanism.h \
+	pkcs11/modify.c \
 	pkcs11/module.c pkcs11/module.h \
 	pkcs11/names.c \
 	pkcs11/object.c \
+	pkcs11/objectedit.c \
 	pkcs11/objects.c pkcs11/objects.h \
+	pkcs11/objecttext.c pkcs11/objecttext.h \
 	pkcs11/operation.c pkcs11/operation.h \
+	pkcs11/publicobject.c pkcs11/publicobject.h \
 	pkcs11/publickey.c pkcs11/publickey.h \
 	pkcs11/scheme.h \
 	pkcs11/session.c pkcs11/session.h \

@@ -27,6 +27,7 @@ struct object {
     struct attributes attributes; /* what is not the schema's default */
     struct key *key;              /* NULL: not a key */
     char *file;                   /* of a token object, in the token's directory */
+    unsigned block;               /* which PEM block of the file, from 0 */
 };
 
 /* A key read from a block by the backend. *key starts with one reference. CKR_DATA_INVALID: the backend
@@ -43,6 +44,10 @@ void key_return(struct key *key); /* NULL is accepted */
 struct object *object_new(CK_OBJECT_CLASS object_class, struct key *key);
 struct object *object_take(struct object *object);
 void object_return(struct object *object); /* NULL is accepted */
+
+/* A session's or token's object that has the attributes of another and `changes` in place of them; of the
+ * same key. It is nobody's yet: neither handle nor file. NULL: no memory. */
+struct object *object_copy(const struct object *from, const struct attributes *changes);
 
 /* Reads an attribute for a caller: the stored value, the schema's default, or one worked out now. CKR_OK
  * (*value is a copy), CKR_ATTRIBUTE_TYPE_INVALID, CKR_ATTRIBUTE_SENSITIVE, or a failure. */

@@ -4,8 +4,10 @@
 #include "common/log.h"
 #include "pkcs11/failure.h"
 #include "pkcs11/keyfile.h"
+#include "pkcs11/objecttext.h"
 #include "pkcs11/soft/key.h"
 #include "pkcs11/soft/pem.h"
+#include "pkcs11/soft/public.h"
 #include "pkcs11/soft/x509.h"
 #include "pkcs11/token.h"
 
@@ -38,6 +40,14 @@ struct object *objects_find(const struct objects *objects, CK_OBJECT_HANDLE hand
     return handle_find(&objects->map, handle);
 }
 
+void objects_replace(struct objects *objects, struct object *from, struct object *to)
+{
+    to->handle = from->handle;
+    to->session = from->session;
+    handle_replace(&objects->map, from->handle, object_take(to));
+    object_return(from);
+}
+
 void objects_remove(struct objects *objects, CK_OBJECT_HANDLE handle)
 {
     object_return(handle_remove(&objects->map, handle));
@@ -53,26 +63,37 @@ void objects_remove_session(struct objects *objects, CK_SESSION_HANDLE session)
     }
 }
 
+static bool of_file(const struct object *object, const char *file)
+{
+    return object->file != NULL && strcmp(object->file, file) == 0;
+}
+
 static void remove_file_objects(struct objects *objects, const char *file)
 {
     for (size_t i = objects->map.count; i-- > 0;) {
         const struct object *object = objects->map.entries[i].pointer;
 
-        if (object->file != NULL && strcmp(object->file, file) == 0)
+        if (of_file(object, file))
             objects_remove(objects, object->handle);
     }
 }
 
-/* A file without a Label line is called by its own name, less ".pem" and ".crt". */
+/* A file without a Label line is called by its own name, less ".pem" and what else stands for the kind. */
 static CK_RV set_default_label(struct attributes *attributes, const char *file)
 {
-    size_t length = strlen(file);
+    static const char *const endings[] = {".crt", ".pub", ".data"};
+    size_t length = strlen(file) - strlen(".pem");
 
     if (attributes_find(attributes, CKA_LABEL) != NULL)
         return CKR_OK;
-    length -= 4;
-    if (length > 4 && memcmp(file + length - 4, ".crt", 4) == 0)
-        length -= 4;
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+        size_t ending = strlen(endings[i]);
+
+        if (length > ending && memcmp(file + length - ending, endings[i], ending) == 0) {
+            length -= ending;
+            break;
+        }
+    }
     return attributes_set(attributes, CKA_LABEL, file, length);
 }
 
@@ -88,10 +109,12 @@ static CK_RV set_default_id(struct object *object)
 }
 
 /* What every object of a file has; then it becomes visible. `rv` is how its making went so far. */
-static CK_RV finish(struct token *token, struct object *object, const char *file, CK_RV rv)
+static CK_RV finish(struct token *token, struct object *object, const struct keyfile_block *block,
+                    const char *file, CK_RV rv)
 {
     if (object == NULL)
         return CKR_HOST_MEMORY;
+    object->block = block->number;
     object->file = strdup(file);
     if (rv == CKR_OK && object->file == NULL)
         rv = CKR_HOST_MEMORY;
@@ -148,8 +171,8 @@ static CK_RV add_pair(struct token *token, const struct keyfile_block *block, st
         rv = keyfile_read_lines(block, CKO_PUBLIC_KEY, &public->attributes);
     if (rv == CKR_OK)
         rv = inherit(&private->attributes, &public->attributes);
-    rv = finish(token, private, file, rv);
-    return finish(token, public, file, rv);
+    rv = finish(token, private, block, file, rv);
+    return finish(token, public, block, file, rv);
 }
 
 static CK_RV add_key(struct token *token, const struct keyfile_block *block, const struct bytes *der,
@@ -178,17 +201,67 @@ static CK_RV add_certificate(struct token *token, const struct keyfile_block *bl
         rv = attributes_set_ulong(&object->attributes, CKA_CERTIFICATE_TYPE, CKC_X_509);
     if (rv == CKR_OK)
         rv = soft_certificate_attributes(der, &object->attributes);
-    return finish(token, object, file, rv);
+    return finish(token, object, block, file, rv);
+}
+
+static CK_RV add_public(struct token *token, const struct keyfile_block *block, const struct bytes *der,
+                        const char *file)
+{
+    struct public_key public;
+    struct object *object;
+    struct key *key;
+    CK_RV rv = soft_public_read(der, &public);
+
+    if (rv != CKR_OK)
+        return p11_fail(rv, "this is no public key of a type or curve that is used here");
+    key = key_new_public(&public); /* transferred */
+    object = key != NULL ? object_new(CKO_PUBLIC_KEY, key) : NULL;
+    if (object != NULL)
+        rv = keyfile_read_lines(block, CKO_PUBLIC_KEY, &object->attributes);
+    key_return(key);
+    return finish(token, object, block, file, rv);
+}
+
+static CK_RV add_data(struct token *token, const struct keyfile_block *block, const struct bytes *der,
+                      const char *file)
+{
+    struct object *object = object_new(CKO_DATA, NULL);
+    struct bytes value;
+    CK_RV rv = object != NULL ? objecttext_read_data(der, &value) : CKR_HOST_MEMORY;
+
+    if (rv == CKR_OK)
+        rv = attributes_set(&object->attributes, CKA_VALUE, value.data, value.size);
+    if (rv == CKR_OK)
+        rv = keyfile_read_lines(block, CKO_DATA, &object->attributes);
+    return finish(token, object, block, file, rv);
+}
+
+/* The blocks that belong to no backend. */
+static const struct plain_block {
+    const char *label;
+    CK_RV(*add)
+    (struct token *token, const struct keyfile_block *block, const struct bytes *der, const char *file);
+} plain_blocks[] = {
+    {CERTIFICATE_PEM, add_certificate},
+    {PUBLIC_KEY_PEM,  add_public     },
+    {DATA_PEM,        add_data       },
+};
+
+static const struct plain_block *plain_block(const struct keyfile_block *block)
+{
+    for (size_t i = 0; i < sizeof plain_blocks / sizeof plain_blocks[0]; i++)
+        if (keyfile_is(block, plain_blocks[i].label))
+            return &plain_blocks[i];
+    return NULL;
 }
 
 static CK_RV add_block(struct token *token, const struct keyfile_block *block, const char *file)
 {
-    bool certificate = block->label_size == strlen(CERTIFICATE_PEM) &&
-                       memcmp(block->label, CERTIFICATE_PEM, block->label_size) == 0;
+    const struct plain_block *plain = plain_block(block);
     struct bytes der;
     CK_RV rv;
 
-    if (!certificate && backend_by_pem_label(block->label, block->label_size) == NULL) {
+    if (plain == NULL && backend_by_pem_label(block->label, block->label_size) == NULL) {
         log_info("%s/%s: PEM blocks '%.*s' are not used here", token->store.path, file,
                  (int)block->label_size, block->label);
         return CKR_OK;
@@ -197,7 +270,7 @@ static CK_RV add_block(struct token *token, const struct keyfile_block *block, c
     if (rv == CKR_DATA_INVALID)
         return p11_fail(rv, "PEM block '%.*s' is broken", (int)block->label_size, block->label);
     if (rv == CKR_OK)
-        rv = certificate ? add_certificate(token, block, &der, file) : add_key(token, block, &der, file);
+        rv = plain != NULL ? plain->add(token, block, &der, file) : add_key(token, block, &der, file);
     bytes_free(&der);
     return rv;
 }
@@ -208,8 +281,10 @@ CK_RV objects_read_text(struct token *token, const char *file, const char *text,
     size_t offset = 0;
     CK_RV rv = CKR_OK;
 
-    while (rv == CKR_OK && keyfile_next(text, size, &offset, &block))
+    for (unsigned i = 0; rv == CKR_OK && keyfile_next(text, size, &offset, &block); i++) {
+        block.number = i;
         rv = add_block(token, &block, file);
+    }
     if (rv == CKR_OK && offset < size)
         rv = p11_fail(CKR_DATA_INVALID, "a PEM block has no END line");
     if (rv != CKR_OK)
@@ -217,14 +292,83 @@ CK_RV objects_read_text(struct token *token, const char *file, const char *text,
     return rv;
 }
 
+/* --- a file that changed
+ * --------------------------------------------------------------------------------------- */
+
+/* Whether the object is the other one in its former state: the same key, the same certificate, the same
+ * place. */
+static bool is_successor(const struct object *object, const struct object *former)
+{
+    const CK_ATTRIBUTE *value = attributes_find(&object->attributes, CKA_VALUE);
+    const CK_ATTRIBUTE *former_value = attributes_find(&former->attributes, CKA_VALUE);
+
+    if (object->object_class != former->object_class)
+        return false;
+    if (object->key != NULL && former->key != NULL)
+        return public_key_equal(&object->key->public, &former->key->public);
+    if (object->object_class == CKO_CERTIFICATE && value != NULL && former_value != NULL)
+        return bytes_equal(value->pValue, value->ulValueLen, former_value->pValue, former_value->ulValueLen);
+    return object->block == former->block;
+}
+
+/* Handles rise: objects with handles up to `last` are the former ones, others were just read. */
+static struct object *successor_of(const struct objects *objects, const struct object *former, CK_ULONG last)
+{
+    for (size_t i = objects->map.count; i-- > 0 && objects->map.entries[i].handle > last;) {
+        struct object *object = objects->map.entries[i].pointer;
+
+        if (of_file(object, former->file) && is_successor(object, former))
+            return object;
+    }
+    return NULL;
+}
+
+static void succeed(struct objects *objects, struct object *former, struct object *object, bool ours)
+{
+    object_take(object);
+    objects_remove(objects, object->handle);
+    if (ours && object->key != NULL) {
+        key_return(object->key);
+        object->key = key_take(former->key);
+    }
+    objects_replace(objects, former, object);
+    object_return(object);
+}
+
+CK_RV objects_reread_text(struct token *token, const char *file, const char *text, size_t size, bool ours)
+{
+    struct objects *objects = &token->objects;
+    const struct handle_map *map = &objects->map;
+    CK_ULONG last = map->last;
+    CK_RV rv = objects_read_text(token, file, text, size);
+
+    for (size_t i = 0; rv == CKR_OK && i < map->count && map->entries[i].handle <= last;) {
+        struct object *former = map->entries[i].pointer;
+        struct object *object = of_file(former, file) ? successor_of(objects, former, last) : NULL;
+
+        if (of_file(former, file) && object == NULL) {
+            objects_remove(objects, former->handle);
+            continue;
+        }
+        if (object != NULL)
+            succeed(objects, former, object, ours);
+        i++;
+    }
+    return rv;
+}
+
 /* One broken file is one object missing: said in the log, and nothing else happens. */
-static void load_file(struct token *token, const char *name)
+static void load_file(struct token *token, const char *name, bool known)
 {
     struct bytes text;
     CK_RV rv = store_read(&token->store, name, &text);
 
-    if (rv == CKR_OK)
+    if (rv == CKR_OK && known)
+        rv = objects_reread_text(token, name, (const char *)text.data, text.size, false);
+    else if (rv == CKR_OK)
         rv = objects_read_text(token, name, (const char *)text.data, text.size);
+    else if (known)
+        remove_file_objects(&token->objects, name);
     if (rv != CKR_OK)
         log_error("%s/%s is left out: %s; mend or remove the file", token->store.path, name,
                   p11_failure_text()[0] != '\0' ? p11_failure_text() : p11_rv_name(rv));
@@ -257,6 +401,7 @@ static CK_RV scan_file(void *data, const char *name, const struct stat *status)
 {
     struct token *token = data;
     struct object_file *entry = file_entry(&token->objects, name);
+    bool known;
 
     if (entry == NULL)
         return CKR_HOST_MEMORY;
@@ -265,9 +410,9 @@ static CK_RV scan_file(void *data, const char *name, const struct stat *status)
         return CKR_OK;
     if ((status->st_mode & 077) != 0 && strstr(name, ".crt.pem") == NULL)
         log_warning("%s/%s can be read by others; chmod 600 it", token->store.path, name);
+    known = entry->status.st_ino != 0;
     entry->status = *status;
-    remove_file_objects(&token->objects, name);
-    load_file(token, name);
+    load_file(token, name, known);
     return CKR_OK;
 }
 
@@ -298,8 +443,15 @@ CK_RV objects_refresh(struct token *token)
     return rv;
 }
 
-/* So that the next scan finds nothing new in a file of our own writing. */
-static void note_file(struct token *token, const char *name)
+const struct object_file *objects_file(const struct objects *objects, const char *name)
+{
+    for (size_t i = 0; i < objects->file_count; i++)
+        if (strcmp(objects->files[i].name, name) == 0)
+            return &objects->files[i];
+    return NULL;
+}
+
+void objects_note_file(struct token *token, const char *name)
 {
     struct object_file *entry = file_entry(&token->objects, name);
 
@@ -328,24 +480,13 @@ CK_RV objects_store(struct token *token, const char *suffix, const struct buffer
         rv = added[i]->file != NULL ? objects_add(&token->objects, added[i]) : CKR_HOST_MEMORY;
     }
     if (rv == CKR_OK)
-        note_file(token, name);
+        objects_note_file(token, name);
     else if (name != NULL) {
         remove_file_objects(&token->objects, name);
         if (store_remove(&token->store, name) != CKR_OK)
             log_error("%s/%s stays behind; remove it", token->store.path, name);
     }
     free(label);
-    free(name);
-    return rv;
-}
-
-CK_RV objects_delete(struct token *token, const struct object *object)
-{
-    char *name = strdup(object->file);
-    CK_RV rv = name != NULL ? store_remove(&token->store, name) : CKR_HOST_MEMORY;
-
-    if (rv == CKR_OK)
-        remove_file_objects(&token->objects, name);
     free(name);
     return rv;
 }

@@ -29,6 +29,9 @@ CK_RV objects_refresh(struct token *token);
 CK_RV objects_add(struct objects *objects, struct object *object);
 /* NULL: no such handle. The reference stays with the set. */
 struct object *objects_find(const struct objects *objects, CK_OBJECT_HANDLE handle);
+/* Puts `to` in the place of `from`: under its handle, for its session. A reference is taken, and the one to
+ * `from` given back. */
+void objects_replace(struct objects *objects, struct object *from, struct object *to);
 /* Takes an object out, giving back the set's reference. */
 void objects_remove(struct objects *objects, CK_OBJECT_HANDLE handle);
 /* Session objects of a session that ends. */
@@ -37,6 +40,15 @@ void objects_remove_session(struct objects *objects, CK_SESSION_HANDLE session);
 /* The objects that the text of a file describes, as if it were read from the token; each is added to the
  * token. CKR_DATA_INVALID: there is nothing usable in it. */
 CK_RV objects_read_text(struct token *token, const char *file, const char *text, size_t size);
+
+/* The same for a file that is there already and was changed: objects that are still in it keep their handles.
+ * `ours`: this process changed it, its key blocks are the same, and keys stay loaded where they are. */
+CK_RV objects_reread_text(struct token *token, const char *file, const char *text, size_t size, bool ours);
+
+/* What is known of a file; NULL: nothing. */
+const struct object_file *objects_file(const struct objects *objects, const char *name);
+/* So that the next scan finds nothing new in a file of our own writing. */
+void objects_note_file(struct token *token, const char *name);
 
 /* Whether both halves of a pair have the attribute in common: a file states it once, and the public half only
  * where it differs. */
@@ -49,7 +61,15 @@ bool objects_pair_shares(CK_ATTRIBUTE_TYPE type);
  */
 CK_RV objects_store(struct token *token, const char *suffix, const struct buffer *text, struct object **added,
                     size_t count);
-/* Removes a token object with its file: both halves of a pair go together. */
-CK_RV objects_delete(struct token *token, const struct object *object);
+
+/* --- changes of objects that are there (objectedit.c): CKR_OBJECT_HANDLE_INVALID when it is gone meanwhile
+ * --- */
+
+/* Gives the object new values of attributes. A token object's file is edited in one step, and nothing else in
+ * it changes. The handle stays. */
+CK_RV objects_modify(struct token *token, CK_OBJECT_HANDLE handle, const struct attributes *changes);
+/* Removes a token object from its file, and the file when nothing else is in it. Both halves of a pair go
+ * together. */
+CK_RV objects_delete(struct token *token, CK_OBJECT_HANDLE handle);
 
 #endif

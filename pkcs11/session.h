@@ -47,5 +47,13 @@ CK_RV session_may_write(const struct session *session, bool token_object);
 
 /* Adds a token or session object to the session's token. CKR_HOST_MEMORY. */
 CK_RV session_add_object(struct session *session, struct object *object);
+void session_remove_object(struct session *session, const struct object *object);
+/* Makes an object visible that nobody knows yet: in memory, or with a file of its own when CKA_TOKEN is true.
+ */
+CK_RV session_publish_object(struct session *session, struct object *object);
+
+/* The object with a reference for the caller. CKR_OBJECT_HANDLE_INVALID (*object is NULL): there is none that
+ * the session may know of. */
+CK_RV session_find_object(struct session *session, CK_OBJECT_HANDLE handle, struct object **object);
 
 #endif

@@ -28,31 +28,6 @@ CK_RV C_SetPIN(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG p2, CK_BYTE *p3,
     return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
 }
 
-CK_RV C_CopyObject(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE p1, CK_ATTRIBUTE *p2, CK_ULONG p3,
-                   CK_OBJECT_HANDLE *p4)
-{
-    (void)p1;
-    (void)p2;
-    (void)p3;
-    (void)p4;
-    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
-}
-
-CK_RV C_GetObjectSize(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE p1, CK_ULONG *p2)
-{
-    (void)p1;
-    (void)p2;
-    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
-}
-
-CK_RV C_SetAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE p1, CK_ATTRIBUTE *p2, CK_ULONG p3)
-{
-    (void)p1;
-    (void)p2;
-    (void)p3;
-    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
-}
-
 CK_RV C_EncryptInit(CK_SESSION_HANDLE session, CK_MECHANISM *p1, CK_OBJECT_HANDLE p2)
 {
     (void)p1;

@@ -15,7 +15,9 @@ pkcs11_tests = \
 	tests/pkcs11/test_failure \
 	tests/pkcs11/test_handle \
 	tests/pkcs11/test_keyfile \
+	tests/pkcs11/test_modify \
 	tests/pkcs11/test_publickey \
+	tests/pkcs11/test_publicobject \
 	tests/pkcs11/test_store \
 	tests/pkcs11/test_template \
 	tests/pkcs11/test_verify
