@@ -11,6 +11,8 @@
 #include "pkcs11/soft/x509.h"
 #include "pkcs11/token.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -357,9 +359,10 @@ CK_RV objects_reread_text(struct token *token, const char *file, const char *tex
     return rv;
 }
 
-/* One broken file is one object missing: said in the log, and nothing else happens. */
+/* One broken file is one object missing: noted, and nothing else happens. */
 static void load_file(struct token *token, const char *name, bool known)
 {
+    char path[PATH_MAX];
     struct bytes text;
     CK_RV rv = store_read(&token->store, name, &text);
 
@@ -369,10 +372,9 @@ static void load_file(struct token *token, const char *name, bool known)
         rv = objects_read_text(token, name, (const char *)text.data, text.size);
     else if (known)
         remove_file_objects(&token->objects, name);
+    snprintf(path, sizeof path, "%s/%s", token->store.path, name);
     if (rv != CKR_OK)
-        log_error("%s/%s is left out: %s; mend or remove the file", token->store.path, name,
-                  p11_failure_text()[0] != '\0' ? p11_failure_text() : p11_rv_name(rv));
-    p11_failure_clear();
+        p11_failure_to_note(path, rv, "mend or remove the file");
     bytes_free(&text);
 }
 
