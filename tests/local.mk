@@ -16,14 +16,14 @@ pkcs11_tests = \
 	tests/pkcs11/test_failure \
 	tests/pkcs11/test_handle \
 	tests/pkcs11/test_keyfile \
-	tests/pkcs11/test_modify \
 	tests/pkcs11/test_mechanism \
+	tests/pkcs11/test_modify \
 	tests/pkcs11/test_publickey \
 	tests/pkcs11/test_publicobject \
 	tests/pkcs11/test_store \
 	tests/pkcs11/test_template \
-	tests/pkcs11/test_verify \
 	tests/pkcs11/test_tokenconf \
+	tests/pkcs11/test_verify \
 	tests/pkcs11/soft/test_hash \
 	tests/pkcs11/soft/test_key \
 	tests/pkcs11/soft/test_rsa \
@@ -136,7 +136,6 @@ LDADD = $(fixture_libraries) tests/support/libsupport.la \
 	$(layer_libraries) \
 	common/libcommon.la \
 	$(TSS2_LIBS) $(P11KIT_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(CHECK_LIBS) -ldl -lpthread
-layer_libraries = dps/libcore.la pkcs11/libcore.la
 layer_libraries = cli/libcore.la dps/libcore.la provider/libcore.la pkcs11/libcore.la
 fixture_libraries =
 
