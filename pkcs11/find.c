@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-static void end_find(struct find *find)
+void find_end(struct find *find)
 {
     free(find->handles);
     *find = (struct find){0};
@@ -73,6 +73,6 @@ CK_RV C_FindObjectsFinal(CK_SESSION_HANDLE handle)
     if (rv != CKR_OK)
         return rv;
     rv = session->find.active ? CKR_OK : CKR_OPERATION_NOT_INITIALIZED;
-    end_find(&session->find);
+    find_end(&session->find);
     return session_leave(session, rv);
 }

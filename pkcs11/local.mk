@@ -16,6 +16,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/keyfile.c pkcs11/keyfile.h \
 	pkcs11/login.c \
 	pkcs11/mechanism.c pkcs11/mechanism.h \
+	pkcs11/message.c pkcs11/pkcs11-3.0.h \
 	pkcs11/modify.c \
 	pkcs11/module.c pkcs11/module.h \
 	pkcs11/names.c \
@@ -36,6 +37,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/token.c pkcs11/token.h \
 	pkcs11/tokenconf.c pkcs11/tokenconf.h \
 	pkcs11/unsupported.c \
+	pkcs11/version3.c \
 	pkcs11/verify.c \
 	pkcs11/soft/digest.c pkcs11/soft/digest.h \
 	pkcs11/soft/hash.c pkcs11/soft/hash.h \

@@ -21,7 +21,7 @@ void session_end_operations(struct session *session)
 static void free_session(struct session *session)
 {
     session_end_operations(session);
-    free(session->find.handles);
+    find_end(&session->find);
     pthread_mutex_destroy(&session->lock);
     free(session);
 }

@@ -40,6 +40,9 @@ CK_RV session_close(struct module *module, CK_SESSION_HANDLE handle);
 /* Ends all cryptographic operations of the session; a search is none. */
 void session_end_operations(struct session *session);
 
+/* Ends the search. */
+void find_end(struct find *find);
+
 /* Whether the session may know of the object: private ones need a login where the token asks for one. */
 bool session_sees(const struct session *session, const struct object *object);
 /* Whether it may make or change such an object: CKR_OK, CKR_SESSION_READ_ONLY, CKR_USER_NOT_LOGGED_IN. */

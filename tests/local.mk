@@ -13,6 +13,7 @@ pkcs11_tests = \
 	tests/pkcs11/test_config \
 	tests/pkcs11/test_curve \
 	tests/pkcs11/test_digest \
+	tests/pkcs11/test_entry \
 	tests/pkcs11/test_failure \
 	tests/pkcs11/test_handle \
 	tests/pkcs11/test_keyfile \
