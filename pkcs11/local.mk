@@ -11,6 +11,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/general.c \
 	pkcs11/generate.c \
 	pkcs11/handle.c pkcs11/handle.h \
+	pkcs11/index.c pkcs11/index.h \
 	pkcs11/inittoken.c \
 	pkcs11/item.c pkcs11/object.h \
 	pkcs11/keyfile.c pkcs11/keyfile.h \

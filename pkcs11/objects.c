@@ -16,13 +16,31 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What callers search for most, in the order of struct objects.indexes. The first of a template is used. */
+static const CK_ATTRIBUTE_TYPE indexed[OBJECTS_INDEXES] = {CKA_ID, CKA_LABEL};
+
+static uint64_t hash_of(const struct object *object, CK_ATTRIBUTE_TYPE type)
+{
+    const CK_ATTRIBUTE *item = attributes_find(&object->attributes, type);
+
+    return item != NULL ? index_hash(item->pValue, item->ulValueLen) : index_hash("", 0);
+}
+
+static void free_file(struct object_file *file)
+{
+    free(file->name);
+    free(file);
+}
+
 void objects_free(struct objects *objects)
 {
     for (size_t i = 0; i < objects->map.count; i++)
         object_return(objects->map.entries[i].pointer);
     handle_map_free(&objects->map);
+    for (size_t i = 0; i < OBJECTS_INDEXES; i++)
+        index_free(&objects->indexes[i]);
     for (size_t i = 0; i < objects->file_count; i++)
-        free(objects->files[i].name);
+        free_file(objects->files[i]);
     free(objects->files);
     objects->files = NULL;
     objects->file_count = 0;
@@ -30,11 +48,19 @@ void objects_free(struct objects *objects)
 
 CK_RV objects_add(struct objects *objects, struct object *object)
 {
-    object->handle = handle_add(&objects->map, object);
-    if (object->handle == CK_INVALID_HANDLE)
-        return CKR_HOST_MEMORY;
-    object_take(object);
-    return CKR_OK;
+    size_t done = 0;
+
+    while (done < OBJECTS_INDEXES &&
+           index_add(&objects->indexes[done], hash_of(object, indexed[done]), object))
+        done++;
+    object->handle = done == OBJECTS_INDEXES ? handle_add(&objects->map, object) : CK_INVALID_HANDLE;
+    if (object->handle != CK_INVALID_HANDLE) {
+        object_take(object);
+        return CKR_OK;
+    }
+    while (done-- > 0)
+        index_remove(&objects->indexes[done], hash_of(object, indexed[done]), object);
+    return CKR_HOST_MEMORY;
 }
 
 struct object *objects_find(const struct objects *objects, CK_OBJECT_HANDLE handle)
@@ -46,13 +72,50 @@ void objects_replace(struct objects *objects, struct object *from, struct object
 {
     to->handle = from->handle;
     to->session = from->session;
+    for (size_t i = 0; i < OBJECTS_INDEXES; i++)
+        index_replace(&objects->indexes[i], hash_of(from, indexed[i]), from, hash_of(to, indexed[i]), to);
     handle_replace(&objects->map, from->handle, object_take(to));
     object_return(from);
 }
 
 void objects_remove(struct objects *objects, CK_OBJECT_HANDLE handle)
 {
-    object_return(handle_remove(&objects->map, handle));
+    struct object *object = handle_remove(&objects->map, handle);
+
+    for (size_t i = 0; object != NULL && i < OBJECTS_INDEXES; i++)
+        index_remove(&objects->indexes[i], hash_of(object, indexed[i]), object);
+    object_return(object);
+}
+
+struct candidates objects_candidates(const struct objects *objects, const CK_ATTRIBUTE *items, CK_ULONG count)
+{
+    for (size_t i = 0; i < OBJECTS_INDEXES; i++) {
+        for (CK_ULONG k = 0; k < count; k++) {
+            const CK_ATTRIBUTE *item = &items[k];
+
+            if (item->type != indexed[i] || (item->pValue == NULL && item->ulValueLen != 0))
+                continue;
+            return (struct candidates){
+                .objects = objects,
+                .node = index_first(&objects->indexes[i], index_hash(item->pValue, item->ulValueLen)),
+            };
+        }
+    }
+    return (struct candidates){.objects = objects, .all = true};
+}
+
+const struct object *objects_next(struct candidates *candidates)
+{
+    const struct handle_map *map = &candidates->objects->map;
+    const struct object *object;
+
+    if (candidates->all)
+        return candidates->next < map->count ? map->entries[candidates->next++].pointer : NULL;
+    if (candidates->node == NULL)
+        return NULL;
+    object = candidates->node->pointer;
+    candidates->node = index_next(candidates->node);
+    return object;
 }
 
 void objects_remove_session(struct objects *objects, CK_SESSION_HANDLE session)
@@ -384,19 +447,58 @@ static bool unchanged(const struct stat *a, const struct stat *b)
            a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
+/* Where the file is in the list, or belongs. */
+static size_t file_place(const struct objects *objects, const char *name)
+{
+    size_t low = 0;
+    size_t high = objects->file_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (strcmp(objects->files[middle]->name, name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static struct object_file *find_file(const struct objects *objects, const char *name)
+{
+    size_t place = file_place(objects, name);
+
+    if (place < objects->file_count && strcmp(objects->files[place]->name, name) == 0)
+        return objects->files[place];
+    return NULL;
+}
+
+/* The entry of the file, made when it is new. NULL: no memory. */
 static struct object_file *file_entry(struct objects *objects, const char *name)
 {
-    struct object_file *grown;
+    struct object_file *file = find_file(objects, name);
+    struct object_file **grown;
+    size_t place;
 
-    for (size_t i = 0; i < objects->file_count; i++)
-        if (strcmp(objects->files[i].name, name) == 0)
-            return &objects->files[i];
-    grown = realloc(objects->files, (objects->file_count + 1) * sizeof *grown);
+    if (file != NULL)
+        return file;
+    grown = realloc(objects->files, (objects->file_count + 1) * sizeof(struct object_file *));
     if (grown == NULL)
         return NULL;
     objects->files = grown;
-    grown[objects->file_count] = (struct object_file){.name = strdup(name)};
-    return grown[objects->file_count].name != NULL ? &grown[objects->file_count++] : NULL;
+    file = calloc(1, sizeof *file);
+    if (file == NULL)
+        return NULL;
+    file->name = strdup(name);
+    if (file->name == NULL) {
+        free(file);
+        return NULL;
+    }
+    place = file_place(objects, name);
+    memmove(grown + place + 1, grown + place, (objects->file_count - place) * sizeof(struct object_file *));
+    grown[place] = file;
+    objects->file_count++;
+    return file;
 }
 
 static CK_RV scan_file(void *data, const char *name, const struct stat *status)
@@ -420,15 +522,19 @@ static CK_RV scan_file(void *data, const char *name, const struct stat *status)
 
 static void forget_absent_files(struct objects *objects)
 {
-    for (size_t i = objects->file_count; i-- > 0;) {
-        struct object_file *file = &objects->files[i];
+    size_t kept = 0;
 
-        if (file->present)
+    for (size_t i = 0; i < objects->file_count; i++) {
+        struct object_file *file = objects->files[i];
+
+        if (file->present) {
+            objects->files[kept++] = file;
             continue;
+        }
         remove_file_objects(objects, file->name);
-        free(file->name);
-        *file = objects->files[--objects->file_count];
+        free_file(file);
     }
+    objects->file_count = kept;
 }
 
 CK_RV objects_refresh(struct token *token)
@@ -438,7 +544,7 @@ CK_RV objects_refresh(struct token *token)
     if (!store_changed(&token->store))
         return CKR_OK;
     for (size_t i = 0; i < token->objects.file_count; i++)
-        token->objects.files[i].present = false;
+        token->objects.files[i]->present = false;
     rv = store_each(&token->store, scan_file, token);
     if (rv == CKR_OK)
         forget_absent_files(&token->objects);
@@ -447,10 +553,7 @@ CK_RV objects_refresh(struct token *token)
 
 const struct object_file *objects_file(const struct objects *objects, const char *name)
 {
-    for (size_t i = 0; i < objects->file_count; i++)
-        if (strcmp(objects->files[i].name, name) == 0)
-            return &objects->files[i];
-    return NULL;
+    return find_file(objects, name);
 }
 
 void objects_note_file(struct token *token, const char *name)

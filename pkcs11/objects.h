@@ -4,18 +4,22 @@
 
 #include "common/buffer.h"
 #include "pkcs11/handle.h"
+#include "pkcs11/index.h"
 #include "pkcs11/object.h"
 #include "pkcs11/store.h"
+
+#define OBJECTS_INDEXES 2
 
 /* The objects of one token: what its files hold, and the session objects. All calls are made under the
  * token's lock. */
 struct objects {
     struct handle_map map;
+    struct index indexes[OBJECTS_INDEXES]; /* by the value of an attribute that callers search for */
     struct object_file {
         char *name;
         struct stat status; /* when it was read */
         bool present;       /* in the scan under way */
-    } * files;
+    } * *files;             /* by name */
     size_t file_count;
 };
 
@@ -36,6 +40,19 @@ void objects_replace(struct objects *objects, struct object *from, struct object
 void objects_remove(struct objects *objects, CK_OBJECT_HANDLE handle);
 /* Session objects of a session that ends. */
 void objects_remove_session(struct objects *objects, CK_SESSION_HANDLE session);
+
+/* The objects that a template may match, one after the other: those under its CKA_ID or CKA_LABEL where it
+ * has one, else all. Good until the set changes. */
+struct candidates {
+    const struct objects *objects;
+    const struct index_node *node; /* under a value */
+    size_t next;                   /* of all */
+    bool all;
+};
+struct candidates objects_candidates(const struct objects *objects, const CK_ATTRIBUTE *items,
+                                     CK_ULONG count);
+/* NULL: there are no more. */
+const struct object *objects_next(struct candidates *candidates);
 
 /* The objects that the text of a file describes, as if it were read from the token; each is added to the
  * token. CKR_DATA_INVALID: there is nothing usable in it. */

@@ -22,6 +22,7 @@ struct session {
     struct find {
         CK_OBJECT_HANDLE *handles; /* NULL with active: nothing found */
         size_t count;
+        size_t room;
         size_t next;
         bool active;
     } find;
