@@ -17,7 +17,6 @@ struct keyfile_block {
     size_t label_size;
     const char *text; /* from BEGIN to the end of the END line */
     size_t text_size;
-    unsigned number; /* which block of its file: set and read by those who count */
 };
 
 /* Finds the next block from *offset on and moves *offset behind it. False: there is none, or its END is

@@ -60,25 +60,26 @@ static CK_RV parse_pss(const CK_MECHANISM *mechanism, const struct mechanism *ro
 #define EC_FORMS (CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS)
 #define NAMED(mechanism) .type = mechanism, .name = #mechanism
 
+/* Not by way of NAMED, which would be given the number. */
 #define SIGN_RSA(mechanism, hash, how, parser)                                                               \
     {                                                                                                        \
-        NAMED(mechanism), RSA_BITS, .flags = CKF_SIGN | CKF_VERIFY, .digest = hash, .scheme = how,           \
-                                    .parse = parser                                                          \
+        .type = mechanism, .name = #mechanism, RSA_BITS, .flags = CKF_SIGN | CKF_VERIFY, .digest = hash,     \
+        .scheme = how, .parse = parser                                                                       \
     }
 #define RECOVER_RSA(mechanism, how)                                                                          \
     {                                                                                                        \
-        NAMED(mechanism), RSA_BITS, .flags = CKF_SIGN | CKF_VERIFY | CKF_SIGN_RECOVER | CKF_VERIFY_RECOVER,  \
-                                    .scheme = how, .parse = parse_none                                       \
+        .type = mechanism, .name = #mechanism, RSA_BITS,                                                     \
+        .flags = CKF_SIGN | CKF_VERIFY | CKF_SIGN_RECOVER | CKF_VERIFY_RECOVER, .scheme = how,               \
+        .parse = parse_none                                                                                  \
     }
 #define SIGN_EC(mechanism, hash)                                                                             \
     {                                                                                                        \
-        NAMED(mechanism), EC_BITS, .flags = CKF_SIGN | CKF_VERIFY | EC_FORMS, .digest = hash,                \
-                                   .scheme = SCHEME_ECDSA, .parse = parse_none                               \
+        .type = mechanism, .name = #mechanism, EC_BITS, .flags = CKF_SIGN | CKF_VERIFY | EC_FORMS,           \
+        .digest = hash, .scheme = SCHEME_ECDSA, .parse = parse_none                                          \
     }
-
 #define DIGEST(mechanism, hash)                                                                              \
     {                                                                                                        \
-        NAMED(mechanism), .flags = CKF_DIGEST, .digest = hash, .parse = parse_none                           \
+        .type = mechanism, .name = #mechanism, .flags = CKF_DIGEST, .digest = hash, .parse = parse_none      \
     }
 
 static const struct mechanism table[] = {

@@ -150,7 +150,7 @@ static CK_RV edit_once(struct token *token, const struct object *object, const s
     buffer_init(&new, FILE_MAXIMUM);
     if (rv == CKR_OK)
         rv = store_edit(&token->store, object->file, edit_file, &edit, &new);
-    *stale = edit.stale;
+    *stale = edit.stale || rv == CKR_OBJECT_HANDLE_INVALID;
     if (rv == CKR_OK)
         rv = take_over(token, object->file, &new);
     buffer_free(&new);
@@ -201,5 +201,8 @@ CK_RV objects_modify(struct token *token, CK_OBJECT_HANDLE handle, const struct 
 
 CK_RV objects_delete(struct token *token, CK_OBJECT_HANDLE handle)
 {
-    return edit_object(token, handle, NULL);
+    bool known = objects_find(&token->objects, handle) != NULL;
+    CK_RV rv = edit_object(token, handle, NULL);
+
+    return known && rv == CKR_OBJECT_HANDLE_INVALID ? CKR_OK : rv; /* another process was faster */
 }

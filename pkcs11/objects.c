@@ -11,13 +11,18 @@
 #include "pkcs11/soft/x509.h"
 #include "pkcs11/token.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* What callers search for most, in the order of struct objects.indexes. The first of a template is used. */
 static const CK_ATTRIBUTE_TYPE indexed[OBJECTS_INDEXES] = {CKA_ID, CKA_LABEL};
+
+/* A template with a longer value, or one of CK_UNAVAILABLE_INFORMATION, is compared with all objects. */
+#define HASHED_MAXIMUM 4096
 
 static uint64_t hash_of(const struct object *object, CK_ATTRIBUTE_TYPE type)
 {
@@ -93,7 +98,8 @@ struct candidates objects_candidates(const struct objects *objects, const CK_ATT
         for (CK_ULONG k = 0; k < count; k++) {
             const CK_ATTRIBUTE *item = &items[k];
 
-            if (item->type != indexed[i] || (item->pValue == NULL && item->ulValueLen != 0))
+            if (item->type != indexed[i] || item->ulValueLen > HASHED_MAXIMUM ||
+                (item->pValue == NULL && item->ulValueLen != 0))
                 continue;
             return (struct candidates){
                 .objects = objects,
@@ -173,20 +179,25 @@ static CK_RV set_default_id(struct object *object)
     return rv == CKR_OK ? attributes_set(&object->attributes, CKA_ID, id, sizeof id) : rv;
 }
 
+/* Where in a token's directory an object stands. */
+struct place {
+    const char *file;
+    unsigned block;
+};
+
 /* What every object of a file has; then it becomes visible. `rv` is how its making went so far. */
-static CK_RV finish(struct token *token, struct object *object, const struct keyfile_block *block,
-                    const char *file, CK_RV rv)
+static CK_RV finish(struct token *token, struct object *object, const struct place *place, CK_RV rv)
 {
     if (object == NULL)
         return CKR_HOST_MEMORY;
-    object->block = block->number;
-    object->file = strdup(file);
+    object->file = strdup(place->file);
+    object->block = place->block;
     if (rv == CKR_OK && object->file == NULL)
         rv = CKR_HOST_MEMORY;
     if (rv == CKR_OK)
         rv = attributes_set_bool(&object->attributes, CKA_TOKEN, true);
     if (rv == CKR_OK)
-        rv = set_default_label(&object->attributes, file);
+        rv = set_default_label(&object->attributes, place->file);
     if (rv == CKR_OK)
         rv = set_default_id(object);
     if (rv == CKR_OK)
@@ -209,8 +220,7 @@ bool objects_pair_shares(CK_ATTRIBUTE_TYPE type)
     return false;
 }
 
-/* The public half is called as the private one, where no Public- line says otherwise. */
-static CK_RV inherit(const struct attributes *private, struct attributes *public)
+CK_RV objects_pair_inherit(const struct attributes *private, struct attributes *public)
 {
     CK_RV rv = CKR_OK;
 
@@ -224,7 +234,7 @@ static CK_RV inherit(const struct attributes *private, struct attributes *public
 }
 
 static CK_RV add_pair(struct token *token, const struct keyfile_block *block, struct key *key,
-                      const char *file)
+                      const struct place *place)
 {
     struct object *private = object_new(CKO_PRIVATE_KEY, key);
     struct object *public = object_new(CKO_PUBLIC_KEY, key);
@@ -235,13 +245,13 @@ static CK_RV add_pair(struct token *token, const struct keyfile_block *block, st
     if (rv == CKR_OK)
         rv = keyfile_read_lines(block, CKO_PUBLIC_KEY, &public->attributes);
     if (rv == CKR_OK)
-        rv = inherit(&private->attributes, &public->attributes);
-    rv = finish(token, private, block, file, rv);
-    return finish(token, public, block, file, rv);
+        rv = objects_pair_inherit(&private->attributes, &public->attributes);
+    rv = finish(token, private, place, rv);
+    return finish(token, public, place, rv);
 }
 
 static CK_RV add_key(struct token *token, const struct keyfile_block *block, const struct bytes *der,
-                     const char *file)
+                     const struct place *place)
 {
     const struct backend *backend = backend_by_pem_label(block->label, block->label_size);
     struct key *key;
@@ -249,13 +259,13 @@ static CK_RV add_key(struct token *token, const struct keyfile_block *block, con
 
     if (rv != CKR_OK)
         return rv;
-    rv = add_pair(token, block, key, file);
+    rv = add_pair(token, block, key, place);
     key_return(key);
     return rv;
 }
 
 static CK_RV add_certificate(struct token *token, const struct keyfile_block *block, const struct bytes *der,
-                             const char *file)
+                             const struct place *place)
 {
     struct object *object = object_new(CKO_CERTIFICATE, NULL);
     CK_RV rv = CKR_HOST_MEMORY;
@@ -266,11 +276,11 @@ static CK_RV add_certificate(struct token *token, const struct keyfile_block *bl
         rv = attributes_set_ulong(&object->attributes, CKA_CERTIFICATE_TYPE, CKC_X_509);
     if (rv == CKR_OK)
         rv = soft_certificate_attributes(der, &object->attributes);
-    return finish(token, object, block, file, rv);
+    return finish(token, object, place, rv);
 }
 
 static CK_RV add_public(struct token *token, const struct keyfile_block *block, const struct bytes *der,
-                        const char *file)
+                        const struct place *place)
 {
     struct public_key public;
     struct object *object;
@@ -284,11 +294,11 @@ static CK_RV add_public(struct token *token, const struct keyfile_block *block, 
     if (object != NULL)
         rv = keyfile_read_lines(block, CKO_PUBLIC_KEY, &object->attributes);
     key_return(key);
-    return finish(token, object, block, file, rv);
+    return finish(token, object, place, rv);
 }
 
 static CK_RV add_data(struct token *token, const struct keyfile_block *block, const struct bytes *der,
-                      const char *file)
+                      const struct place *place)
 {
     struct object *object = object_new(CKO_DATA, NULL);
     struct bytes value;
@@ -298,14 +308,15 @@ static CK_RV add_data(struct token *token, const struct keyfile_block *block, co
         rv = attributes_set(&object->attributes, CKA_VALUE, value.data, value.size);
     if (rv == CKR_OK)
         rv = keyfile_read_lines(block, CKO_DATA, &object->attributes);
-    return finish(token, object, block, file, rv);
+    return finish(token, object, place, rv);
 }
 
 /* The blocks that belong to no backend. */
 static const struct plain_block {
     const char *label;
     CK_RV(*add)
-    (struct token *token, const struct keyfile_block *block, const struct bytes *der, const char *file);
+    (struct token *token, const struct keyfile_block *block, const struct bytes *der,
+     const struct place *place);
 } plain_blocks[] = {
     {CERTIFICATE_PEM, add_certificate},
     {PUBLIC_KEY_PEM,  add_public     },
@@ -320,14 +331,14 @@ static const struct plain_block *plain_block(const struct keyfile_block *block)
     return NULL;
 }
 
-static CK_RV add_block(struct token *token, const struct keyfile_block *block, const char *file)
+static CK_RV add_block(struct token *token, const struct keyfile_block *block, const struct place *place)
 {
     const struct plain_block *plain = plain_block(block);
     struct bytes der;
     CK_RV rv;
 
     if (plain == NULL && backend_by_pem_label(block->label, block->label_size) == NULL) {
-        log_info("%s/%s: PEM blocks '%.*s' are not used here", token->store.path, file,
+        log_info("%s/%s: PEM blocks '%.*s' are not used here", token->store.path, place->file,
                  (int)block->label_size, block->label);
         return CKR_OK;
     }
@@ -335,21 +346,20 @@ static CK_RV add_block(struct token *token, const struct keyfile_block *block, c
     if (rv == CKR_DATA_INVALID)
         return p11_fail(rv, "PEM block '%.*s' is broken", (int)block->label_size, block->label);
     if (rv == CKR_OK)
-        rv = plain != NULL ? plain->add(token, block, &der, file) : add_key(token, block, &der, file);
+        rv = plain != NULL ? plain->add(token, block, &der, place) : add_key(token, block, &der, place);
     bytes_free(&der);
     return rv;
 }
 
 CK_RV objects_read_text(struct token *token, const char *file, const char *text, size_t size)
 {
+    struct place place = {.file = file};
     struct keyfile_block block;
     size_t offset = 0;
     CK_RV rv = CKR_OK;
 
-    for (unsigned i = 0; rv == CKR_OK && keyfile_next(text, size, &offset, &block); i++) {
-        block.number = i;
-        rv = add_block(token, &block, file);
-    }
+    for (; rv == CKR_OK && keyfile_next(text, size, &offset, &block); place.block++)
+        rv = add_block(token, &block, &place);
     if (rv == CKR_OK && offset < size)
         rv = p11_fail(CKR_DATA_INVALID, "a PEM block has no END line");
     if (rv != CKR_OK)
@@ -422,12 +432,14 @@ CK_RV objects_reread_text(struct token *token, const char *file, const char *tex
     return rv;
 }
 
-/* One broken file is one object missing: noted, and nothing else happens. */
-static void load_file(struct token *token, const char *name, bool known)
+/* One broken file is one object missing: noted, and nothing else happens. False: it could not be read, which
+ * may be better the next time. */
+static bool load_file(struct token *token, const char *name, bool known)
 {
     char path[PATH_MAX];
     struct bytes text;
     CK_RV rv = store_read(&token->store, name, &text);
+    bool read = rv == CKR_OK;
 
     if (rv == CKR_OK && known)
         rv = objects_reread_text(token, name, (const char *)text.data, text.size, false);
@@ -439,6 +451,7 @@ static void load_file(struct token *token, const char *name, bool known)
     if (rv != CKR_OK)
         p11_failure_to_note(path, rv, "mend or remove the file");
     bytes_free(&text);
+    return read;
 }
 
 static bool unchanged(const struct stat *a, const struct stat *b)
@@ -515,8 +528,7 @@ static CK_RV scan_file(void *data, const char *name, const struct stat *status)
     if ((status->st_mode & 077) != 0 && strstr(name, ".crt.pem") == NULL)
         log_warning("%s/%s can be read by others; chmod 600 it", token->store.path, name);
     known = entry->status.st_ino != 0;
-    entry->status = *status;
-    load_file(token, name, known);
+    entry->status = load_file(token, name, known) ? *status : (struct stat){0};
     return CKR_OK;
 }
 
@@ -548,6 +560,8 @@ CK_RV objects_refresh(struct token *token)
     rv = store_each(&token->store, scan_file, token);
     if (rv == CKR_OK)
         forget_absent_files(&token->objects);
+    else
+        token->store.settled = false; /* half a look is none: look again */
     return rv;
 }
 
@@ -582,7 +596,9 @@ CK_RV objects_store(struct token *token, const char *suffix, const struct buffer
         rv = store_add(&token->store, label, suffix, text->data, text->size, &name);
     for (size_t i = 0; rv == CKR_OK && i < count; i++) {
         added[i]->file = strdup(name);
-        rv = added[i]->file != NULL ? objects_add(&token->objects, added[i]) : CKR_HOST_MEMORY;
+        rv = added[i]->file != NULL ? set_default_label(&added[i]->attributes, name) : CKR_HOST_MEMORY;
+        if (rv == CKR_OK)
+            rv = objects_add(&token->objects, added[i]);
     }
     if (rv == CKR_OK)
         objects_note_file(token, name);

@@ -70,6 +70,8 @@ void objects_note_file(struct token *token, const char *name);
 /* Whether both halves of a pair have the attribute in common: a file states it once, and the public half only
  * where it differs. */
 bool objects_pair_shares(CK_ATTRIBUTE_TYPE type);
+/* Gives the public half what it has not got of that. */
+CK_RV objects_pair_inherit(const struct attributes *private, struct attributes *public);
 
 /*
  * Writes the text of a new file, named after the label, and adds the objects (one or two) that it describes.

@@ -189,7 +189,9 @@ static CK_RV read_and_edit(const struct store *store, const char *name, store_ed
     struct bytes old = BYTES_EMPTY;
     CK_RV rv;
 
-    if (fstatat(store->directory, name, status, 0) != 0)
+    if (fstatat(store->directory, name, status, 0) != 0 && errno == ENOENT)
+        return CKR_OBJECT_HANDLE_INVALID;
+    if (status->st_ino == 0)
         return p11_fail(CKR_DEVICE_ERROR, "%s/%s cannot be read: %s", store->path, name, strerror(errno));
     rv = store_read(store, name, &old);
     if (rv == CKR_OK)
@@ -202,7 +204,7 @@ static CK_RV read_and_edit(const struct store *store, const char *name, store_ed
 
 CK_RV store_edit(struct store *store, const char *name, store_editor *editor, void *data, struct buffer *new)
 {
-    struct stat status;
+    struct stat status = {0};
     int lock;
     int error;
     CK_RV rv = lock_store(store, &lock);

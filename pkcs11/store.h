@@ -52,7 +52,8 @@ CK_RV store_remove(struct store *store, const char *name);
 /*
  * Has a file edited: read, changed and put in place under the writers' lock, with the mode it had. The editor
  * sees what the file is now; it fills `new`, or leaves it empty to have the file removed, or answers another
- * code, which ends the call with nothing changed.
+ * code, which ends the call with nothing changed. CKR_OBJECT_HANDLE_INVALID: there is no such file (any
+ * more).
  */
 typedef CK_RV store_editor(void *data, const struct stat *status, const struct bytes *old,
                            struct buffer *new);

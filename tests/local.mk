@@ -24,13 +24,25 @@ pkcs11_tests = \
 	tests/pkcs11/test_publicobject \
 	tests/pkcs11/test_store \
 	tests/pkcs11/test_template \
+	tests/pkcs11/test_find \
+	tests/pkcs11/test_general \
+	tests/pkcs11/test_generate \
+	tests/pkcs11/test_inittoken \
+	tests/pkcs11/test_login \
+	tests/pkcs11/test_object \
+	tests/pkcs11/test_session \
+	tests/pkcs11/test_sign \
+	tests/pkcs11/test_slot \
 	tests/pkcs11/test_tokenconf \
 	tests/pkcs11/test_verify \
 	tests/pkcs11/soft/test_hash \
 	tests/pkcs11/soft/test_key \
 	tests/pkcs11/soft/test_rsa \
 	tests/pkcs11/soft/test_tsskey \
-	tests/pkcs11/soft/test_x509
+	tests/pkcs11/soft/test_x509 \
+	tests/pkcs11/tpm/test_budget \
+	tests/pkcs11/tpm/test_public \
+	tests/pkcs11/tpm/test_rc
 
 provider_tests = \
 	tests/provider/test_config \

@@ -123,13 +123,15 @@ START_TEST(other_searches_look_at_all_objects)
 {
     CK_OBJECT_CLASS data = CKO_DATA;
     CK_ATTRIBUTE items[] = {
-        {CKA_CLASS, &data, sizeof data},
-        {CKA_ID,    NULL,  4          },
+        {CKA_CLASS, &data, sizeof data               },
+        {CKA_ID,    NULL,  4                         },
+        {CKA_ID,    &data, CK_UNAVAILABLE_INFORMATION},
     };
 
     ck_assert_uint_eq(candidates(NULL, 0), MANY);
     ck_assert_uint_eq(candidates(items, 1), MANY);
     ck_assert_uint_eq(candidates(items, 2), MANY);
+    ck_assert_uint_eq(candidates(&items[2], 1), MANY);
 }
 END_TEST
 
