@@ -23,6 +23,8 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/names.c \
 	pkcs11/object.c \
 	pkcs11/objectedit.c \
+	pkcs11/objectfile.c \
+	pkcs11/objectscan.c \
 	pkcs11/objects.c pkcs11/objects.h \
 	pkcs11/objecttext.c pkcs11/objecttext.h \
 	pkcs11/operation.c pkcs11/operation.h \

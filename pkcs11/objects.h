@@ -38,6 +38,9 @@ struct object *objects_find(const struct objects *objects, CK_OBJECT_HANDLE hand
 void objects_replace(struct objects *objects, struct object *from, struct object *to);
 /* Takes an object out, giving back the set's reference. */
 void objects_remove(struct objects *objects, CK_OBJECT_HANDLE handle);
+/* Those of a file. */
+void objects_remove_file(struct objects *objects, const char *file);
+bool object_is_of_file(const struct object *object, const char *file);
 /* Session objects of a session that ends. */
 void objects_remove_session(struct objects *objects, CK_SESSION_HANDLE session);
 
@@ -62,10 +65,15 @@ CK_RV objects_read_text(struct token *token, const char *file, const char *text,
  * `ours`: this process changed it, its key blocks are the same, and keys stay loaded where they are. */
 CK_RV objects_reread_text(struct token *token, const char *file, const char *text, size_t size, bool ours);
 
+/* Sets the label that an object of a file has without a Label line: the file's name, less what stands for the
+ * kind. */
+CK_RV objects_default_label(struct attributes *attributes, const char *file);
+
 /* What is known of a file; NULL: nothing. */
 const struct object_file *objects_file(const struct objects *objects, const char *name);
 /* So that the next scan finds nothing new in a file of our own writing. */
 void objects_note_file(struct token *token, const char *name);
+void objects_free_files(struct objects *objects);
 
 /* Whether both halves of a pair have the attribute in common: a file states it once, and the public half only
  * where it differs. */

@@ -2,13 +2,13 @@
 #include "pkcs11/soft/public.h"
 #include "pkcs11/soft/internal.h"
 
+#include <openssl/asn1.h>
+#include <openssl/asn1t.h>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
 #include <openssl/x509.h>
-
-#include <string.h>
 
 static EVP_PKEY *from_parameters(const char *type, OSSL_PARAM_BLD *build)
 {
@@ -72,72 +72,112 @@ bool soft_public_valid(const struct public_key *key)
     return valid;
 }
 
-/* --- SubjectPublicKeyInfo ----------------------------------------------------------------------------------
- */
+/* --- SubjectPublicKeyInfo
+ * ---------------------------------------------------------------------------------- */
 
-static CK_RV read_number(const EVP_PKEY *pkey, const char *name, struct bytes *number)
+/* Read by templates of its own: d2i_PUBKEY asks all decoders of all providers, which takes longer than
+ * everything else that is done to load a file. */
+typedef struct {
+    X509_ALGOR *algorithm;
+    ASN1_BIT_STRING *bits;
+} SUBJECT_PUBLIC;
+
+ASN1_SEQUENCE(SUBJECT_PUBLIC) =
+    {
+        ASN1_SIMPLE(SUBJECT_PUBLIC, algorithm, X509_ALGOR),
+        ASN1_SIMPLE(SUBJECT_PUBLIC, bits, ASN1_BIT_STRING),
+} static_ASN1_SEQUENCE_END(SUBJECT_PUBLIC)
+
+        typedef struct {
+    ASN1_INTEGER *modulus;
+    ASN1_INTEGER *exponent;
+} RSA_NUMBERS;
+
+ASN1_SEQUENCE(RSA_NUMBERS) =
+    {
+        ASN1_SIMPLE(RSA_NUMBERS, modulus, ASN1_INTEGER),
+        ASN1_SIMPLE(RSA_NUMBERS, exponent, ASN1_INTEGER),
+} static_ASN1_SEQUENCE_END(RSA_NUMBERS)
+
+        static CK_RV read_number(const ASN1_INTEGER *number, struct bytes *out)
 {
-    BIGNUM *value = NULL;
+    if (ASN1_STRING_type(number) == V_ASN1_NEG_INTEGER || ASN1_STRING_length(number) == 0 ||
+        ASN1_STRING_get0_data(number)[0] == 0)
+        return CKR_DATA_INVALID;
+    return bytes_copy(out, ASN1_STRING_get0_data(number), (size_t)ASN1_STRING_length(number))
+               ? CKR_OK
+               : CKR_HOST_MEMORY;
+}
+
+static CK_RV read_rsa(const ASN1_BIT_STRING *bits, struct public_key *key)
+{
+    const unsigned char *data = ASN1_STRING_get0_data(bits);
+    const unsigned char *end = data;
+    RSA_NUMBERS *numbers =
+        (RSA_NUMBERS *)ASN1_item_d2i(NULL, &end, ASN1_STRING_length(bits), ASN1_ITEM_rptr(RSA_NUMBERS));
     CK_RV rv = CKR_DATA_INVALID;
 
-    if (EVP_PKEY_get_bn_param(pkey, name, &value) == 1)
-        rv = bytes_alloc(number, (size_t)BN_num_bytes(value)) ? CKR_OK : CKR_HOST_MEMORY;
+    if (numbers != NULL && end == data + ASN1_STRING_length(bits))
+        rv = read_number(numbers->modulus, &key->modulus);
     if (rv == CKR_OK)
-        BN_bn2bin(value, number->data);
-    BN_free(value);
+        rv = read_number(numbers->exponent, &key->exponent);
+    ASN1_item_free((ASN1_VALUE *)numbers, ASN1_ITEM_rptr(RSA_NUMBERS));
     return rv;
 }
 
-static CK_RV read_rsa(const EVP_PKEY *pkey, struct public_key *key)
+static const struct p11_curve *curve_of(const X509_ALGOR *algorithm)
 {
-    CK_RV rv = read_number(pkey, OSSL_PKEY_PARAM_RSA_N, &key->modulus);
+    const struct p11_curve *curve = NULL;
+    unsigned char *encoded = NULL;
+    const void *value;
+    int type;
+    int size;
 
-    return rv == CKR_OK ? read_number(pkey, OSSL_PKEY_PARAM_RSA_E, &key->exponent) : rv;
+    X509_ALGOR_get0(NULL, &type, &value, algorithm);
+    if (type != V_ASN1_OBJECT)
+        return NULL;
+    size = i2d_ASN1_OBJECT(value, &encoded);
+    if (size > 0)
+        curve = p11_curve_by_params(encoded, (size_t)size);
+    OPENSSL_free(encoded);
+    return curve;
 }
 
-/* libcrypto's names of the curves are not NIST's: the sizes tell them apart, and the point's form is checked.
- */
-static CK_RV read_ec(const EVP_PKEY *pkey, struct public_key *key)
+static CK_RV read_ec(const SUBJECT_PUBLIC *info, struct public_key *key)
 {
-    static const struct {
-        const char *theirs;
-        const char *name;
-    } names[] = {
-        {"prime256v1", "P-256"},
-        {"secp384r1",  "P-384"},
-        {"secp521r1",  "P-521"},
-    };
-    uint8_t point[256];
-    char group[64];
-    size_t size = 0;
+    const uint8_t *point = ASN1_STRING_get0_data(info->bits);
+    size_t size = (size_t)ASN1_STRING_length(info->bits);
 
-    if (EVP_PKEY_get_utf8_string_param(pkey, OSSL_PKEY_PARAM_GROUP_NAME, group, sizeof group, NULL) != 1)
-        return CKR_DATA_INVALID;
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (strcmp(names[i].theirs, group) == 0)
-            key->curve = p11_curve_by_name(names[i].name, strlen(names[i].name));
-    if (key->curve == NULL ||
-        EVP_PKEY_get_octet_string_param(pkey, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof point, &size) != 1 ||
-        size != 1 + 2 * key->curve->field_size || point[0] != 0x04)
+    key->curve = curve_of(info->algorithm);
+    if (key->curve == NULL || size != 1 + 2 * key->curve->field_size || point[0] != 0x04)
         return CKR_DATA_INVALID;
     return bytes_copy(&key->point, point, size) ? CKR_OK : CKR_HOST_MEMORY;
+}
+
+static CK_RV read_info(const SUBJECT_PUBLIC *info, struct public_key *key)
+{
+    const ASN1_OBJECT *type;
+
+    X509_ALGOR_get0(&type, NULL, NULL, info->algorithm);
+    if (OBJ_obj2nid(type) == NID_rsaEncryption) {
+        key->type = CKK_RSA;
+        return read_rsa(info->bits, key);
+    }
+    key->type = CKK_EC;
+    return OBJ_obj2nid(type) == NID_X9_62_id_ecPublicKey ? read_ec(info, key) : CKR_DATA_INVALID;
 }
 
 CK_RV soft_public_read(const struct bytes *der, struct public_key *key)
 {
     const unsigned char *end = der->data;
-    EVP_PKEY *pkey = d2i_PUBKEY_ex(NULL, &end, (long)der->size, soft_libctx(), NULL);
+    SUBJECT_PUBLIC *info =
+        (SUBJECT_PUBLIC *)ASN1_item_d2i(NULL, &end, (long)der->size, ASN1_ITEM_rptr(SUBJECT_PUBLIC));
     CK_RV rv = CKR_DATA_INVALID;
 
     *key = (struct public_key){0};
-    if (pkey != NULL && end == der->data + der->size) {
-        key->type = EVP_PKEY_is_a(pkey, "EC") ? CKK_EC : CKK_RSA;
-        if (key->type == CKK_EC)
-            rv = read_ec(pkey, key);
-        else if (EVP_PKEY_is_a(pkey, "RSA"))
-            rv = read_rsa(pkey, key);
-    }
-    EVP_PKEY_free(pkey);
+    if (info != NULL && end == der->data + der->size)
+        rv = read_info(info, key);
+    ASN1_item_free((ASN1_VALUE *)info, ASN1_ITEM_rptr(SUBJECT_PUBLIC));
     if (rv != CKR_OK)
         public_key_free(key);
     return rv;

@@ -98,21 +98,21 @@ START_TEST(a_certificate_that_is_refused_leaves_no_file)
         CK_ATTRIBUTE more;
         CK_RV rv;
     } rows[] = {
-        {"another subject",  {CKA_SUBJECT, label, 5},                     CKR_TEMPLATE_INCONSISTENT  },
-        {"another issuer",   {CKA_ISSUER, label, 5},                      CKR_TEMPLATE_INCONSISTENT  },
-        {"another serial",   {CKA_SERIAL_NUMBER, label, 3},               CKR_TEMPLATE_INCONSISTENT  },
-        {"another checksum", {CKA_CHECK_VALUE, label, 3},                 CKR_TEMPLATE_INCONSISTENT  },
-        {"another start",    {CKA_START_DATE, other, 8},                  CKR_TEMPLATE_INCONSISTENT  },
-        {"another end",      {CKA_END_DATE, other, 8},                    CKR_TEMPLATE_INCONSISTENT  },
-        {"another value",    {CKA_VALUE, label, 3},                       CKR_TEMPLATE_INCONSISTENT  },
-        {"another class",    {CKA_CLASS, &domain_class, sizeof data_class}, CKR_TEMPLATE_INCONSISTENT  },
-        {"another type",     {CKA_CERTIFICATE_TYPE, &wtls, sizeof wtls},  CKR_TEMPLATE_INCONSISTENT  },
-        {"trust",            {CKA_TRUSTED, &test_yes, 1},                 CKR_ATTRIBUTE_READ_ONLY    },
-        {"the key",          {CKA_PUBLIC_KEY_INFO, label, 3},             CKR_ATTRIBUTE_READ_ONLY    },
-        {"a key's usage",    {CKA_SIGN, &test_yes, 1},                    CKR_ATTRIBUTE_TYPE_INVALID },
-        {"a vendor's",       {CKA_DEVID_BACKEND, label, 3},               CKR_ATTRIBUTE_TYPE_INVALID },
-        {"a long boolean",   {CKA_PRIVATE, label, 2},                     CKR_ATTRIBUTE_VALUE_INVALID},
-        {"no label",         {CKA_LABEL, NULL, 3},                        CKR_ATTRIBUTE_VALUE_INVALID},
+        {"another subject",  {CKA_SUBJECT, label, 5},                         CKR_TEMPLATE_INCONSISTENT  },
+        {"another issuer",   {CKA_ISSUER, label, 5},                          CKR_TEMPLATE_INCONSISTENT  },
+        {"another serial",   {CKA_SERIAL_NUMBER, label, 3},                   CKR_TEMPLATE_INCONSISTENT  },
+        {"another checksum", {CKA_CHECK_VALUE, label, 3},                     CKR_TEMPLATE_INCONSISTENT  },
+        {"another start",    {CKA_START_DATE, other, 8},                      CKR_TEMPLATE_INCONSISTENT  },
+        {"another end",      {CKA_END_DATE, other, 8},                        CKR_TEMPLATE_INCONSISTENT  },
+        {"another value",    {CKA_VALUE, label, 3},                           CKR_TEMPLATE_INCONSISTENT  },
+        {"another class",    {CKA_CLASS, &domain_class, sizeof domain_class}, CKR_TEMPLATE_INCONSISTENT  },
+        {"another type",     {CKA_CERTIFICATE_TYPE, &wtls, sizeof wtls},      CKR_TEMPLATE_INCONSISTENT  },
+        {"trust",            {CKA_TRUSTED, &test_yes, 1},                     CKR_ATTRIBUTE_READ_ONLY    },
+        {"the key",          {CKA_PUBLIC_KEY_INFO, label, 3},                 CKR_ATTRIBUTE_READ_ONLY    },
+        {"a key's usage",    {CKA_SIGN, &test_yes, 1},                        CKR_ATTRIBUTE_TYPE_INVALID },
+        {"a vendor's",       {CKA_DEVID_BACKEND, label, 3},                   CKR_ATTRIBUTE_TYPE_INVALID },
+        {"a long boolean",   {CKA_PRIVATE, label, 2},                         CKR_ATTRIBUTE_VALUE_INVALID},
+        {"no label",         {CKA_LABEL, NULL, 3},                            CKR_ATTRIBUTE_VALUE_INVALID},
     };
     size_t files = test_token_files();
 
