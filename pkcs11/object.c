@@ -17,7 +17,7 @@ static CK_RV complete_certificate(struct attributes *attributes)
     const CK_ATTRIBUTE *value = attributes_find(attributes, CKA_VALUE);
     struct bytes der = {value->pValue, value->ulValueLen};
     struct attributes said = {0};
-    CK_RV rv = soft_certificate_attributes(&der, &said);
+    CK_RV rv = soft_certificate_valid(&der) ? soft_certificate_attributes(&der, &said) : CKR_DATA_INVALID;
 
     if (rv == CKR_DATA_INVALID)
         rv = p11_fail(CKR_ATTRIBUTE_VALUE_INVALID, "CKA_VALUE is not an X.509 certificate in DER");
@@ -62,7 +62,7 @@ static CK_RV create_certificate(struct session *session, const CK_ATTRIBUTE *ite
 /* One row a class that C_CreateObject makes. */
 static const struct {
     CK_OBJECT_CLASS object_class;
-    CK_RV (*create)
+    CK_RV(*create)
     (struct session *session, const CK_ATTRIBUTE *items, CK_ULONG count, CK_OBJECT_HANDLE *handle);
 } creators[] = {
     {CKO_CERTIFICATE, create_certificate},

@@ -82,24 +82,24 @@ typedef struct {
     ASN1_BIT_STRING *bits;
 } SUBJECT_PUBLIC;
 
-ASN1_SEQUENCE(SUBJECT_PUBLIC) =
-    {
-        ASN1_SIMPLE(SUBJECT_PUBLIC, algorithm, X509_ALGOR),
-        ASN1_SIMPLE(SUBJECT_PUBLIC, bits, ASN1_BIT_STRING),
-} static_ASN1_SEQUENCE_END(SUBJECT_PUBLIC)
-
-        typedef struct {
+typedef struct {
     ASN1_INTEGER *modulus;
     ASN1_INTEGER *exponent;
 } RSA_NUMBERS;
 
-ASN1_SEQUENCE(RSA_NUMBERS) =
-    {
-        ASN1_SIMPLE(RSA_NUMBERS, modulus, ASN1_INTEGER),
-        ASN1_SIMPLE(RSA_NUMBERS, exponent, ASN1_INTEGER),
-} static_ASN1_SEQUENCE_END(RSA_NUMBERS)
+/* clang-format off */
+ASN1_SEQUENCE(SUBJECT_PUBLIC) = {
+    ASN1_SIMPLE(SUBJECT_PUBLIC, algorithm, X509_ALGOR),
+    ASN1_SIMPLE(SUBJECT_PUBLIC, bits, ASN1_BIT_STRING),
+} static_ASN1_SEQUENCE_END(SUBJECT_PUBLIC)
 
-        static CK_RV read_number(const ASN1_INTEGER *number, struct bytes *out)
+ASN1_SEQUENCE(RSA_NUMBERS) = {
+    ASN1_SIMPLE(RSA_NUMBERS, modulus, ASN1_INTEGER),
+    ASN1_SIMPLE(RSA_NUMBERS, exponent, ASN1_INTEGER),
+} static_ASN1_SEQUENCE_END(RSA_NUMBERS)
+    /* clang-format on */
+
+    static CK_RV read_number(const ASN1_INTEGER *number, struct bytes *out)
 {
     if (ASN1_STRING_type(number) == V_ASN1_NEG_INTEGER || ASN1_STRING_length(number) == 0 ||
         ASN1_STRING_get0_data(number)[0] == 0)
