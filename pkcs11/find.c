@@ -3,27 +3,52 @@
 
 #include <stdlib.h>
 
-static void end_find(struct find *find)
+void find_end(struct find *find)
 {
     free(find->handles);
     *find = (struct find){0};
 }
 
-/* Under the token's lock. */
+static CK_RV add_found(struct find *find, CK_OBJECT_HANDLE handle)
+{
+    if (find->count == find->room) {
+        size_t room = find->room != 0 ? 2 * find->room : 8;
+        CK_OBJECT_HANDLE *grown = realloc(find->handles, room * sizeof *grown);
+
+        if (grown == NULL)
+            return CKR_HOST_MEMORY;
+        find->handles = grown;
+        find->room = room;
+    }
+    find->handles[find->count++] = handle;
+    return CKR_OK;
+}
+
+static int compare(const void *a, const void *b)
+{
+    CK_OBJECT_HANDLE x = *(const CK_OBJECT_HANDLE *)a;
+    CK_OBJECT_HANDLE y = *(const CK_OBJECT_HANDLE *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* Under the token's lock. Objects are answered in the order in which they came. */
 static CK_RV collect(struct session *session, const CK_ATTRIBUTE *items, CK_ULONG count)
 {
-    const struct handle_map *map = &session->token->objects.map;
+    struct candidates candidates = objects_candidates(&session->token->objects, items, count);
     struct find *find = &session->find;
+    const struct object *object;
+    CK_RV rv = CKR_OK;
 
-    find->handles = calloc(map->count != 0 ? map->count : 1, sizeof *find->handles);
-    if (find->handles == NULL)
-        return CKR_HOST_MEMORY;
-    for (size_t i = 0; i < map->count; i++) {
-        const struct object *object = map->entries[i].pointer;
-
+    while (rv == CKR_OK && (object = objects_next(&candidates)) != NULL)
         if (session_sees(session, object) && object_matches(object, items, count))
-            find->handles[find->count++] = object->handle;
+            rv = add_found(find, object->handle);
+    if (rv != CKR_OK) {
+        find_end(find);
+        return rv;
     }
+    if (find->count > 1)
+        qsort(find->handles, find->count, sizeof *find->handles, compare);
     find->active = true;
     return CKR_OK;
 }
@@ -73,6 +98,6 @@ CK_RV C_FindObjectsFinal(CK_SESSION_HANDLE handle)
     if (rv != CKR_OK)
         return rv;
     rv = session->find.active ? CKR_OK : CKR_OPERATION_NOT_INITIALIZED;
-    end_find(&session->find);
+    find_end(&session->find);
     return session_leave(session, rv);
 }

@@ -172,6 +172,8 @@ static CK_RV publish(struct session *session, const struct pair *pair, struct ke
             objects[i]->session = session->handle;
             rv = session_add_object(session, objects[i]);
         }
+        if (rv != CKR_OK && objects[0]->handle != CK_INVALID_HANDLE) /* half a pair is none */
+            session_remove_object(session, objects[0]);
         return rv;
     }
     buffer_init(&text, FILE_MAXIMUM);

@@ -44,6 +44,16 @@ void *handle_find(const struct handle_map *map, CK_ULONG handle)
     return entry != NULL ? entry->pointer : NULL;
 }
 
+void *handle_replace(struct handle_map *map, CK_ULONG handle, void *pointer)
+{
+    struct handle_entry *entry = search(map, handle);
+    void *old = entry != NULL ? entry->pointer : NULL;
+
+    if (entry != NULL)
+        entry->pointer = pointer;
+    return old;
+}
+
 void *handle_remove(struct handle_map *map, CK_ULONG handle)
 {
     struct handle_entry *entry = search(map, handle);

@@ -22,6 +22,8 @@ struct handle_map {
 CK_ULONG handle_add(struct handle_map *map, void *pointer);
 /* NULL: no such handle. */
 void *handle_find(const struct handle_map *map, CK_ULONG handle);
+/* Gives a handle that is there another pointer, and answers the one that was there; NULL: no such handle. */
+void *handle_replace(struct handle_map *map, CK_ULONG handle, void *pointer);
 /* Answers the pointer that was there, or NULL. */
 void *handle_remove(struct handle_map *map, CK_ULONG handle);
 void handle_map_free(struct handle_map *map);

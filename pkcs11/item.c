@@ -28,6 +28,20 @@ CK_RV key_load(const struct backend *backend, void *instance, const struct bytes
     return CKR_OK;
 }
 
+struct key *key_new_public(struct public_key *public)
+{
+    struct key *key = calloc(1, sizeof *key);
+
+    if (key == NULL) {
+        public_key_free(public);
+        return NULL;
+    }
+    key->references = 1;
+    key->public = *public; /* transferred */
+    *public = (struct public_key){0};
+    return key;
+}
+
 struct key *key_take(struct key *key)
 {
     __atomic_add_fetch(&key->references, 1, __ATOMIC_RELAXED);
@@ -38,7 +52,8 @@ void key_return(struct key *key)
 {
     if (key == NULL || __atomic_sub_fetch(&key->references, 1, __ATOMIC_ACQ_REL) != 0)
         return;
-    key->backend->drop(key->instance, key->material);
+    if (key->backend != NULL)
+        key->backend->drop(key->instance, key->material);
     public_key_free(&key->public);
     free(key);
 }
@@ -61,6 +76,19 @@ struct object *object_new(CK_OBJECT_CLASS object_class, struct key *key)
     if (rv == CKR_OK)
         return object;
     object_return(object);
+    return NULL;
+}
+
+struct object *object_copy(const struct object *from, const struct attributes *changes)
+{
+    struct object *copy = object_new(from->object_class, from->key);
+    CK_RV rv = copy != NULL ? attributes_copy(&copy->attributes, &from->attributes) : CKR_HOST_MEMORY;
+
+    if (rv == CKR_OK)
+        rv = attributes_copy(&copy->attributes, changes);
+    if (rv == CKR_OK)
+        return copy;
+    object_return(copy);
     return NULL;
 }
 
@@ -92,6 +120,8 @@ static CK_RV derived_attribute(const struct object *object, CK_ATTRIBUTE_TYPE ty
         return CKR_ATTRIBUTE_TYPE_INVALID;
     if (type == CKA_PUBLIC_KEY_INFO)
         return soft_public_info(&object->key->public, value);
+    if (object->key->backend == NULL)
+        return CKR_ATTRIBUTE_TYPE_INVALID;
     if (type == CKA_DEVID_BACKEND)
         return copy_value(object->key->backend->name, strlen(object->key->backend->name), value);
     if (object->key->backend->key_attribute == NULL)

@@ -51,6 +51,8 @@ static const struct line {
     {"Never-Extractable",    CKA_NEVER_EXTRACTABLE,    FORM_BOOL   },
     {"Key-Gen-Mechanism",    CKA_KEY_GEN_MECHANISM,    FORM_NUMBER },
     {"Allowed-Mechanisms",   CKA_ALLOWED_MECHANISMS,   FORM_NUMBERS},
+    {"Application",          CKA_APPLICATION,          FORM_TEXT   },
+    {"Object-ID",            CKA_OBJECT_ID,            FORM_HEX    },
 };
 
 #define LINES (sizeof lines / sizeof lines[0])
@@ -58,6 +60,16 @@ static const struct line {
 static const char *prefix_of(CK_OBJECT_CLASS object_class)
 {
     return object_class == CKO_PUBLIC_KEY ? "Public-" : "";
+}
+
+bool keyfile_is(const struct keyfile_block *block, const char *label)
+{
+    return block->label_size == strlen(label) && memcmp(block->label, label, block->label_size) == 0;
+}
+
+static const char *prefix_above(const struct keyfile_block *block, CK_OBJECT_CLASS object_class)
+{
+    return keyfile_is(block, PUBLIC_KEY_PEM) ? "" : prefix_of(object_class);
 }
 
 /* The first line from `from` on that begins with the word, or NULL. */
@@ -124,23 +136,6 @@ bool keyfile_next(const char *text, size_t size, size_t *offset, struct keyfile_
     return true;
 }
 
-void keyfile_without_block(const char *text, size_t size, unsigned number, struct buffer *out, unsigned *left)
-{
-    struct keyfile_block block;
-    size_t offset = 0;
-    size_t copied = 0;
-    unsigned count = 0;
-
-    for (; keyfile_next(text, size, &offset, &block); count++) {
-        if (count != number)
-            continue;
-        buffer_add(out, text + copied, (size_t)(block.lines - text) - copied);
-        copied = offset;
-    }
-    buffer_add(out, text + copied, size - copied);
-    *left = number < count ? count - 1 : count;
-}
-
 /* Text is written with %XX for what would break the line or the file: control characters, '%', a dash after a
  * dash, blanks at either end. */
 static void write_text(const CK_ATTRIBUTE *item, struct buffer *out)
@@ -199,7 +194,7 @@ static CK_RV read_date(const struct line *line, const char *value, struct attrib
 {
     size_t length = strspn(value, "0123456789");
 
-    if (value[length] != '\0' || length != sizeof(CK_DATE))
+    if (value[length] != '\0' || (length != sizeof(CK_DATE) && length != 0))
         return CKR_DATA_INVALID;
     return attributes_set(out, line->type, value, length);
 }
@@ -284,10 +279,8 @@ static const struct {
       [FORM_NUMBERS] = {read_numbers, write_numbers},
 };
 
-static const struct line *line_named(const char *name, CK_OBJECT_CLASS object_class)
+static const struct line *line_named(const char *name, const char *prefix)
 {
-    const char *prefix = prefix_of(object_class);
-
     if (strncmp(name, prefix, strlen(prefix)) != 0)
         return NULL;
     for (size_t i = 0; i < LINES; i++)
@@ -297,7 +290,8 @@ static const struct line *line_named(const char *name, CK_OBJECT_CLASS object_cl
 }
 
 /* `length` counts NULs too, which no value of ours has. */
-static CK_RV read_line(char *text, size_t length, CK_OBJECT_CLASS object_class, struct attributes *out)
+static CK_RV read_line(char *text, size_t length, const char *prefix, CK_OBJECT_CLASS object_class,
+                       struct attributes *out)
 {
     bool whole = strlen(text) == length;
     char *colon = strchr(text, ':');
@@ -308,7 +302,7 @@ static CK_RV read_line(char *text, size_t length, CK_OBJECT_CLASS object_class, 
     if (colon == NULL)
         return CKR_OK;
     *colon = '\0';
-    line = line_named(text, object_class);
+    line = line_named(text, prefix);
     value = colon + 1 + strspn(colon + 1, " ");
     value[strcspn(value, "\r")] = '\0';
     if (line == NULL || template_rule(object_class, ANY_KEY, line->type) == NULL)
@@ -333,24 +327,80 @@ CK_RV keyfile_read_lines(const struct keyfile_block *block, CK_OBJECT_CLASS obje
         if (text == NULL)
             return CKR_HOST_MEMORY;
         memcpy(text, from, length);
-        rv = read_line(text, length, object_class, out);
+        rv = read_line(text, length, prefix_above(block, object_class), object_class, out);
         free(text);
         from = stop + 1;
     }
     return rv;
 }
 
-CK_RV keyfile_write_lines(const struct attributes *attributes, CK_OBJECT_CLASS object_class,
-                          struct buffer *out)
+static void write_line(const struct line *line, const char *prefix, const CK_ATTRIBUTE *item,
+                       struct buffer *out)
+{
+    buffer_addf(out, "%s%s: ", prefix, line->name);
+    forms[line->form].write(item, out);
+    buffer_add_text(out, "\n");
+}
+
+static CK_RV write_lines(const struct attributes *attributes, const char *prefix, struct buffer *out)
 {
     for (size_t i = 0; i < LINES; i++) {
         const CK_ATTRIBUTE *item = attributes_find(attributes, lines[i].type);
 
-        if (item == NULL || (lines[i].form == FORM_DATE && item->ulValueLen == 0)) /* no date */
-            continue;
-        buffer_addf(out, "%s%s: ", prefix_of(object_class), lines[i].name);
-        forms[lines[i].form].write(item, out);
-        buffer_add_text(out, "\n");
+        if (item != NULL && (lines[i].form != FORM_DATE || item->ulValueLen != 0)) /* no date, no line */
+            write_line(&lines[i], prefix, item, out);
+    }
+    return out->failed ? CKR_DEVICE_MEMORY : CKR_OK;
+}
+
+CK_RV keyfile_write_lines(const struct attributes *attributes, CK_OBJECT_CLASS object_class,
+                          struct buffer *out)
+{
+    return write_lines(attributes, prefix_of(object_class), out);
+}
+
+CK_RV keyfile_write_plain_lines(const struct attributes *attributes, struct buffer *out)
+{
+    return write_lines(attributes, "", out);
+}
+
+/* --- changing the lines of a file
+ * ------------------------------------------------------------------------------ */
+
+/* Whether the line from `from` to `stop` states an attribute of the set. */
+static bool states_one(const char *from, const char *stop, const char *prefix, const struct attributes *set)
+{
+    const char *colon = memchr(from, ':', (size_t)(stop - from));
+    const struct line *line;
+    char name[64];
+
+    if (colon == NULL || (size_t)(colon - from) >= sizeof name)
+        return false;
+    memcpy(name, from, (size_t)(colon - from));
+    name[colon - from] = '\0';
+    line = line_named(name, prefix);
+    return line != NULL && attributes_find(set, line->type) != NULL;
+}
+
+CK_RV keyfile_edit_lines(const struct keyfile_block *block, CK_OBJECT_CLASS object_class,
+                         const struct attributes *changed, struct buffer *out)
+{
+    const char *prefix = prefix_above(block, object_class);
+    const char *end = block->lines + block->lines_size;
+
+    for (const char *from = block->lines; from < end;) {
+        const char *stop = line_end(from, end);
+        const char *next = stop < end ? stop + 1 : end;
+
+        if (!states_one(from, stop, prefix, changed))
+            buffer_add(out, from, (size_t)(next - from));
+        from = next;
+    }
+    for (size_t i = 0; i < LINES; i++) {
+        const CK_ATTRIBUTE *item = attributes_find(changed, lines[i].type);
+
+        if (item != NULL)
+            write_line(&lines[i], prefix, item, out);
     }
     return out->failed ? CKR_DEVICE_MEMORY : CKR_OK;
 }

@@ -5,21 +5,30 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/backend.c pkcs11/backend.h \
 	pkcs11/config.c pkcs11/config.h \
 	pkcs11/curve.c pkcs11/curve.h \
+	pkcs11/digest.c pkcs11/digest.h \
 	pkcs11/failure.c pkcs11/failure.h \
 	pkcs11/find.c \
 	pkcs11/general.c \
 	pkcs11/generate.c \
 	pkcs11/handle.c pkcs11/handle.h \
+	pkcs11/index.c pkcs11/index.h \
 	pkcs11/inittoken.c \
 	pkcs11/item.c pkcs11/object.h \
 	pkcs11/keyfile.c pkcs11/keyfile.h \
 	pkcs11/login.c \
 	pkcs11/mechanism.c pkcs11/mechanism.h \
+	pkcs11/message.c pkcs11/pkcs11-3.0.h \
+	pkcs11/modify.c \
 	pkcs11/module.c pkcs11/module.h \
 	pkcs11/names.c \
 	pkcs11/object.c \
+	pkcs11/objectedit.c \
+	pkcs11/objectfile.c \
+	pkcs11/objectscan.c \
 	pkcs11/objects.c pkcs11/objects.h \
+	pkcs11/objecttext.c pkcs11/objecttext.h \
 	pkcs11/operation.c pkcs11/operation.h \
+	pkcs11/publicobject.c pkcs11/publicobject.h \
 	pkcs11/publickey.c pkcs11/publickey.h \
 	pkcs11/scheme.h \
 	pkcs11/session.c pkcs11/session.h \
@@ -27,16 +36,22 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/slot.c \
 	pkcs11/store.c pkcs11/store.h \
 	pkcs11/template.c pkcs11/template.h \
+	pkcs11/state.c \
 	pkcs11/token.c pkcs11/token.h \
 	pkcs11/tokenconf.c pkcs11/tokenconf.h \
 	pkcs11/unsupported.c \
+	pkcs11/version3.c \
+	pkcs11/verify.c \
+	pkcs11/soft/digest.c pkcs11/soft/digest.h \
 	pkcs11/soft/hash.c pkcs11/soft/hash.h \
 	pkcs11/soft/internal.h \
 	pkcs11/soft/key.c pkcs11/soft/key.h \
 	pkcs11/soft/libctx.c pkcs11/soft/libctx.h \
 	pkcs11/soft/pem.c pkcs11/soft/pem.h \
+	pkcs11/soft/public.c pkcs11/soft/public.h \
 	pkcs11/soft/rsa.c pkcs11/soft/rsa.h \
 	pkcs11/soft/tsskey.c pkcs11/soft/tsskey.h \
+	pkcs11/soft/verify.c pkcs11/soft/verify.h \
 	pkcs11/soft/x509.c pkcs11/soft/x509.h \
 	pkcs11/tpm/backend.c pkcs11/tpm/backend.h \
 	pkcs11/tpm/capability.c pkcs11/tpm/capability.h \

@@ -63,21 +63,31 @@ static CK_RV parse_pss(const CK_MECHANISM *mechanism, const struct mechanism *ro
 /* Not by way of NAMED, which would be given the number. */
 #define SIGN_RSA(mechanism, hash, how, parser)                                                               \
     {                                                                                                        \
-        .type = mechanism, .name = #mechanism, RSA_BITS, .flags = CKF_SIGN, .digest = hash, .scheme = how,   \
-        .parse = parser                                                                                      \
+        .type = mechanism, .name = #mechanism, RSA_BITS, .flags = CKF_SIGN | CKF_VERIFY, .digest = hash,     \
+        .scheme = how, .parse = parser                                                                       \
+    }
+#define RECOVER_RSA(mechanism, how)                                                                          \
+    {                                                                                                        \
+        .type = mechanism, .name = #mechanism, RSA_BITS,                                                     \
+        .flags = CKF_SIGN | CKF_VERIFY | CKF_SIGN_RECOVER | CKF_VERIFY_RECOVER, .scheme = how,               \
+        .parse = parse_none                                                                                  \
     }
 #define SIGN_EC(mechanism, hash)                                                                             \
     {                                                                                                        \
-        .type = mechanism, .name = #mechanism, EC_BITS, .flags = CKF_SIGN | EC_FORMS, .digest = hash,        \
-        .scheme = SCHEME_ECDSA, .parse = parse_none                                                          \
+        .type = mechanism, .name = #mechanism, EC_BITS, .flags = CKF_SIGN | CKF_VERIFY | EC_FORMS,           \
+        .digest = hash, .scheme = SCHEME_ECDSA, .parse = parse_none                                          \
+    }
+#define DIGEST(mechanism, hash)                                                                              \
+    {                                                                                                        \
+        .type = mechanism, .name = #mechanism, .flags = CKF_DIGEST, .digest = hash, .parse = parse_none      \
     }
 
 static const struct mechanism table[] = {
     {NAMED(CKM_RSA_PKCS_KEY_PAIR_GEN), RSA_BITS, .flags = CKF_GENERATE_KEY_PAIR,            .parse = parse_none},
     {NAMED(CKM_EC_KEY_PAIR_GEN),       EC_BITS,  .flags = CKF_GENERATE_KEY_PAIR | EC_FORMS, .parse = parse_none},
 
-    SIGN_RSA(CKM_RSA_X_509, HASH_NONE, SCHEME_RAW, parse_none),
-    SIGN_RSA(CKM_RSA_PKCS, HASH_NONE, SCHEME_PKCS1, parse_none),
+    RECOVER_RSA(CKM_RSA_X_509, SCHEME_RAW),
+    RECOVER_RSA(CKM_RSA_PKCS, SCHEME_PKCS1),
     SIGN_RSA(CKM_SHA1_RSA_PKCS, HASH_SHA1, SCHEME_PKCS1, parse_none),
     SIGN_RSA(CKM_SHA224_RSA_PKCS, HASH_SHA224, SCHEME_PKCS1, parse_none),
     SIGN_RSA(CKM_SHA256_RSA_PKCS, HASH_SHA256, SCHEME_PKCS1, parse_none),
@@ -97,6 +107,16 @@ static const struct mechanism table[] = {
     SIGN_EC(CKM_ECDSA_SHA256, HASH_SHA256),
     SIGN_EC(CKM_ECDSA_SHA384, HASH_SHA384),
     SIGN_EC(CKM_ECDSA_SHA512, HASH_SHA512),
+
+    DIGEST(CKM_SHA_1, HASH_SHA1),
+    DIGEST(CKM_SHA224, HASH_SHA224),
+    DIGEST(CKM_SHA256, HASH_SHA256),
+    DIGEST(CKM_SHA384, HASH_SHA384),
+    DIGEST(CKM_SHA512, HASH_SHA512),
+    DIGEST(CKM_SHA3_224, HASH_SHA3_224),
+    DIGEST(CKM_SHA3_256, HASH_SHA3_256),
+    DIGEST(CKM_SHA3_384, HASH_SHA3_384),
+    DIGEST(CKM_SHA3_512, HASH_SHA3_512),
 };
 
 #define ROWS (sizeof table / sizeof table[0])

@@ -6,6 +6,14 @@
 
 #include <p11-kit/pkcs11.h>
 
+/* PKCS#11 3.0, for headers that stop at 2.40. */
+#ifndef CKM_SHA3_224
+#define CKM_SHA3_256 0x2b0UL
+#define CKM_SHA3_224 0x2b5UL
+#define CKM_SHA3_384 0x2c0UL
+#define CKM_SHA3_512 0x2d0UL
+#endif
+
 struct token;
 
 /* One row of THE mechanism table: everything that this module knows about a mechanism. */

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pkcs11/failure.h"
-#include "pkcs11/keyfile.h"
+#include "pkcs11/publicobject.h"
 #include "pkcs11/session.h"
-#include "pkcs11/soft/pem.h"
 #include "pkcs11/soft/x509.h"
 #include "pkcs11/template.h"
 
 #include <string.h>
-
-#define FILE_MAXIMUM (256 * 1024)
 
 /* --- certificates
  * -------------------------------------------------------------------------------------------- */
@@ -20,7 +17,7 @@ static CK_RV complete_certificate(struct attributes *attributes)
     const CK_ATTRIBUTE *value = attributes_find(attributes, CKA_VALUE);
     struct bytes der = {value->pValue, value->ulValueLen};
     struct attributes said = {0};
-    CK_RV rv = soft_certificate_attributes(&der, &said);
+    CK_RV rv = soft_certificate_valid(&der) ? soft_certificate_attributes(&der, &said) : CKR_DATA_INVALID;
 
     if (rv == CKR_DATA_INVALID)
         rv = p11_fail(CKR_ATTRIBUTE_VALUE_INVALID, "CKA_VALUE is not an X.509 certificate in DER");
@@ -36,51 +33,6 @@ static CK_RV complete_certificate(struct attributes *attributes)
                           item->type);
     }
     attributes_free(&said);
-    return rv;
-}
-
-/* Attributes that follow from the certificate are not written a second time above it. */
-static CK_RV certificate_text(const struct attributes *attributes, struct buffer *text)
-{
-    static const CK_ATTRIBUTE_TYPE kept[] = {
-        CKA_LABEL,      CKA_ID,       CKA_PRIVATE,    CKA_CERTIFICATE_CATEGORY,
-        CKA_MODIFIABLE, CKA_COPYABLE, CKA_DESTROYABLE};
-    const CK_ATTRIBUTE *value = attributes_find(attributes, CKA_VALUE);
-    struct bytes der = {value->pValue, value->ulValueLen};
-    struct attributes lines = {0};
-    CK_RV rv = CKR_OK;
-
-    for (size_t i = 0; rv == CKR_OK && i < sizeof kept / sizeof kept[0]; i++) {
-        const CK_ATTRIBUTE *item = attributes_find(attributes, kept[i]);
-
-        if (item != NULL)
-            rv = attributes_set(&lines, item->type, item->pValue, item->ulValueLen);
-    }
-    if (rv == CKR_OK)
-        rv = keyfile_write_lines(&lines, CKO_CERTIFICATE, text);
-    if (rv == CKR_OK)
-        rv = soft_pem_encode(CERTIFICATE_PEM, &der, text);
-    attributes_free(&lines);
-    return rv;
-}
-
-static CK_RV add_certificate(struct session *session, struct object *object)
-{
-    struct buffer text;
-    CK_RV rv;
-
-    if (!object_attribute_bool(object, CKA_TOKEN)) {
-        object->session = session->handle;
-        return session_add_object(session, object);
-    }
-    buffer_init(&text, FILE_MAXIMUM);
-    rv = certificate_text(&object->attributes, &text);
-    if (rv == CKR_OK) {
-        token_lock(session->token);
-        rv = objects_store(session->token, ".crt.pem", &text, &object, 1);
-        token_unlock(session->token);
-    }
-    buffer_free(&text);
     return rv;
 }
 
@@ -100,7 +52,7 @@ static CK_RV create_certificate(struct session *session, const CK_ATTRIBUTE *ite
     if (rv == CKR_OK)
         rv = complete_certificate(&object->attributes);
     if (rv == CKR_OK)
-        rv = add_certificate(session, object);
+        rv = session_publish_object(session, object);
     if (rv == CKR_OK)
         *handle = object->handle;
     object_return(object);
@@ -110,10 +62,12 @@ static CK_RV create_certificate(struct session *session, const CK_ATTRIBUTE *ite
 /* One row a class that C_CreateObject makes. */
 static const struct {
     CK_OBJECT_CLASS object_class;
-    CK_RV (*create)
+    CK_RV(*create)
     (struct session *session, const CK_ATTRIBUTE *items, CK_ULONG count, CK_OBJECT_HANDLE *handle);
 } creators[] = {
     {CKO_CERTIFICATE, create_certificate},
+    {CKO_PUBLIC_KEY,  create_public_key },
+    {CKO_DATA,        create_data       },
 };
 
 CK_RV C_CreateObject(CK_SESSION_HANDLE handle, CK_ATTRIBUTE *items, CK_ULONG count, CK_OBJECT_HANDLE *object)
@@ -142,16 +96,6 @@ CK_RV C_CreateObject(CK_SESSION_HANDLE handle, CK_ATTRIBUTE *items, CK_ULONG cou
 /* --- any object
  * ---------------------------------------------------------------------------------------------- */
 
-static CK_RV find_object(struct session *session, CK_OBJECT_HANDLE handle, struct object **object)
-{
-    *object = token_find_object(session->token, handle);
-    if (*object == NULL || session_sees(session, *object))
-        return *object != NULL ? CKR_OK : CKR_OBJECT_HANDLE_INVALID;
-    object_return(*object);
-    *object = NULL;
-    return CKR_OBJECT_HANDLE_INVALID;
-}
-
 static CK_RV destroy(struct session *session, const struct object *object)
 {
     CK_RV rv = session_may_write(session, object->file != NULL);
@@ -162,7 +106,7 @@ static CK_RV destroy(struct session *session, const struct object *object)
         return rv;
     token_lock(session->token);
     if (object->file != NULL)
-        rv = objects_delete(session->token, object);
+        rv = objects_delete(session->token, object->handle);
     else
         objects_remove(&session->token->objects, object->handle);
     token_unlock(session->token);
@@ -177,7 +121,7 @@ CK_RV C_DestroyObject(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object_handle)
 
     if (rv != CKR_OK)
         return rv;
-    rv = find_object(session, object_handle, &object);
+    rv = session_find_object(session, object_handle, &object);
     if (rv == CKR_OK)
         rv = destroy(session, object);
     object_return(object);
@@ -217,7 +161,7 @@ CK_RV C_GetAttributeValue(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object_hand
         return rv;
     if (items == NULL)
         return session_leave(session, CKR_ARGUMENTS_BAD);
-    rv = find_object(session, object_handle, &object);
+    rv = session_find_object(session, object_handle, &object);
     for (CK_ULONG i = 0; object != NULL && i < count; i++) {
         CK_RV one = answer(object, &items[i]);
 

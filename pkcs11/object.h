@@ -7,12 +7,13 @@
 
 struct token;
 
-/* One key block, shared by the private and the public object that it makes. */
+/* One key block, shared by the private and the public object that it makes; or a public key alone, which
+ * belongs to no backend. */
 struct key {
-    unsigned references; /* atomic */
-    const struct backend *backend;
-    void *instance; /* the backend's, of the token */
-    void *material; /* the backend's, of the key */
+    unsigned references;           /* atomic */
+    const struct backend *backend; /* NULL: a public key alone */
+    void *instance;                /* the backend's, of the token */
+    void *material;                /* the backend's, of the key */
     struct public_key public;
 };
 
@@ -32,6 +33,9 @@ struct object {
 /* A key read from a block by the backend. *key starts with one reference. CKR_DATA_INVALID: the backend
  * cannot use it. */
 CK_RV key_load(const struct backend *backend, void *instance, const struct bytes *block, struct key **key);
+/* A public key without a private half. What `public` holds is transferred, also on failure. NULL: no memory.
+ */
+struct key *key_new_public(struct public_key *public);
 struct key *key_take(struct key *key);
 void key_return(struct key *key); /* NULL is accepted */
 
@@ -40,6 +44,10 @@ void key_return(struct key *key); /* NULL is accepted */
 struct object *object_new(CK_OBJECT_CLASS object_class, struct key *key);
 struct object *object_take(struct object *object);
 void object_return(struct object *object); /* NULL is accepted */
+
+/* A session's or token's object that has the attributes of another and `changes` in place of them; of the
+ * same key. It is nobody's yet: neither handle nor file. NULL: no memory. */
+struct object *object_copy(const struct object *from, const struct attributes *changes);
 
 /* Reads an attribute for a caller: the stored value, the schema's default, or one worked out now. CKR_OK
  * (*value is a copy), CKR_ATTRIBUTE_TYPE_INVALID, CKR_ATTRIBUTE_SENSITIVE, or a failure. */

@@ -6,7 +6,19 @@
 
 /* What the backends and soft/ speak instead of CKM_ numbers. */
 
-enum p11_hash { HASH_NONE, HASH_SHA1, HASH_SHA224, HASH_SHA256, HASH_SHA384, HASH_SHA512, HASH_COUNT };
+enum p11_hash {
+    HASH_NONE,
+    HASH_SHA1,
+    HASH_SHA224,
+    HASH_SHA256,
+    HASH_SHA384,
+    HASH_SHA512,
+    HASH_SHA3_224,
+    HASH_SHA3_256,
+    HASH_SHA3_384,
+    HASH_SHA3_512,
+    HASH_COUNT
+};
 
 #define HASH_SIZE_MAXIMUM 64
 

@@ -4,14 +4,24 @@
 #include "common/log.h"
 #include "pkcs11/failure.h"
 #include "pkcs11/module.h"
+#include "pkcs11/objecttext.h"
 #include "pkcs11/soft/libctx.h"
 
 #include <stdlib.h>
 
-static void free_session(struct session *session)
+void session_end_operations(struct session *session)
 {
     operation_end(&session->sign);
-    free(session->find.handles);
+    operation_end(&session->sign_recover);
+    operation_end(&session->verify);
+    operation_end(&session->verify_recover);
+    digest_end(&session->digest);
+}
+
+static void free_session(struct session *session)
+{
+    session_end_operations(session);
+    find_end(&session->find);
     pthread_mutex_destroy(&session->lock);
     free(session);
 }
@@ -76,6 +86,43 @@ CK_RV session_add_object(struct session *session, struct object *object)
     rv = objects_add(&session->token->objects, object);
     token_unlock(session->token);
     return rv;
+}
+
+void session_remove_object(struct session *session, const struct object *object)
+{
+    token_lock(session->token);
+    objects_remove(&session->token->objects, object->handle);
+    token_unlock(session->token);
+}
+
+CK_RV session_publish_object(struct session *session, struct object *object)
+{
+    const char *suffix;
+    struct buffer text;
+    CK_RV rv;
+
+    if (!object_attribute_bool(object, CKA_TOKEN)) {
+        object->session = session->handle;
+        return session_add_object(session, object);
+    }
+    rv = objecttext_write(object, &text, &suffix);
+    if (rv == CKR_OK) {
+        token_lock(session->token);
+        rv = objects_store(session->token, suffix, &text, &object, 1);
+        token_unlock(session->token);
+    }
+    buffer_free(&text);
+    return rv;
+}
+
+CK_RV session_find_object(struct session *session, CK_OBJECT_HANDLE handle, struct object **object)
+{
+    *object = token_find_object(session->token, handle);
+    if (*object == NULL || session_sees(session, *object))
+        return *object != NULL ? CKR_OK : CKR_OBJECT_HANDLE_INVALID;
+    object_return(*object);
+    *object = NULL;
+    return CKR_OBJECT_HANDLE_INVALID;
 }
 
 /* --- opening and closing, under the module's lock

@@ -2,6 +2,7 @@
 #ifndef DEVID_PKCS11_SESSION_H
 #define DEVID_PKCS11_SESSION_H
 
+#include "pkcs11/digest.h"
 #include "pkcs11/operation.h"
 #include "pkcs11/token.h"
 
@@ -14,9 +15,14 @@ struct session {
     bool writable;
     bool closed; /* taken out of the table while somebody waited for it */
     struct operation sign;
+    struct operation sign_recover;
+    struct operation verify;
+    struct operation verify_recover;
+    struct digest digest;
     struct find {
         CK_OBJECT_HANDLE *handles; /* NULL with active: nothing found */
         size_t count;
+        size_t room;
         size_t next;
         bool active;
     } find;
@@ -32,6 +38,12 @@ struct module;
 /* Under the module's lock. CKR_SESSION_HANDLE_INVALID. */
 CK_RV session_close(struct module *module, CK_SESSION_HANDLE handle);
 
+/* Ends all cryptographic operations of the session; a search is none. */
+void session_end_operations(struct session *session);
+
+/* Ends the search. */
+void find_end(struct find *find);
+
 /* Whether the session may know of the object: private ones need a login where the token asks for one. */
 bool session_sees(const struct session *session, const struct object *object);
 /* Whether it may make or change such an object: CKR_OK, CKR_SESSION_READ_ONLY, CKR_USER_NOT_LOGGED_IN. */
@@ -39,5 +51,13 @@ CK_RV session_may_write(const struct session *session, bool token_object);
 
 /* Adds a token or session object to the session's token. CKR_HOST_MEMORY. */
 CK_RV session_add_object(struct session *session, struct object *object);
+void session_remove_object(struct session *session, const struct object *object);
+/* Makes an object visible that nobody knows yet: in memory, or with a file of its own when CKA_TOKEN is true.
+ */
+CK_RV session_publish_object(struct session *session, struct object *object);
+
+/* The object with a reference for the caller. CKR_OBJECT_HANDLE_INVALID (*object is NULL): there is none that
+ * the session may know of. */
+CK_RV session_find_object(struct session *session, CK_OBJECT_HANDLE handle, struct object **object);
 
 #endif

@@ -20,10 +20,9 @@ static CK_RV sign_with_key(struct operation *operation, uint8_t *signature, size
 
 /* The end of a signature, one-shot or multi-part. Asking for the length, or for too short a buffer, ends
  * nothing. */
-static CK_RV finish(struct session *session, const void *data, size_t data_size, CK_BYTE *signature,
+static CK_RV finish(struct operation *operation, const void *data, size_t data_size, CK_BYTE *signature,
                     CK_ULONG *size)
 {
-    struct operation *operation = &session->sign;
     CK_RV rv;
 
     if (size == NULL || (data == NULL && data_size != 0)) {
@@ -60,7 +59,7 @@ CK_RV C_Sign(CK_SESSION_HANDLE handle, CK_BYTE *data, CK_ULONG data_size, CK_BYT
     if (session->sign.row == NULL || session->sign.updated)
         rv = session->sign.row == NULL ? CKR_OPERATION_NOT_INITIALIZED : CKR_OPERATION_ACTIVE;
     else
-        rv = finish(session, data, data_size, signature, size);
+        rv = finish(&session->sign, data, data_size, signature, size);
     return session_leave(session, rv);
 }
 
@@ -90,6 +89,36 @@ CK_RV C_SignFinal(CK_SESSION_HANDLE handle, CK_BYTE *signature, CK_ULONG *size)
     if (session->sign.row == NULL)
         rv = CKR_OPERATION_NOT_INITIALIZED;
     else
-        rv = finish(session, NULL, 0, signature, size);
+        rv = finish(&session->sign, NULL, 0, signature, size);
+    return session_leave(session, rv);
+}
+
+/* --- with recovery: the data is in the signature, which is otherwise the same
+ * ---------------------------------- */
+
+CK_RV C_SignRecoverInit(CK_SESSION_HANDLE handle, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
+{
+    struct session *session;
+    CK_RV rv = session_enter(handle, &session);
+
+    if (rv != CKR_OK)
+        return rv;
+    rv = operation_begin(session, &session->sign_recover, mechanism, key, CKF_SIGN_RECOVER, CKO_PRIVATE_KEY,
+                         CKA_SIGN_RECOVER);
+    return session_leave(session, rv);
+}
+
+CK_RV C_SignRecover(CK_SESSION_HANDLE handle, CK_BYTE *data, CK_ULONG data_size, CK_BYTE *signature,
+                    CK_ULONG *size)
+{
+    struct session *session;
+    CK_RV rv = session_enter(handle, &session);
+
+    if (rv != CKR_OK)
+        return rv;
+    if (session->sign_recover.row == NULL)
+        rv = CKR_OPERATION_NOT_INITIALIZED;
+    else
+        rv = finish(&session->sign_recover, data, data_size, signature, size);
     return session_leave(session, rv);
 }

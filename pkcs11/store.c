@@ -79,6 +79,11 @@ bool store_changed(struct store *store)
     return true;
 }
 
+void store_look_again(struct store *store)
+{
+    store->settled = false;
+}
+
 static bool is_object_file(const char *name)
 {
     size_t length = strlen(name);
@@ -133,9 +138,9 @@ static CK_RV write_failed(const struct store *store, const char *name, int error
     return p11_fail(rv, "%s/%s cannot be written: %s", store->path, name, strerror(error));
 }
 
-/* A new inode under the old name tells readers that something changed, however coarse the clock is. It is made
- * before the change, so that nothing was changed when it fails: who looks in between looks again, because the
- * directory is not settled. */
+/* A new inode under the old name tells readers that something changed, however coarse the clock is. It is
+ * made before the change, so that nothing was changed when it fails: who looks in between looks again,
+ * because the directory is not settled. */
 static int bump_generation(const struct store *store)
 {
     return file_replace(store->directory, GENERATION_FILE, "", 0, 0600);
@@ -176,6 +181,44 @@ CK_RV store_remove(struct store *store, const char *name)
         error = file_remove(store->directory, name);
     file_unlock(lock);
     return error == 0 || error == ENOENT ? CKR_OK : write_failed(store, name, error);
+}
+
+static CK_RV read_and_edit(const struct store *store, const char *name, store_editor *editor, void *data,
+                           struct stat *status, struct buffer *new)
+{
+    struct bytes old = BYTES_EMPTY;
+    CK_RV rv;
+
+    if (fstatat(store->directory, name, status, 0) != 0 && errno == ENOENT)
+        return CKR_OBJECT_HANDLE_INVALID;
+    if (status->st_ino == 0)
+        return p11_fail(CKR_DEVICE_ERROR, "%s/%s cannot be read: %s", store->path, name, strerror(errno));
+    rv = store_read(store, name, &old);
+    if (rv == CKR_OK)
+        rv = editor(data, status, &old, new);
+    if (rv == CKR_OK && new->failed)
+        rv = p11_fail(CKR_DEVICE_MEMORY, "%s/%s would become too large", store->path, name);
+    bytes_free(&old);
+    return rv;
+}
+
+CK_RV store_edit(struct store *store, const char *name, store_editor *editor, void *data, struct buffer *new)
+{
+    struct stat status = {0};
+    int lock;
+    int error;
+    CK_RV rv = lock_store(store, &lock);
+
+    if (rv != CKR_OK)
+        return rv;
+    rv = read_and_edit(store, name, editor, data, &status, new);
+    error = rv == CKR_OK ? bump_generation(store) : 0;
+    if (rv == CKR_OK && error == 0)
+        error = new->size != 0
+                    ? file_replace(store->directory, name, new->data, new->size, status.st_mode & 0777)
+                    : file_remove(store->directory, name);
+    file_unlock(lock);
+    return error == 0 ? rv : write_failed(store, name, error);
 }
 
 char *store_name_of(const char *label, size_t length)

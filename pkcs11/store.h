@@ -2,7 +2,7 @@
 #ifndef DEVID_PKCS11_STORE_H
 #define DEVID_PKCS11_STORE_H
 
-#include "common/bytes.h"
+#include "common/buffer.h"
 
 #include <p11-kit/pkcs11.h>
 
@@ -29,6 +29,9 @@ void store_close(struct store *store);
 /* Whether anything may have changed since the last call that answered true (the first call does). */
 bool store_changed(struct store *store);
 
+/* Lets the next store_changed answer true: a file was found changed behind the directory's back. */
+void store_look_again(struct store *store);
+
 /* Calls `each` for every object file (*.pem that is not pin.pem) until it answers other than CKR_OK. */
 typedef CK_RV store_file(void *data, const char *name, const struct stat *status);
 CK_RV store_each(const struct store *store, store_file *each, void *data);
@@ -45,6 +48,16 @@ CK_RV store_add(struct store *store, const char *label, const char *suffix, cons
                 char **name);
 CK_RV store_replace(struct store *store, const char *name, const void *data, size_t size);
 CK_RV store_remove(struct store *store, const char *name);
+
+/*
+ * Has a file edited: read, changed and put in place under the writers' lock, with the mode it had. The editor
+ * sees what the file is now; it fills `new`, or leaves it empty to have the file removed, or answers another
+ * code, which ends the call with nothing changed. CKR_OBJECT_HANDLE_INVALID: there is no such file (any
+ * more).
+ */
+typedef CK_RV store_editor(void *data, const struct stat *status, const struct bytes *old,
+                           struct buffer *new);
+CK_RV store_edit(struct store *store, const char *name, store_editor *editor, void *data, struct buffer *new);
 
 /* A file name made of a label: ASCII letters in lower case, digits, '.', '_', '-'; others become '-'; "key"
  * when nothing is left. malloc'ed. */

@@ -9,6 +9,7 @@
 #define KEYS (CLASS_PUBLIC | CLASS_PRIVATE)
 #define PUB CLASS_PUBLIC
 #define PRIV CLASS_PRIVATE
+#define DATA CLASS_DATA
 #define ALL (CERT | KEYS)
 
 #define RULE(attribute) .type = attribute, .name = #attribute
@@ -22,14 +23,19 @@
 /* clang-format off */
 static const struct attribute_rule rules[] = {
     /* 4.4: all objects, and storage objects */
-    {RULE(CKA_CLASS), ALL, ANY_KEY, .kind = KIND_ULONG, .flags = RULE_CREATE_REQUIRED | RULE_GENERATE},
-    {RULE(CKA_TOKEN), ALL, ANY_KEY, NO, .flags = GIVEN},
-    {RULE(CKA_PRIVATE), CERT | PUB, ANY_KEY, NO, .flags = GIVEN},
-    {RULE(CKA_PRIVATE), PRIV, ANY_KEY, YES, .flags = GIVEN},
-    {RULE(CKA_MODIFIABLE), ALL, ANY_KEY, YES, .flags = GIVEN},
-    {RULE(CKA_COPYABLE), ALL, ANY_KEY, YES, .flags = GIVEN},
-    {RULE(CKA_DESTROYABLE), ALL, ANY_KEY, YES, .flags = GIVEN},
-    {RULE(CKA_LABEL), ALL, ANY_KEY, BYTES, .flags = GIVEN | RULE_MODIFY},
+    {RULE(CKA_CLASS), ALL | DATA, ANY_KEY, .kind = KIND_ULONG, .flags = RULE_CREATE_REQUIRED | RULE_GENERATE},
+    {RULE(CKA_TOKEN), ALL | DATA, ANY_KEY, NO, .flags = GIVEN | RULE_COPY},
+    {RULE(CKA_PRIVATE), CERT | PUB | DATA, ANY_KEY, NO, .flags = GIVEN | RULE_COPY},
+    {RULE(CKA_PRIVATE), PRIV, ANY_KEY, YES, .flags = GIVEN | RULE_COPY},
+    {RULE(CKA_MODIFIABLE), ALL | DATA, ANY_KEY, YES, .flags = GIVEN | RULE_COPY},
+    {RULE(CKA_COPYABLE), ALL | DATA, ANY_KEY, YES, .flags = GIVEN | RULE_LOWER},
+    {RULE(CKA_DESTROYABLE), ALL | DATA, ANY_KEY, YES, .flags = GIVEN | RULE_COPY},
+    {RULE(CKA_LABEL), ALL | DATA, ANY_KEY, BYTES, .flags = GIVEN | RULE_MODIFY},
+
+    /* 4.5: data */
+    {RULE(CKA_APPLICATION), DATA, ANY_KEY, BYTES, .flags = RULE_CREATE | RULE_DEFAULT | RULE_MODIFY},
+    {RULE(CKA_OBJECT_ID), DATA, ANY_KEY, BYTES, .flags = RULE_CREATE | RULE_DEFAULT | RULE_MODIFY},
+    {RULE(CKA_VALUE), DATA, ANY_KEY, BYTES, .flags = RULE_CREATE | RULE_DEFAULT | RULE_MODIFY},
 
     /* 4.6: certificates */
     {RULE(CKA_CERTIFICATE_TYPE), CERT, ANY_KEY, .kind = KIND_ULONG, .flags = RULE_CREATE_REQUIRED},
@@ -62,15 +68,15 @@ static const struct attribute_rule rules[] = {
     {RULE(CKA_WRAP), PUB, ANY_KEY, NO, .flags = GIVEN | RULE_MODIFY},
 
     /* 4.9: private keys */
-    {RULE(CKA_SENSITIVE), PRIV, ANY_KEY, YES, .flags = GIVEN},
+    {RULE(CKA_SENSITIVE), PRIV, ANY_KEY, YES, .flags = GIVEN | RULE_RAISE},
     {RULE(CKA_DECRYPT), PRIV, ANY_KEY, NO, .flags = GIVEN | RULE_MODIFY},
     {RULE(CKA_SIGN), PRIV, ANY_KEY, YES, .flags = GIVEN | RULE_MODIFY},
     {RULE(CKA_SIGN_RECOVER), PRIV, ANY_KEY, NO, .flags = GIVEN | RULE_MODIFY},
     {RULE(CKA_UNWRAP), PRIV, ANY_KEY, NO, .flags = GIVEN | RULE_MODIFY},
-    {RULE(CKA_EXTRACTABLE), PRIV, ANY_KEY, NO, .flags = GIVEN},
+    {RULE(CKA_EXTRACTABLE), PRIV, ANY_KEY, NO, .flags = GIVEN | RULE_LOWER},
     {RULE(CKA_ALWAYS_SENSITIVE), PRIV, ANY_KEY, NO, .flags = RULE_DEFAULT},
     {RULE(CKA_NEVER_EXTRACTABLE), PRIV, ANY_KEY, NO, .flags = RULE_DEFAULT},
-    {RULE(CKA_WRAP_WITH_TRUSTED), PRIV, ANY_KEY, NO, .flags = GIVEN},
+    {RULE(CKA_WRAP_WITH_TRUSTED), PRIV, ANY_KEY, NO, .flags = GIVEN | RULE_RAISE},
     {RULE(CKA_ALWAYS_AUTHENTICATE), PRIV, ANY_KEY, NO, .flags = GIVEN},
 
     /* PKCS#11 2.40 current mechanisms, 2.1 and 2.3: RSA and EC keys */
@@ -101,6 +107,7 @@ static const struct {
     {CKO_CERTIFICATE, CLASS_CERTIFICATE},
     {CKO_PUBLIC_KEY,  CLASS_PUBLIC     },
     {CKO_PRIVATE_KEY, CLASS_PRIVATE    },
+    {CKO_DATA,        CLASS_DATA       },
 };
 
 /* The bits of struct attribute_rule.flags that count for a purpose. */
@@ -200,5 +207,52 @@ CK_RV template_check(enum template_purpose purpose, CK_OBJECT_CLASS object_class
         if (holds(&rules[i], bit, key_type) && (rules[i].flags & required) == required &&
             attributes_find(out, rules[i].type) == NULL)
             rv = p11_fail(CKR_TEMPLATE_INCOMPLETE, "the template lacks %s", rules[i].name);
+    return rv;
+}
+
+/* --- changes
+ * ------------------------------------------------------------------------------------------------
+ */
+
+/* The value has the form of its kind. */
+static bool may_become(const struct attribute_rule *rule, bool copy, const CK_ATTRIBUTE *item)
+{
+    unsigned one_way =
+        rule->kind == KIND_BOOL && *(const CK_BBOOL *)item->pValue != CK_FALSE ? RULE_RAISE : RULE_LOWER;
+
+    return (rule->flags & (RULE_MODIFY | one_way | (copy ? RULE_COPY : 0U))) != 0;
+}
+
+static CK_RV change_item(const struct template_target *target, const CK_ATTRIBUTE *item,
+                         struct attributes *changes)
+{
+    const struct attribute_rule *rule = template_rule(target->object_class, target->key_type, item->type);
+    const CK_ATTRIBUTE *earlier = attributes_find(changes, item->type);
+    struct bytes value = BYTES_EMPTY;
+    bool same;
+
+    if (rule == NULL)
+        return p11_fail(CKR_ATTRIBUTE_TYPE_INVALID, "attribute 0x%lx is none of this object's", item->type);
+    if (!value_fits(rule->kind, item))
+        return p11_fail(CKR_ATTRIBUTE_VALUE_INVALID, "the value of %s has the wrong form", rule->name);
+    if (earlier != NULL && !same_value(earlier, item))
+        return p11_fail(CKR_TEMPLATE_INCONSISTENT, "%s contradicts the rest of the call", rule->name);
+    same = target->current(target->object, item->type, &value) == CKR_OK &&
+           bytes_equal(value.data, value.size, item->pValue, item->ulValueLen);
+    bytes_free(&value);
+    if (same && (target->copy || may_become(rule, false, item)))
+        return CKR_OK;
+    if (!may_become(rule, target->copy, item))
+        return p11_fail(CKR_ATTRIBUTE_READ_ONLY, "%s cannot be changed to this value", rule->name);
+    return attributes_set(changes, item->type, item->pValue, item->ulValueLen);
+}
+
+CK_RV template_change(const struct template_target *target, const CK_ATTRIBUTE *items, CK_ULONG count,
+                      struct attributes *changes)
+{
+    CK_RV rv = CKR_OK;
+
+    for (CK_ULONG i = 0; rv == CKR_OK && i < count; i++)
+        rv = change_item(target, &items[i], changes);
     return rv;
 }

@@ -2,6 +2,7 @@
 #ifndef DEVID_PKCS11_TEMPLATE_H
 #define DEVID_PKCS11_TEMPLATE_H
 
+#include "common/bytes.h"
 #include "pkcs11/attribute.h"
 
 /* What a caller is doing with the attributes it gives. */
@@ -11,6 +12,7 @@ enum template_purpose { TEMPLATE_CREATE, TEMPLATE_GENERATE, TEMPLATE_PURPOSES };
 #define CLASS_CERTIFICATE 0x1U
 #define CLASS_PUBLIC 0x2U
 #define CLASS_PRIVATE 0x4U
+#define CLASS_DATA 0x10U
 
 enum attribute_kind { KIND_BOOL, KIND_ULONG, KIND_BYTES, KIND_DATE, KIND_MECHANISMS };
 
@@ -34,6 +36,9 @@ struct attribute_rule {
 #define RULE_GENERATE_REQUIRED 0x0cU
 #define RULE_MODIFY 0x10U  /* may be changed later */
 #define RULE_DEFAULT 0x20U /* has `otherwise`, or is empty, when it was not given */
+#define RULE_COPY 0x80U    /* a copy may have it otherwise, besides what may be changed later */
+#define RULE_RAISE 0x100U  /* a boolean that may be changed later, but only to true */
+#define RULE_LOWER 0x200U  /* the same, only to false */
 #define RULE_SECRET 0x40U  /* never revealed while CKA_SENSITIVE or not CKA_EXTRACTABLE */
 
 /* NULL: objects of this class and key type have no such attribute. */
@@ -48,6 +53,22 @@ const struct attribute_rule *template_rule(CK_OBJECT_CLASS object_class, CK_KEY_
  */
 CK_RV template_check(enum template_purpose purpose, CK_OBJECT_CLASS object_class, CK_KEY_TYPE key_type,
                      const CK_ATTRIBUTE *items, CK_ULONG count, struct attributes *out);
+
+/*
+ * The same for a template that changes an object which is there (or a copy of it): what differs from the
+ * object's value is added to `changes`. `current` reads the object's value, as object_attribute does. The
+ * same results but for CKR_TEMPLATE_INCOMPLETE.
+ */
+typedef CK_RV template_current(const void *object, CK_ATTRIBUTE_TYPE type, struct bytes *value);
+struct template_target {
+    CK_OBJECT_CLASS object_class;
+    CK_KEY_TYPE key_type;
+    const void *object;
+    template_current *current;
+    bool copy; /* of C_CopyObject */
+};
+CK_RV template_change(const struct template_target *target, const CK_ATTRIBUTE *items, CK_ULONG count,
+                      struct attributes *changes);
 
 /* The table itself, for the tests that walk it. */
 const struct attribute_rule *template_rules(size_t *count);

@@ -122,13 +122,23 @@ void *token_instance(const struct token *token, const struct backend *backend)
     return NULL;
 }
 
+/* Digests are software's, for every token alike. */
+static bool is_digest(const struct mechanism *row)
+{
+    return (row->flags & CKF_DIGEST) != 0;
+}
+
 bool token_supports(const struct token *token, const struct mechanism *row)
 {
+    if (is_digest(row))
+        return true;
     return token->backend->supports(token_instance(token, token->backend), row);
 }
 
 void token_mechanism_info(const struct token *token, const struct mechanism *row, CK_MECHANISM_INFO *info)
 {
+    if (is_digest(row))
+        return;
     if (token->backend->limits != NULL)
         token->backend->limits(token_instance(token, token->backend), row, info);
     info->flags |= CKF_HW;

@@ -35,7 +35,7 @@ vendor='"devid/pkcs11\.h"'
 echo 1..17
 rule 'common includes nothing but itself' 'x^' $(files common)
 rule 'pkcs11 includes no foreign library but the PKCS#11 header' \
-    "\"pkcs11/([a-z0-9_]+|soft/[a-z0-9_]+|tpm/backend|file/backend)\.h\"|$p11|$vendor" $(files pkcs11)
+    "\"pkcs11/([a-z0-9_]+|pkcs11-3\.0|soft/[a-z0-9_]+|tpm/backend|file/backend)\.h\"|$p11|$vendor" $(files pkcs11)
 rule 'pkcs11/soft includes openssl' "\"pkcs11/(soft/)?[a-z0-9_]+\.h\"|$p11|$vendor|<openssl/" $(files pkcs11/soft)
 rule 'the headers of pkcs11/soft expose no openssl type' "\"pkcs11/(soft/)?[a-z0-9_]+\.h\"|$p11|$vendor" \
     $(files pkcs11/soft | grep '\.h$' | grep -v /internal.h) /dev/null

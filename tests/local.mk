@@ -12,11 +12,16 @@ pkcs11_tests = \
 	tests/pkcs11/test_attribute \
 	tests/pkcs11/test_config \
 	tests/pkcs11/test_curve \
+	tests/pkcs11/test_digest \
+	tests/pkcs11/test_entry \
 	tests/pkcs11/test_failure \
 	tests/pkcs11/test_handle \
+	tests/pkcs11/test_index \
 	tests/pkcs11/test_keyfile \
 	tests/pkcs11/test_mechanism \
+	tests/pkcs11/test_modify \
 	tests/pkcs11/test_publickey \
+	tests/pkcs11/test_publicobject \
 	tests/pkcs11/test_store \
 	tests/pkcs11/test_template \
 	tests/pkcs11/test_find \
@@ -29,6 +34,7 @@ pkcs11_tests = \
 	tests/pkcs11/test_sign \
 	tests/pkcs11/test_slot \
 	tests/pkcs11/test_tokenconf \
+	tests/pkcs11/test_verify \
 	tests/pkcs11/soft/test_hash \
 	tests/pkcs11/soft/test_key \
 	tests/pkcs11/soft/test_rsa \

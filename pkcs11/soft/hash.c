@@ -13,7 +13,9 @@ static EVP_MD_CTX *context_of(struct soft_hash *running)
 size_t soft_hash_size(enum p11_hash hash)
 {
     static const size_t sizes[HASH_COUNT] = {
-        [HASH_SHA1] = 20, [HASH_SHA224] = 28, [HASH_SHA256] = 32, [HASH_SHA384] = 48, [HASH_SHA512] = 64,
+        [HASH_SHA1] = 20,     [HASH_SHA224] = 28,   [HASH_SHA256] = 32,
+        [HASH_SHA384] = 48,   [HASH_SHA512] = 64,   [HASH_SHA3_224] = 28,
+        [HASH_SHA3_256] = 32, [HASH_SHA3_384] = 48, [HASH_SHA3_512] = 64,
     };
 
     return hash < HASH_COUNT ? sizes[hash] : 0;

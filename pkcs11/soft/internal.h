@@ -4,6 +4,7 @@
 
 /* For soft/'s own files; what the rest of the module includes names no OpenSSL type. */
 
+#include "pkcs11/publickey.h"
 #include "pkcs11/scheme.h"
 
 #include <openssl/types.h>
@@ -11,5 +12,9 @@
 /* Of the module's library context, NULL before soft_start. Owned by libctx.c. */
 OSSL_LIB_CTX *soft_libctx(void);
 const EVP_MD *soft_md(enum p11_hash hash);
+
+/* The public key as libcrypto has it, freed with EVP_PKEY_free. NULL: no memory, or the numbers make no key
+ * (a point that is not on its curve). */
+EVP_PKEY *soft_public_pkey(const struct public_key *key);
 
 #endif

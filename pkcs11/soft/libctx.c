@@ -23,8 +23,9 @@ static struct {
 } soft;
 
 static const char *const md_names[HASH_COUNT] = {
-    [HASH_SHA1] = "SHA1",       [HASH_SHA224] = "SHA2-224", [HASH_SHA256] = "SHA2-256",
-    [HASH_SHA384] = "SHA2-384", [HASH_SHA512] = "SHA2-512",
+    [HASH_SHA1] = "SHA1",         [HASH_SHA224] = "SHA2-224",   [HASH_SHA256] = "SHA2-256",
+    [HASH_SHA384] = "SHA2-384",   [HASH_SHA512] = "SHA2-512",   [HASH_SHA3_224] = "SHA3-224",
+    [HASH_SHA3_256] = "SHA3-256", [HASH_SHA3_384] = "SHA3-384", [HASH_SHA3_512] = "SHA3-512",
 };
 
 void soft_prepare(void)

@@ -3,9 +3,7 @@
 #include "pkcs11/soft/hash.h"
 #include "pkcs11/soft/internal.h"
 
-#include <openssl/core_names.h>
 #include <openssl/evp.h>
-#include <openssl/param_build.h>
 #include <openssl/rsa.h>
 
 #include <string.h>
@@ -100,33 +98,10 @@ CK_RV soft_rsa_pad_pss(const struct p11_parameters *parameters, const uint8_t *d
     return rv;
 }
 
-static EVP_PKEY *rsa_public(const struct public_key *key)
-{
-    OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
-    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(soft_libctx(), "RSA", NULL);
-    BIGNUM *n = BN_bin2bn(key->modulus.data, (int)key->modulus.size, NULL);
-    BIGNUM *e = BN_bin2bn(key->exponent.data, (int)key->exponent.size, NULL);
-    OSSL_PARAM *params = NULL;
-    EVP_PKEY *pkey = NULL;
-
-    if (build != NULL && context != NULL && n != NULL && e != NULL &&
-        OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_N, n) == 1 &&
-        OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_E, e) == 1)
-        params = OSSL_PARAM_BLD_to_param(build);
-    if (params != NULL && EVP_PKEY_fromdata_init(context) == 1)
-        EVP_PKEY_fromdata(context, &pkey, EVP_PKEY_PUBLIC_KEY, params);
-    OSSL_PARAM_free(params);
-    BN_free(n);
-    BN_free(e);
-    EVP_PKEY_CTX_free(context);
-    OSSL_PARAM_BLD_free(build);
-    return pkey;
-}
-
 bool soft_rsa_verify_pss(const struct public_key *key, const struct p11_parameters *parameters,
                          const uint8_t *digest, const uint8_t *signature, size_t size)
 {
-    EVP_PKEY *pkey = rsa_public(key);
+    EVP_PKEY *pkey = soft_public_pkey(key);
     EVP_PKEY_CTX *context = pkey != NULL ? EVP_PKEY_CTX_new_from_pkey(soft_libctx(), pkey, NULL) : NULL;
     bool good = context != NULL && EVP_PKEY_verify_init(context) == 1 &&
                 EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PSS_PADDING) == 1 &&

@@ -151,7 +151,7 @@ static const struct {
 static enum p11_hash hash_of_digest_info(const uint8_t *input, size_t size)
 {
     for (enum p11_hash hash = HASH_SHA1; hash < HASH_COUNT; hash++)
-        if (size == prefixes[hash].size + soft_hash_size(hash) &&
+        if (prefixes[hash].size != 0 && size == prefixes[hash].size + soft_hash_size(hash) &&
             memcmp(input, prefixes[hash].bytes, prefixes[hash].size) == 0)
             return hash;
     return HASH_NONE;

@@ -14,7 +14,7 @@ static unsigned char *der;
 static size_t der_size;
 
 static CK_OBJECT_CLASS certificate_class = CKO_CERTIFICATE;
-static CK_OBJECT_CLASS data_class = CKO_DATA;
+static CK_OBJECT_CLASS domain_class = CKO_DOMAIN_PARAMETERS;
 static CK_CERTIFICATE_TYPE x509 = CKC_X_509;
 static CK_CERTIFICATE_TYPE wtls = CKC_WTLS;
 static CK_ULONG category = 2;
@@ -99,21 +99,21 @@ START_TEST(a_certificate_that_is_refused_leaves_no_file)
         CK_ATTRIBUTE more;
         CK_RV rv;
     } rows[] = {
-        {"another subject",  {CKA_SUBJECT, label, 5},                     CKR_TEMPLATE_INCONSISTENT  },
-        {"another issuer",   {CKA_ISSUER, label, 5},                      CKR_TEMPLATE_INCONSISTENT  },
-        {"another serial",   {CKA_SERIAL_NUMBER, label, 3},               CKR_TEMPLATE_INCONSISTENT  },
-        {"another checksum", {CKA_CHECK_VALUE, label, 3},                 CKR_TEMPLATE_INCONSISTENT  },
-        {"another start",    {CKA_START_DATE, other, 8},                  CKR_TEMPLATE_INCONSISTENT  },
-        {"another end",      {CKA_END_DATE, other, 8},                    CKR_TEMPLATE_INCONSISTENT  },
-        {"another value",    {CKA_VALUE, label, 3},                       CKR_TEMPLATE_INCONSISTENT  },
-        {"another class",    {CKA_CLASS, &data_class, sizeof data_class}, CKR_TEMPLATE_INCONSISTENT  },
-        {"another type",     {CKA_CERTIFICATE_TYPE, &wtls, sizeof wtls},  CKR_TEMPLATE_INCONSISTENT  },
-        {"trust",            {CKA_TRUSTED, &test_yes, 1},                 CKR_ATTRIBUTE_READ_ONLY    },
-        {"the key",          {CKA_PUBLIC_KEY_INFO, label, 3},             CKR_ATTRIBUTE_READ_ONLY    },
-        {"a key's usage",    {CKA_SIGN, &test_yes, 1},                    CKR_ATTRIBUTE_TYPE_INVALID },
-        {"a vendor's",       {CKA_DEVID_BACKEND, label, 3},               CKR_ATTRIBUTE_TYPE_INVALID },
-        {"a long boolean",   {CKA_PRIVATE, label, 2},                     CKR_ATTRIBUTE_VALUE_INVALID},
-        {"no label",         {CKA_LABEL, NULL, 3},                        CKR_ATTRIBUTE_VALUE_INVALID},
+        {"another subject",  {CKA_SUBJECT, label, 5},                         CKR_TEMPLATE_INCONSISTENT  },
+        {"another issuer",   {CKA_ISSUER, label, 5},                          CKR_TEMPLATE_INCONSISTENT  },
+        {"another serial",   {CKA_SERIAL_NUMBER, label, 3},                   CKR_TEMPLATE_INCONSISTENT  },
+        {"another checksum", {CKA_CHECK_VALUE, label, 3},                     CKR_TEMPLATE_INCONSISTENT  },
+        {"another start",    {CKA_START_DATE, other, 8},                      CKR_TEMPLATE_INCONSISTENT  },
+        {"another end",      {CKA_END_DATE, other, 8},                        CKR_TEMPLATE_INCONSISTENT  },
+        {"another value",    {CKA_VALUE, label, 3},                           CKR_TEMPLATE_INCONSISTENT  },
+        {"another class",    {CKA_CLASS, &domain_class, sizeof domain_class}, CKR_TEMPLATE_INCONSISTENT  },
+        {"another type",     {CKA_CERTIFICATE_TYPE, &wtls, sizeof wtls},      CKR_TEMPLATE_INCONSISTENT  },
+        {"trust",            {CKA_TRUSTED, &test_yes, 1},                     CKR_ATTRIBUTE_READ_ONLY    },
+        {"the key",          {CKA_PUBLIC_KEY_INFO, label, 3},                 CKR_ATTRIBUTE_READ_ONLY    },
+        {"a key's usage",    {CKA_SIGN, &test_yes, 1},                        CKR_ATTRIBUTE_TYPE_INVALID },
+        {"a vendor's",       {CKA_DEVID_BACKEND, label, 3},                   CKR_ATTRIBUTE_TYPE_INVALID },
+        {"a long boolean",   {CKA_PRIVATE, label, 2},                         CKR_ATTRIBUTE_VALUE_INVALID},
+        {"no label",         {CKA_LABEL, NULL, 3},                            CKR_ATTRIBUTE_VALUE_INVALID},
     };
     size_t files = test_token_files();
 
@@ -164,7 +164,7 @@ START_TEST(bad_values_are_told_from_bad_templates)
     items[2] = (CK_ATTRIBUTE){CKA_VALUE, der, der_size};
     items[1].pValue = &wtls;
     ck_assert_rv(C_CreateObject(session, items, 3, &object), CKR_ATTRIBUTE_VALUE_INVALID);
-    items[0].pValue = &data_class;
+    items[0].pValue = &domain_class;
     ck_assert_rv(C_CreateObject(session, items, 3, &object), CKR_ATTRIBUTE_VALUE_INVALID);
     ck_assert_rv(C_CreateObject(session, NULL, 3, &object), CKR_ARGUMENTS_BAD);
     ck_assert_rv(C_CreateObject(session, items, 3, NULL), CKR_ARGUMENTS_BAD);

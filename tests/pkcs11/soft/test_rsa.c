@@ -51,8 +51,9 @@ static void raw_operation(const uint8_t *block, uint8_t *signature)
 static const EVP_MD *md_of(enum p11_hash hash)
 {
     static const char *const names[HASH_COUNT] = {
-        [HASH_SHA1] = "SHA1",     [HASH_SHA224] = "SHA224", [HASH_SHA256] = "SHA256",
-        [HASH_SHA384] = "SHA384", [HASH_SHA512] = "SHA512",
+        [HASH_SHA1] = "SHA1",         [HASH_SHA224] = "SHA224",     [HASH_SHA256] = "SHA256",
+        [HASH_SHA384] = "SHA384",     [HASH_SHA512] = "SHA512",     [HASH_SHA3_224] = "SHA3-224",
+        [HASH_SHA3_256] = "SHA3-256", [HASH_SHA3_384] = "SHA3-384", [HASH_SHA3_512] = "SHA3-512",
     };
 
     return EVP_get_digestbyname(names[hash]);

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pkcs11/failure.h"
+#include "pkcs11/session.h"
+#include "pkcs11/template.h"
+
+/* C_SetAttributeValue, C_CopyObject, C_GetObjectSize: what is done to objects that are there. */
+
+static CK_RV current(const void *object, CK_ATTRIBUTE_TYPE type, struct bytes *value)
+{
+    return object_attribute(object, type, value);
+}
+
+static CK_RV check_template(const struct object *object, bool copy, const CK_ATTRIBUTE *items, CK_ULONG count,
+                            struct attributes *changes)
+{
+    const struct template_target target = {object->object_class, object->key_type, object, current, copy};
+
+    return template_change(&target, items, count, changes);
+}
+
+/* What a certificate says of itself stays what it says. */
+static CK_RV check_certificate(const struct object *object, const struct attributes *changes)
+{
+    static const CK_ATTRIBUTE_TYPE said[] = {CKA_ISSUER, CKA_SERIAL_NUMBER, CKA_START_DATE, CKA_END_DATE};
+
+    if (object->object_class != CKO_CERTIFICATE)
+        return CKR_OK;
+    for (size_t i = 0; i < sizeof said / sizeof said[0]; i++)
+        if (attributes_find(changes, said[i]) != NULL)
+            return p11_fail(CKR_ATTRIBUTE_VALUE_INVALID,
+                            "attribute 0x%lx would differ from what the certificate says", said[i]);
+    return CKR_OK;
+}
+
+/* --- changes
+ * ---------------------------------------------------------------------------------------------------- */
+
+static CK_RV modify(struct session *session, const struct object *object, const CK_ATTRIBUTE *items,
+                    CK_ULONG count)
+{
+    struct attributes changes = {0};
+    CK_RV rv = session_may_write(session, object->file != NULL);
+
+    if (rv == CKR_OK && !object_attribute_bool(object, CKA_MODIFIABLE))
+        rv = p11_fail(CKR_ACTION_PROHIBITED, "the object has CKA_MODIFIABLE false");
+    if (rv == CKR_OK)
+        rv = check_template(object, false, items, count, &changes);
+    if (rv == CKR_OK)
+        rv = check_certificate(object, &changes);
+    if (rv == CKR_OK && changes.count != 0) {
+        token_lock(session->token);
+        rv = objects_modify(session->token, object->handle, &changes);
+        token_unlock(session->token);
+    }
+    attributes_free(&changes);
+    return rv;
+}
+
+CK_RV C_SetAttributeValue(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object_handle, CK_ATTRIBUTE *items,
+                          CK_ULONG count)
+{
+    struct object *object = NULL;
+    struct session *session;
+    CK_RV rv = session_enter(handle, &session);
+
+    if (rv != CKR_OK)
+        return rv;
+    if (items == NULL)
+        return session_leave(session, CKR_ARGUMENTS_BAD);
+    rv = session_find_object(session, object_handle, &object);
+    if (rv == CKR_OK)
+        rv = modify(session, object, items, count);
+    object_return(object);
+    return session_leave(session, rv);
+}
+
+/* --- copies
+ * ----------------------------------------------------------------------------------------------------- */
+
+/* A private key of the token stands in one file with its public half, and no backend gives a key block away:
+ * a copy is one of the session, of the same key. */
+static CK_RV check_private_copy(const struct object *object, const struct object *copy)
+{
+    bool private_key = object->object_class == CKO_PRIVATE_KEY || object->object_class == CKO_SECRET_KEY;
+
+    if (private_key && object_attribute_bool(copy, CKA_TOKEN))
+        return p11_fail(CKR_ACTION_PROHIBITED,
+                        "a key is copied as a session object only; set CKA_TOKEN to false in the template");
+    return CKR_OK;
+}
+
+static CK_RV publish_copy(struct session *session, const struct object *object,
+                          const struct attributes *changes, CK_OBJECT_HANDLE *handle)
+{
+    struct object *copy = object_copy(object, changes);
+    CK_RV rv = CKR_HOST_MEMORY;
+
+    if (copy != NULL)
+        rv = session_may_write(session, object_attribute_bool(copy, CKA_TOKEN));
+    if (rv == CKR_OK)
+        rv = check_private_copy(object, copy);
+    if (rv == CKR_OK)
+        rv = session_publish_object(session, copy);
+    if (rv == CKR_OK)
+        *handle = copy->handle;
+    object_return(copy);
+    return rv;
+}
+
+static CK_RV copy_object(struct session *session, const struct object *object, const CK_ATTRIBUTE *items,
+                         CK_ULONG count, CK_OBJECT_HANDLE *handle)
+{
+    struct attributes changes = {0};
+    CK_RV rv = CKR_OK;
+
+    if (!object_attribute_bool(object, CKA_COPYABLE))
+        return p11_fail(CKR_ACTION_PROHIBITED, "the object has CKA_COPYABLE false");
+    rv = check_template(object, true, items, count, &changes);
+    if (rv == CKR_OK)
+        rv = check_certificate(object, &changes);
+    if (rv == CKR_OK)
+        rv = publish_copy(session, object, &changes, handle);
+    attributes_free(&changes);
+    return rv;
+}
+
+CK_RV C_CopyObject(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object_handle, CK_ATTRIBUTE *items,
+                   CK_ULONG count, CK_OBJECT_HANDLE *copy)
+{
+    struct object *object = NULL;
+    struct session *session;
+    CK_RV rv = session_enter(handle, &session);
+
+    if (rv != CKR_OK)
+        return rv;
+    if ((items == NULL && count != 0) || copy == NULL)
+        return session_leave(session, CKR_ARGUMENTS_BAD);
+    rv = session_find_object(session, object_handle, &object);
+    if (rv == CKR_OK)
+        rv = copy_object(session, object, items, count, copy);
+    object_return(object);
+    return session_leave(session, rv);
+}
+
+/* --- size
+ * ------------------------------------------------------------------------------------------------------- */
+
+/* PKCS#11 leaves to the token what it counts: here, what the attributes hold. */
+CK_RV C_GetObjectSize(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object_handle, CK_ULONG *size)
+{
+    struct object *object = NULL;
+    struct session *session;
+    CK_RV rv = session_enter(handle, &session);
+
+    if (rv != CKR_OK)
+        return rv;
+    if (size == NULL)
+        return session_leave(session, CKR_ARGUMENTS_BAD);
+    rv = session_find_object(session, object_handle, &object);
+    if (rv == CKR_OK) {
+        *size = 0;
+        for (size_t i = 0; i < object->attributes.count; i++)
+            *size += sizeof(CK_ATTRIBUTE_TYPE) + object->attributes.items[i].ulValueLen;
+    }
+    object_return(object);
+    return session_leave(session, rv);
+}
