@@ -93,6 +93,7 @@ struct backend {
     (void *instance, void *key, enum p11_scheme scheme, const struct p11_parameters *parameters,
      const uint8_t *input, size_t input_size, struct bytes *out);
     CK_RV (*random)(void *instance, uint8_t *out, size_t size);
+    CK_RV (*seed)(void *instance, const uint8_t *seed, size_t size); /* adds to what `random` draws on */
 };
 
 /* All backends, in the order of their slots; ends with NULL. */

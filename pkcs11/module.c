@@ -180,7 +180,7 @@ static void look_at(struct module *module, const char *name)
         snprintf(path, sizeof path, "%s/%s", module->config.tokens, name) >= (int)sizeof path ||
         slot_of_path(module, path) != NULL)
         return;
-    if (token_open(path, module->config.tcti, &token) != CKR_OK)
+    if (token_open(path, &module->config, &token) != CKR_OK)
         log_info("%s holds no token", path);
     else if (add_token(module, token) != CKR_OK)
         token_close(token);

@@ -19,12 +19,22 @@
 
 #define SERIAL_BYTES 8
 
-/* What token.conf does not say about the TCTI, the process's configuration does. */
-static CK_RV complete_conf(struct token_conf *conf, const char *tcti)
+/* What token.conf does not say, the process's configuration does. */
+static CK_RV complete_conf(struct token_conf *conf, const struct config *config)
 {
-    if (tcti == NULL || token_conf_get(conf, "tcti") != NULL)
-        return CKR_OK;
-    return token_conf_set(conf, "tcti", tcti);
+    const struct {
+        const char *name;
+        const char *value;
+    } rows[] = {
+        {"tcti",           config->tcti          },
+        {"bus-protection", config->bus_protection}
+    };
+    CK_RV rv = CKR_OK;
+
+    for (size_t i = 0; rv == CKR_OK && i < sizeof rows / sizeof rows[0]; i++)
+        if (rows[i].value != NULL && token_conf_get(conf, rows[i].name) == NULL)
+            rv = token_conf_set(conf, rows[i].name, rows[i].value);
+    return rv;
 }
 
 static CK_RV open_instances(struct token *token, const char *path)
@@ -44,7 +54,7 @@ static void check_modes(const struct store *store)
         log_warning("token directory %s is open to others; chmod 700 it", store->path);
 }
 
-static CK_RV read_token(struct token *token, const char *path, const char *tcti)
+static CK_RV read_token(struct token *token, const char *path, const struct config *config)
 {
     unsigned long slot;
     CK_RV rv = token_conf_read(token->store.directory, path, &token->conf);
@@ -58,11 +68,11 @@ static CK_RV read_token(struct token *token, const char *path, const char *tcti)
                         token_conf_get(&token->conf, "backend"), token_conf_get(&token->conf, "slot"));
     token->slot = slot;
     check_modes(&token->store);
-    rv = complete_conf(&token->conf, tcti);
+    rv = complete_conf(&token->conf, config);
     return rv == CKR_OK ? open_instances(token, path) : rv;
 }
 
-CK_RV token_open(const char *path, const char *tcti, struct token **out)
+CK_RV token_open(const char *path, const struct config *config, struct token **out)
 {
     struct token *token = calloc(1, sizeof *token);
     CK_RV rv;
@@ -73,7 +83,7 @@ CK_RV token_open(const char *path, const char *tcti, struct token **out)
     pthread_mutex_init(&token->lock, NULL);
     rv = store_open(path, &token->store);
     if (rv == CKR_OK)
-        rv = read_token(token, path, tcti);
+        rv = read_token(token, path, config);
     if (rv != CKR_OK)
         token_close(token);
     else

@@ -3,6 +3,7 @@
 #define DEVID_PKCS11_TOKEN_H
 
 #include "pkcs11/backend.h"
+#include "pkcs11/config.h"
 #include "pkcs11/objects.h"
 #include "pkcs11/store.h"
 #include "pkcs11/tokenconf.h"
@@ -21,8 +22,9 @@ struct token {
     bool logged_in; /* as CKU_USER; ends with the last session */
 };
 
-/* Opens the token in the directory. CKR_TOKEN_NOT_RECOGNIZED: it holds none that can be used. */
-CK_RV token_open(const char *path, const char *tcti, struct token **out);
+/* Opens the token in the directory; what token.conf leaves open, the configuration says.
+ * CKR_TOKEN_NOT_RECOGNIZED: it holds none that can be used. */
+CK_RV token_open(const char *path, const struct config *config, struct token **out);
 void token_close(struct token *token);
 /* In a child after fork. */
 void token_abandon(struct token *token);

@@ -312,20 +312,6 @@ CK_RV C_DeriveKey(CK_SESSION_HANDLE session, CK_MECHANISM *p1, CK_OBJECT_HANDLE 
     return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
 }
 
-CK_RV C_SeedRandom(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG p2)
-{
-    (void)p1;
-    (void)p2;
-    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
-}
-
-CK_RV C_GenerateRandom(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG p2)
-{
-    (void)p1;
-    (void)p2;
-    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
-}
-
 CK_RV C_GetFunctionStatus(CK_SESSION_HANDLE session)
 {
     return refuse(session, CKR_FUNCTION_NOT_PARALLEL);

@@ -8,7 +8,12 @@ common_tests = \
 	tests/common/test_file \
 	tests/common/test_settings
 
-pkcs11_tests =
+pkcs11_tests = \
+	tests/pkcs11/soft/test_aes \
+	tests/pkcs11/soft/test_hmac \
+	tests/pkcs11/soft/test_kdf \
+	tests/pkcs11/tpm/test_random \
+	tests/pkcs11/tpm/test_session
 
 provider_tests =
 
@@ -42,6 +47,7 @@ tests_support_libsupport_la_SOURCES = \
 	tests/support/main.c \
 	tests/support/support.c tests/support/support.h \
 	tests/support/tpm.c tests/support/tpm.h \
+	tests/support/module.c tests/support/module.h \
 	tests/support/tcti_count.h
 tests_support_libsupport_la_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 
@@ -65,7 +71,9 @@ LDADD = tests/support/libsupport.la \
 	$(layer_libraries) \
 	common/libcommon.la \
 	$(TSS2_LIBS) $(P11KIT_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(CHECK_LIBS) -ldl -lpthread
-layer_libraries = dps/libcore.la
+# Sessions made by tpm2-tss's ESYS stand beside ours.
+tests_pkcs11_tpm_test_session_LDADD = $(LDADD) $(TSS2_ESYS_LIBS)
+layer_libraries = dps/libcore.la pkcs11/libcore.la
 endif
 
 EXTRA_DIST += $(story_tests) $(rule_tests) tests/support/run tests/story/lib.sh tests/check.sh tests/ci.sh

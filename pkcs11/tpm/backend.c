@@ -5,6 +5,7 @@
 #include "pkcs11/failure.h"
 #include "pkcs11/soft/tsskey.h"
 #include "pkcs11/token.h"
+#include "pkcs11/tpm/create.h"
 #include "pkcs11/tpm/loaded.h"
 #include "pkcs11/tpm/primary.h"
 #include "pkcs11/tpm/public.h"
@@ -71,6 +72,9 @@ static CK_RV open_instance(const struct token_conf *conf, const char *directory,
     token->tpm = tpm_take(token_conf_get(conf, "tcti"));
     if (token->path != NULL && token->tpm != NULL)
         rv = read_parent(conf, token);
+    if (rv == CKR_OK)
+        rv = tpm_bus_read(conf, token->path, &token->bus);
+    token->bus.parent = token->parent;
     if (rv != CKR_OK)
         close_instance(token);
     else
@@ -114,18 +118,12 @@ static void free_key(struct tpm_key *key)
 
 static CK_RV unmarshal(const struct tss_key *file, struct tpm_key *key)
 {
-    size_t public_size = 0;
-    size_t private_size = 0;
-
-    if (Tss2_MU_TPM2B_PUBLIC_Unmarshal(file->public.data, file->public.size, &public_size,
-                                       &key->public_area) != TSS2_RC_SUCCESS ||
-        public_size != file->public.size ||
-        Tss2_MU_TPM2B_PRIVATE_Unmarshal(file->private.data, file->private.size, &private_size,
-                                        &key->private_area) != TSS2_RC_SUCCESS ||
-        private_size != file->private.size)
-        return p11_fail(CKR_DATA_INVALID, "the TSS2 key's public or private area is broken");
+    if (tpm_created_read(file, &key->public_area, &key->private_area) != CKR_OK)
+        return CKR_DATA_INVALID;
     if (tpm_public_key(&key->public_area, &key->public) != CKR_OK)
         return p11_fail(CKR_DATA_INVALID, "the TSS2 key is of a type or curve that is not supported");
+    if (tpm_public_name(&key->public_area, &key->name) != CKR_OK)
+        return p11_fail(CKR_DATA_INVALID, "the TSS2 key's name algorithm is not supported");
     return CKR_OK;
 }
 
@@ -226,4 +224,6 @@ const struct backend tpm_backend = {
     .key_attribute = key_attribute,
     .generate_pair = tpm_generate_pair,
     .sign = tpm_sign,
+    .random = tpm_random,
+    .seed = tpm_seed,
 };

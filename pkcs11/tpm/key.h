@@ -4,6 +4,7 @@
 
 #include "common/bytes.h"
 #include "pkcs11/backend.h"
+#include "pkcs11/tpm/bus.h"
 #include "pkcs11/tpm/capability.h"
 #include "pkcs11/tpm/context.h"
 
@@ -13,6 +14,7 @@ struct tpm_token {
     char *path;               /* of the token, for messages */
     TPM2_HANDLE parent;       /* of new keys: a persistent handle, or TPM2_RH_OWNER */
     struct bytes parent_name; /* as it was when the token was made */
+    struct tpm_bus bus;
     struct tpm_capability capability;
 };
 
@@ -20,8 +22,10 @@ struct tpm_token {
 struct tpm_key {
     TPM2B_PUBLIC public_area;
     TPM2B_PRIVATE private_area;
+    TPM2B_NAME name;
     TPM2_HANDLE parent;
-    struct bytes block; /* the DER it came from */
+    const struct bytes *auth; /* its auth value, read under the TPM's lock; NULL: empty */
+    struct bytes block;       /* the DER it came from */
     struct public_key public;
 };
 
@@ -29,5 +33,7 @@ struct tpm_key {
 CK_RV tpm_generate_pair(void *instance, const struct key_request *request, struct bytes *block);
 CK_RV tpm_sign(void *instance, void *key, enum p11_scheme scheme, const struct p11_parameters *parameters,
                const uint8_t *input, size_t input_size, uint8_t *out, size_t size);
+CK_RV tpm_random(void *instance, uint8_t *out, size_t size);
+CK_RV tpm_seed(void *instance, const uint8_t *seed, size_t size);
 
 #endif
