@@ -9,6 +9,8 @@
 #include "pkcs11/soft/x509.h"
 #include "pkcs11/token.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -217,18 +219,18 @@ CK_RV objects_read_text(struct token *token, const char *file, const char *text,
     return rv;
 }
 
-/* One broken file is one object missing: said in the log, and nothing else happens. */
+/* One broken file is one object missing: noted, and nothing else happens. */
 static void load_file(struct token *token, const char *name)
 {
+    char path[PATH_MAX];
     struct bytes text;
     CK_RV rv = store_read(&token->store, name, &text);
 
     if (rv == CKR_OK)
         rv = objects_read_text(token, name, (const char *)text.data, text.size);
+    snprintf(path, sizeof path, "%s/%s", token->store.path, name);
     if (rv != CKR_OK)
-        log_error("%s/%s is left out: %s; mend or remove the file", token->store.path, name,
-                  p11_failure_text()[0] != '\0' ? p11_failure_text() : p11_rv_name(rv));
-    p11_failure_clear();
+        p11_failure_to_note(path, rv, "mend or remove the file");
     bytes_free(&text);
 }
 

@@ -4,6 +4,12 @@
 #include "pkcs11/curve.h"
 #include "tests/support/tpm.h"
 
+#include <openssl/asn1.h>
+#include <openssl/ec.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,6 +83,16 @@ void test_module_down(void)
     CK_RV rv = C_Finalize(NULL);
 
     ck_assert(rv == CKR_OK || rv == CKR_CRYPTOKI_NOT_INITIALIZED);
+}
+
+void test_write_token(const char *folder, const char *settings)
+{
+    char text[4096];
+
+    snprintf(text, sizeof text, "format = 1\nlabel = %s\nserial = 00\nslot = 0\nbackend = tpm\n%s", folder,
+             settings);
+    mkdir(support_path("tokens/%s", folder), 0700);
+    support_write(support_path("tokens/%s/token.conf", folder), text);
 }
 
 CK_SLOT_ID test_init_token(const char *label)
@@ -239,6 +255,53 @@ CK_RV test_sign(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key)
     CK_RV rv = C_SignInit(session, &mechanism, key);
 
     return rv == CKR_OK ? C_Sign(session, digest, sizeof digest, signature, &size) : rv;
+}
+
+static X509 *make_certificate(const char *common_name, long serial)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *certificate = X509_new();
+    X509_NAME *name = X509_get_subject_name(certificate);
+
+    ck_assert_ptr_nonnull(key);
+    X509_set_version(certificate, X509_VERSION_3);
+    ASN1_INTEGER_set(X509_get_serialNumber(certificate), serial);
+    ASN1_TIME_set_string(X509_getm_notBefore(certificate), "20260102000000Z");
+    ASN1_TIME_set_string(X509_getm_notAfter(certificate), "20271231235959Z");
+    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)common_name, -1, -1, 0);
+    X509_set_issuer_name(certificate, name);
+    X509_set_pubkey(certificate, key);
+    ck_assert_int_gt(X509_sign(certificate, key, EVP_sha256()), 0);
+    EVP_PKEY_free(key);
+    return certificate;
+}
+
+unsigned char *test_certificate(const char *common_name, long serial, size_t *size)
+{
+    X509 *certificate = make_certificate(common_name, serial);
+    unsigned char *der = NULL;
+    int length = i2d_X509(certificate, &der);
+
+    ck_assert_int_gt(length, 0);
+    *size = (size_t)length;
+    X509_free(certificate);
+    return der;
+}
+
+char *test_certificate_pem(const char *common_name, long serial)
+{
+    X509 *certificate = make_certificate(common_name, serial);
+    BIO *bio = BIO_new(BIO_s_mem());
+    char *text;
+    char *copy;
+    long size;
+
+    ck_assert_int_eq(PEM_write_bio_X509(bio, certificate), 1);
+    size = BIO_get_mem_data(bio, &text);
+    copy = strndup(text, (size_t)size);
+    BIO_free(bio);
+    X509_free(certificate);
+    return copy;
 }
 
 const char *test_token_file(const char *name)

@@ -31,6 +31,10 @@ void test_module_make(unsigned keys);
 void test_module_up(void);
 void test_module_down(void);
 
+/* Writes a TPM token by hand, without asking a TPM: its directory, and token.conf with slot 0, the label
+ * `folder` and the settings given. */
+void test_write_token(const char *folder, const char *settings);
+
 /* C_InitToken in the empty slot, and its number. */
 CK_SLOT_ID test_init_token(const char *label);
 /* The slot of the token; with NULL, the first one without a token. Fails the test when there is none. */
@@ -58,6 +62,12 @@ bool test_attribute_is(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_AT
 
 /* Signs a digest of 32 bytes with CKM_ECDSA, from C_SignInit on. */
 CK_RV test_sign(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key);
+
+/* The DER of a self-signed P-256 certificate with the name and serial number, valid in 2026 and 2027.
+ * OPENSSL_free'd by the caller. */
+unsigned char *test_certificate(const char *common_name, long serial, size_t *size);
+/* The same as PEM, malloc'ed. */
+char *test_certificate_pem(const char *common_name, long serial);
 
 /* The path of a file of the token "device", from the storage of support_path; and how many object files are
  * there. */
