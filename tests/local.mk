@@ -19,6 +19,11 @@ pkcs11_tests = \
 	tests/pkcs11/test_publickey \
 	tests/pkcs11/test_store \
 	tests/pkcs11/test_template \
+	tests/pkcs11/test_general \
+	tests/pkcs11/test_inittoken \
+	tests/pkcs11/test_login \
+	tests/pkcs11/test_session \
+	tests/pkcs11/test_slot \
 	tests/pkcs11/test_tokenconf \
 	tests/pkcs11/soft/test_aes \
 	tests/pkcs11/soft/test_hash \
