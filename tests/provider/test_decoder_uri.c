@@ -90,7 +90,7 @@ END_TEST
 /* A file with comments, a certificate and a key, in any order; the other way round too. */
 START_TEST(bundles_work)
 {
-    char *certificate = support_read(test_certificate("ec"), NULL);
+    char *certificate = support_read(test_software_certificate("ec"), NULL);
     char *pem = pem_of(test_uri("ec"));
     const char *const parts[][3] = {
         {"a comment\n", certificate,   pem        },

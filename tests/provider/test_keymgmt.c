@@ -102,7 +102,7 @@ END_TEST
 
 static X509 *read_certificate(const char *label)
 {
-    BIO *file = BIO_new_file(test_certificate(label), "r");
+    BIO *file = BIO_new_file(test_software_certificate(label), "r");
     X509 *certificate = PEM_read_bio_X509(file, NULL, NULL, NULL);
 
     BIO_free(file);

@@ -214,6 +214,8 @@ START_TEST(children_use_the_key_that_the_parent_loaded)
 
             for (int round = 0; ok && round < 5; round++)
                 ok = works(keys[0]) && works(keys[1]);
+            EVP_PKEY_free(keys[0]);
+            EVP_PKEY_free(keys[1]);
             if (i % 2 == 0)
                 test_context_free(context); /* a worker that tidies up */
             _exit(ok ? 0 : 1);
@@ -269,8 +271,12 @@ START_TEST(children_know_the_pin_that_was_typed_once)
     OSSL_STORE_close(store);
     UI_destroy_method(method);
     child = fork();
-    if (child == 0)
-        _exit(works(key) ? 0 : 1);
+    if (child == 0) {
+        bool ok = works(key);
+
+        EVP_PKEY_free(key);
+        _exit(ok ? 0 : 1);
+    }
     ck_assert_int_eq(waitpid(child, &status, 0), child);
     ck_assert_int_eq(status, 0);
     EVP_PKEY_free(key);

@@ -85,7 +85,7 @@ START_TEST(a_certificate_is_the_one_that_was_stored)
     OSSL_STORE_CTX *store =
         OSSL_STORE_open_ex("pkcs11:object=rsa;type=cert", context, NULL, NULL, NULL, NULL, NULL, NULL);
     OSSL_STORE_INFO *info = OSSL_STORE_load(store);
-    BIO *file = BIO_new_file(test_certificate("rsa"), "r");
+    BIO *file = BIO_new_file(test_software_certificate("rsa"), "r");
     X509 *stored = OSSL_STORE_INFO_get1_CERT(info);
     X509 *wanted = PEM_read_bio_X509(file, NULL, NULL, NULL);
 

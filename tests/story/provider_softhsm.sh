@@ -114,7 +114,8 @@ tls() { # VERSION CERT KEY: a handshake in which the client proves its key; the 
 serve_and_connect() { # VERSION CERT KEY: the token's key on the server's side
     local port pid status
     port=$(free_port)
-    OPENSSL_CONF=$work/$order.cnf foreign openssl s_server -accept "$port" -cert "$2" -key "$3" -www >token-server.log 2>&1 &
+    # exec: so that $! is the server itself
+    OPENSSL_CONF=$work/$order.cnf foreign exec openssl s_server -accept "$port" -cert "$2" -key "$3" -www >token-server.log 2>&1 &
     pid=$!
     story_pids="$story_pids $pid"
     wait_for_port "$port"
@@ -157,7 +158,9 @@ for order in default-first devid-first by-property; do
                 tls "$option" "$base;object=$key;type=cert" "$uri" $key
             check "$order, $key: TLS $version client, PEM files" tls "$option" $key.crt $key.pem $key
             check "$order, $key: TLS $version client, one bundle" tls "$option" $key-bundle.pem $key-bundle.pem $key
-            check "$order, $key: TLS $version, curl" with_curl "$version" $key.crt $key.pem $key
+            # with libasan in front, Debian's curl waits for ever in setlocale, before it has read any configuration
+            [ "${DEVID_TEST_ASAN:-}" = yes ] ||
+                check "$order, $key: TLS $version, curl" with_curl "$version" $key.crt $key.pem $key
             check "$order, $key: TLS $version server" serve_and_connect "$option" $key.crt $key.pem
         done
     done

@@ -123,7 +123,7 @@ const char *test_uri(const char *label)
     return slot;
 }
 
-const char *test_certificate(const char *label)
+const char *test_software_certificate(const char *label)
 {
     return support_path("%s.crt", label);
 }

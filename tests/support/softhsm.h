@@ -26,7 +26,7 @@ void test_spy_reset(void);
 const char *test_uri(const char *label);
 
 /* Where the fixture left the certificate of "ec" or "rsa", signed by "ca.crt". */
-const char *test_certificate(const char *label);
+const char *test_software_certificate(const char *label);
 
 /* In which order a library context loads the providers. */
 enum test_order { DEFAULT_FIRST, DEVID_FIRST, DEVID_BY_PROPERTY, TEST_ORDERS };
