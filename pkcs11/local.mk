@@ -20,6 +20,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/object.c \
 	pkcs11/objects.c pkcs11/objects.h \
 	pkcs11/operation.c pkcs11/operation.h \
+	pkcs11/pin.c \
 	pkcs11/publickey.c pkcs11/publickey.h \
 	pkcs11/random.c \
 	pkcs11/scheme.h \
@@ -43,6 +44,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/soft/rsa.c pkcs11/soft/rsa.h \
 	pkcs11/soft/tsskey.c pkcs11/soft/tsskey.h \
 	pkcs11/soft/x509.c pkcs11/soft/x509.h \
+	pkcs11/tpm/auth.c pkcs11/tpm/auth.h \
 	pkcs11/tpm/backend.c pkcs11/tpm/backend.h \
 	pkcs11/tpm/bus.c pkcs11/tpm/bus.h \
 	pkcs11/tpm/capability.c pkcs11/tpm/capability.h \
@@ -52,6 +54,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/tpm/generate.c \
 	pkcs11/tpm/key.h \
 	pkcs11/tpm/loaded.c pkcs11/tpm/loaded.h \
+	pkcs11/tpm/pinfile.c pkcs11/tpm/pinfile.h \
 	pkcs11/tpm/primary.c pkcs11/tpm/primary.h \
 	pkcs11/tpm/public.c pkcs11/tpm/public.h \
 	pkcs11/tpm/random.c \

@@ -102,6 +102,8 @@ static CK_RV create_certificate(struct session *session, const CK_ATTRIBUTE *ite
     if (rv == CKR_OK)
         rv = session_may_write(session, object_attribute_bool(object, CKA_TOKEN));
     if (rv == CKR_OK)
+        rv = session_may_own(session, object_attribute_bool(object, CKA_PRIVATE));
+    if (rv == CKR_OK)
         rv = complete_certificate(&object->attributes);
     if (rv == CKR_OK)
         rv = add_certificate(session, object);
@@ -114,7 +116,7 @@ static CK_RV create_certificate(struct session *session, const CK_ATTRIBUTE *ite
 /* One row a class that C_CreateObject makes. */
 static const struct {
     CK_OBJECT_CLASS object_class;
-    CK_RV (*create)
+    CK_RV(*create)
     (struct session *session, const CK_ATTRIBUTE *items, CK_ULONG count, CK_OBJECT_HANDLE *handle);
 } creators[] = {
     {CKO_CERTIFICATE, create_certificate},
@@ -158,8 +160,11 @@ static CK_RV find_object(struct session *session, CK_OBJECT_HANDLE handle, struc
 
 static CK_RV destroy(struct session *session, const struct object *object)
 {
+    bool pair = object->file != NULL && object->key != NULL; /* the private half goes too */
     CK_RV rv = session_may_write(session, object->file != NULL);
 
+    if (rv == CKR_OK)
+        rv = session_may_own(session, pair || object_attribute_bool(object, CKA_PRIVATE));
     if (rv == CKR_OK && !object_attribute_bool(object, CKA_DESTROYABLE))
         rv = p11_fail(CKR_ACTION_PROHIBITED, "the object has CKA_DESTROYABLE false");
     if (rv != CKR_OK)

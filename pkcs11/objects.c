@@ -55,6 +55,16 @@ void objects_remove_session(struct objects *objects, CK_SESSION_HANDLE session)
     }
 }
 
+void objects_remove_private(struct objects *objects)
+{
+    for (size_t i = objects->map.count; i-- > 0;) {
+        const struct object *object = objects->map.entries[i].pointer;
+
+        if (object->session != 0 && object_attribute_bool(object, CKA_PRIVATE))
+            objects_remove(objects, object->handle);
+    }
+}
+
 static void remove_file_objects(struct objects *objects, const char *file)
 {
     for (size_t i = objects->map.count; i-- > 0;) {

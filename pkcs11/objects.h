@@ -34,6 +34,9 @@ void objects_remove(struct objects *objects, CK_OBJECT_HANDLE handle);
 /* Session objects of a session that ends. */
 void objects_remove_session(struct objects *objects, CK_SESSION_HANDLE session);
 
+/* Private session objects, of all sessions: they end with the login (PKCS#11 2.40, 5.6). */
+void objects_remove_private(struct objects *objects);
+
 /* The objects that the text of a file describes, as if it were read from the token; each is added to the
  * token. CKR_DATA_INVALID: there is nothing usable in it. */
 CK_RV objects_read_text(struct token *token, const char *file, const char *text, size_t size);

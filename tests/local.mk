@@ -16,6 +16,7 @@ pkcs11_tests = \
 	tests/pkcs11/test_handle \
 	tests/pkcs11/test_keyfile \
 	tests/pkcs11/test_mechanism \
+	tests/pkcs11/test_pin \
 	tests/pkcs11/test_publickey \
 	tests/pkcs11/test_store \
 	tests/pkcs11/test_template \
@@ -33,6 +34,8 @@ pkcs11_tests = \
 	tests/pkcs11/soft/test_rsa \
 	tests/pkcs11/soft/test_tsskey \
 	tests/pkcs11/soft/test_x509 \
+	tests/pkcs11/tpm/test_auth \
+	tests/pkcs11/tpm/test_pinfile \
 	tests/pkcs11/tpm/test_random \
 	tests/pkcs11/tpm/test_session
 

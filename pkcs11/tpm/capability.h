@@ -22,6 +22,16 @@ struct tpm_capability {
 CK_RV tpm_capability_ask(struct tpm *tpm, struct token_conf *conf);
 void tpm_capability_read(const struct token_conf *conf, struct tpm_capability *capability);
 
+/* The dictionary attack counter, which all objects of the TPM share. */
+struct tpm_lockout {
+    uint32_t failed;  /* tries that count */
+    uint32_t maximum; /* so many, and the TPM refuses all */
+    bool locked;
+};
+
+/* One command, the lock held. */
+CK_RV tpm_capability_lockout(struct tpm *tpm, struct tpm_lockout *lockout);
+
 bool tpm_supports(const void *instance, const struct mechanism *row);
 void tpm_limits(const void *instance, const struct mechanism *row, CK_MECHANISM_INFO *info);
 

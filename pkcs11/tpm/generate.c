@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pkcs11/failure.h"
+#include "pkcs11/tpm/auth.h"
 #include "pkcs11/tpm/create.h"
 #include "pkcs11/tpm/public.h"
 
 #include <string.h>
 
-/* Keys have an empty auth, so noDA: a lockout of the TPM does not stop them. */
+/* Keys have an empty auth value, or one that nobody guesses, so noDA: a lockout of the TPM does not stop
+ * them. */
 #define KEY_ATTRIBUTES                                                                                       \
     (TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_SENSITIVEDATAORIGIN |                      \
      TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_NODA)
@@ -51,6 +53,27 @@ static CK_RV check_size(const struct tpm_token *token, const struct key_request 
     return CKR_OK;
 }
 
+/* A private key of a token with a PIN carries the token secret, so that the TPM itself asks for it. */
+static CK_RV create(const struct tpm_token *token, const struct key_request *request,
+                    const TPM2B_PUBLIC *template, struct tpm_created *created)
+{
+    TPM2B_SENSITIVE_CREATE sensitive = {0};
+    struct bytes secret = BYTES_EMPTY;
+    CK_RV rv;
+
+    if (!token->has_pin || !request->private)
+        return tpm_create(token, "generate a key", NULL, template, created);
+    rv = tpm_secret_copy(token, &secret);
+    if (rv == CKR_OK) {
+        memcpy(sensitive.sensitive.userAuth.buffer, secret.data, secret.size);
+        sensitive.sensitive.userAuth.size = (UINT16)secret.size;
+        rv = tpm_create(token, "generate a key", &sensitive, template, created);
+    }
+    bytes_free(&secret);
+    bytes_wipe(&sensitive, sizeof sensitive);
+    return rv;
+}
+
 CK_RV tpm_generate_pair(void *instance, const struct key_request *request, struct bytes *block)
 {
     const struct tpm_token *token = instance;
@@ -61,6 +84,9 @@ CK_RV tpm_generate_pair(void *instance, const struct key_request *request, struc
     if (rv == CKR_OK)
         rv = make_template(request, &template.publicArea);
     if (rv == CKR_OK)
-        rv = tpm_create(token, "generate a key", NULL, &template, &created);
-    return rv == CKR_OK ? tpm_created_block(token, &created, TSS_KEY_LOADABLE, true, block) : rv;
+        rv = create(token, request, &template, &created);
+    if (rv == CKR_OK)
+        rv =
+            tpm_created_block(token, &created, TSS_KEY_LOADABLE, !token->has_pin || !request->private, block);
+    return rv;
 }

@@ -8,7 +8,7 @@
 #include "pkcs11/tpm/capability.h"
 #include "pkcs11/tpm/context.h"
 
-/* A token's view of its TPM: immutable once it is open. */
+/* A token's view of its TPM: immutable once it is open, but for what its PINs open. */
 struct tpm_token {
     struct tpm *tpm;
     char *path;               /* of the token, for messages */
@@ -16,6 +16,9 @@ struct tpm_token {
     struct bytes parent_name; /* as it was when the token was made */
     struct tpm_bus bus;
     struct tpm_capability capability;
+    bool has_pin;        /* there is a pin.pem: keys carry the token secret */
+    bool pin_refused;    /* atomic: the TPM may count failed tries */
+    struct bytes secret; /* under the TPM's lock; empty: nobody is logged in */
 };
 
 /* A key block, ready to be loaded: the backend's `key`. Immutable. */

@@ -2,6 +2,7 @@
 #include "pkcs11/tpm/loaded.h"
 
 #include "common/log.h"
+#include "pkcs11/failure.h"
 #include "pkcs11/tpm/command.h"
 #include "pkcs11/tpm/primary.h"
 #include "pkcs11/tpm/rc.h"
@@ -146,6 +147,10 @@ CK_RV tpm_with_key(const struct tpm_token *token, const struct tpm_key *key, con
 
     if (rv != CKR_OK)
         return rv;
+    if (key->auth != NULL && key->auth->size == 0) {
+        tpm_leave(tpm);
+        return p11_fail(CKR_USER_NOT_LOGGED_IN, "the key needs the PIN of token %s", token->path);
+    }
     rc = load_and_use(token, key, use, data, &loading);
     if (rc != TSS2_RC_SUCCESS && recover(tpm, rc, loading))
         rc = load_and_use(token, key, use, data, &loading);
