@@ -85,6 +85,9 @@ static CK_RV make_request(struct pair *pair, struct key_request *request)
         return p11_fail(
             CKR_TEMPLATE_INCONSISTENT,
             "a key made in this token never leaves it: CKA_SENSITIVE is true, CKA_EXTRACTABLE is false");
+    if (attributes_get_bool(private, CKA_ALWAYS_AUTHENTICATE, false))
+        return p11_fail(CKR_TEMPLATE_INCONSISTENT,
+                        "a key on a token without a PIN cannot have CKA_ALWAYS_AUTHENTICATE");
     return request->type == CKK_EC ? read_ec(pair, request) : read_rsa(pair, request);
 }
 
@@ -149,6 +152,8 @@ static CK_RV make_object(CK_OBJECT_CLASS object_class, struct key *key, const st
     if (*out == NULL)
         return CKR_HOST_MEMORY;
     rv = attributes_copy(&(*out)->attributes, asked);
+    if (rv == CKR_OK)
+        rv = public_key_to_attributes(&key->public, &(*out)->attributes); /* an exponent without zeros */
     if (rv == CKR_OK && attributes_find(asked, CKA_ID) == NULL) {
         rv = soft_public_id(&key->public, id);
         if (rv == CKR_OK)
@@ -240,6 +245,8 @@ static CK_RV generate_pair(struct session *session, const CK_MECHANISM *mechanis
         rv = read_template(pair, CKO_PUBLIC_KEY, public_items, public_count, &pair->public);
     if (rv == CKR_OK)
         rv = read_template(pair, CKO_PRIVATE_KEY, private_items, private_count, &pair->private);
+    if (rv == CKR_OK)
+        rv = objects_pair_inherit(&pair->private, &pair->public);
     return rv;
 }
 

@@ -124,6 +124,23 @@ bool keyfile_next(const char *text, size_t size, size_t *offset, struct keyfile_
     return true;
 }
 
+void keyfile_without_block(const char *text, size_t size, unsigned number, struct buffer *out, unsigned *left)
+{
+    struct keyfile_block block;
+    size_t offset = 0;
+    size_t copied = 0;
+    unsigned count = 0;
+
+    for (; keyfile_next(text, size, &offset, &block); count++) {
+        if (count != number)
+            continue;
+        buffer_add(out, text + copied, (size_t)(block.lines - text) - copied);
+        copied = offset;
+    }
+    buffer_add(out, text + copied, size - copied);
+    *left = number < count ? count - 1 : count;
+}
+
 /* Text is written with %XX for what would break the line or the file: control characters, '%', a dash after a
  * dash, blanks at either end. */
 static void write_text(const CK_ATTRIBUTE *item, struct buffer *out)
@@ -264,7 +281,7 @@ static const struct {
     [FORM_DATE] = {read_date,    write_date   },
       [FORM_BOOL] = {read_bool,    write_bool   },
     [FORM_NUMBER] = {read_number,  write_numbers},
-    [FORM_NUMBERS] = {read_numbers, write_numbers},
+      [FORM_NUMBERS] = {read_numbers, write_numbers},
 };
 
 static const struct line *line_named(const char *name, CK_OBJECT_CLASS object_class)

@@ -20,10 +20,14 @@ pkcs11_tests = \
 	tests/pkcs11/test_publickey \
 	tests/pkcs11/test_store \
 	tests/pkcs11/test_template \
+	tests/pkcs11/test_find \
 	tests/pkcs11/test_general \
+	tests/pkcs11/test_generate \
 	tests/pkcs11/test_inittoken \
 	tests/pkcs11/test_login \
+	tests/pkcs11/test_object \
 	tests/pkcs11/test_session \
+	tests/pkcs11/test_sign \
 	tests/pkcs11/test_slot \
 	tests/pkcs11/test_tokenconf \
 	tests/pkcs11/soft/test_aes \
@@ -35,8 +39,11 @@ pkcs11_tests = \
 	tests/pkcs11/soft/test_tsskey \
 	tests/pkcs11/soft/test_x509 \
 	tests/pkcs11/tpm/test_auth \
+	tests/pkcs11/tpm/test_budget \
 	tests/pkcs11/tpm/test_pinfile \
+	tests/pkcs11/tpm/test_public \
 	tests/pkcs11/tpm/test_random \
+	tests/pkcs11/tpm/test_rc \
 	tests/pkcs11/tpm/test_session
 
 provider_tests = \

@@ -68,10 +68,10 @@ START_TEST(a_callers_template_is_not_trusted)
 {
     CK_ULONG number = CKO_CERTIFICATE;
     CK_ATTRIBUTE items[] = {
-        {CKA_CLASS, NULL,    sizeof number    },
-        {CKA_ID,    &number, 3                },
-        {CKA_CLASS, &number, sizeof number    },
-        {CKA_LABEL, &number, (CK_ULONG)-1     },
+        {CKA_CLASS, NULL,    sizeof number},
+        {CKA_ID,    &number, 3            },
+        {CKA_CLASS, &number, sizeof number},
+        {CKA_LABEL, &number, (CK_ULONG)-1 },
     };
 
     ck_assert_ptr_eq(template_find(items, 4, CKA_CLASS), &items[2]);

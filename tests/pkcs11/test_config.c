@@ -66,8 +66,8 @@ START_TEST(there_are_defaults)
     ck_assert(config.empty_slots);
     ck_assert_ptr_null(config.tcti);
     ck_assert_ptr_null(config.parent);
-    ck_assert_str_eq(config.tokens, geteuid() == 0 ? DEVID_STATEDIR "/tokens"
-                                                   : "/home/x/.local/share/devid/tokens");
+    ck_assert_str_eq(config.tokens,
+                     geteuid() == 0 ? DEVID_STATEDIR "/tokens" : "/home/x/.local/share/devid/tokens");
 }
 END_TEST
 

@@ -103,11 +103,12 @@ START_TEST(every_code_that_is_used_has_a_name)
 {
     char *missing;
 
-    ck_assert_int_eq(support_shell(&missing,
-                                   "cd %s && for name in $(cat *.c soft/*.c tpm/*.c | grep -oE 'CKR_[A-Z_]+' | "
-                                   "sort -u); do grep -q \"NAME($name)\" names.c || echo $name; done",
-                                   support_source_path("pkcs11")),
-                     0);
+    ck_assert_int_eq(
+        support_shell(&missing,
+                      "cd %s && for name in $(cat *.c soft/*.c tpm/*.c | grep -oE 'CKR_[A-Z_]+' | "
+                      "sort -u); do grep -q \"NAME($name)\" names.c || echo $name; done",
+                      support_source_path("pkcs11")),
+        0);
     ck_assert_str_eq(missing, "");
     free(missing);
 }

@@ -20,6 +20,7 @@ static void up(void)
 {
     setenv("DEVID_TCTI", tcti, 1);
     unsetenv("DEVID_PARENT");
+    test_tpm_count_reset();
     ck_assert_int_eq(support_shell(NULL, "cd %s && find . -mindepth 1 -delete", support_path("tokens")), 0);
 }
 
@@ -83,12 +84,12 @@ START_TEST(labels_are_checked)
         const char *label;
         CK_RV rv;
     } rows[] = {
-        {"",                                 CKR_ARGUMENTS_BAD},
-        {"   ",                              CKR_ARGUMENTS_BAD},
-        {"a\nbackend = file",                CKR_ARGUMENTS_BAD},
-        {"tab\t",                            CKR_ARGUMENTS_BAD},
-        {"delete\x7f",                       CKR_ARGUMENTS_BAD},
-        {" leading blank",                   CKR_ARGUMENTS_BAD},
+        {"",                  CKR_ARGUMENTS_BAD},
+        {"   ",               CKR_ARGUMENTS_BAD},
+        {"a\nbackend = file", CKR_ARGUMENTS_BAD},
+        {"tab\t",             CKR_ARGUMENTS_BAD},
+        {"delete\x7f",        CKR_ARGUMENTS_BAD},
+        {" leading blank",    CKR_ARGUMENTS_BAD},
     };
 
     ck_assert_rv(C_Initialize(NULL), CKR_OK);
@@ -165,10 +166,10 @@ START_TEST(without_a_tpm_nothing_is_left_behind)
         const char *tcti;
         const char *said;
     } rows[] = {
-        {"swtpm:host=127.0.0.1,port=1",  "port=1"         },
-        {"device:/dev/null-is-no-tpm",   "null-is-no-tpm" },
-        {"nonsense:at=all",              "nonsense:at=all"},
-        {"no tcti at all",               "no tcti at all" },
+        {"swtpm:host=127.0.0.1,port=1", "port=1"         },
+        {"device:/dev/null-is-no-tpm",  "null-is-no-tpm" },
+        {"nonsense:at=all",             "nonsense:at=all"},
+        {"no tcti at all",              "no tcti at all" },
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

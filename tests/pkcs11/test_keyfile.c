@@ -37,10 +37,10 @@ static void assert_same(const struct attributes *a, const struct attributes *b, 
     for (size_t i = 0; i < a->count; i++) {
         const CK_ATTRIBUTE *item = attributes_find(b, a->items[i].type);
 
-        ck_assert_msg(item != NULL && item->ulValueLen == a->items[i].ulValueLen &&
-                          (item->ulValueLen == 0 ||
-                           memcmp(item->pValue, a->items[i].pValue, item->ulValueLen) == 0),
-                      "%s: attribute 0x%lx changed", name, a->items[i].type);
+        ck_assert_msg(
+            item != NULL && item->ulValueLen == a->items[i].ulValueLen &&
+                (item->ulValueLen == 0 || memcmp(item->pValue, a->items[i].pValue, item->ulValueLen) == 0),
+            "%s: attribute 0x%lx changed", name, a->items[i].type);
     }
 }
 
@@ -48,7 +48,8 @@ static void assert_same(const struct attributes *a, const struct attributes *b, 
 
 START_TEST(next_walks_the_blocks_with_their_lines)
 {
-    static const char text[] = "Label: a\n" BLOCK "Label: b\r\n-----BEGIN Y Z-----\r\n-----END Y Z-----\r\ntail";
+    static const char text[] =
+        "Label: a\n" BLOCK "Label: b\r\n-----BEGIN Y Z-----\r\n-----END Y Z-----\r\ntail";
     struct keyfile_block block;
     size_t offset = 0;
 
@@ -87,7 +88,8 @@ END_TEST
 
 START_TEST(text_without_a_block_is_passed_over)
 {
-    static const char *const texts[] = {"", "\n", "Label: a", "Label: a\n x-----BEGIN X-----\n", "-----BEGIN"};
+    static const char *const texts[] = {"", "\n", "Label: a", "Label: a\n x-----BEGIN X-----\n",
+                                        "-----BEGIN"};
 
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         struct keyfile_block block;
@@ -172,10 +174,10 @@ END_TEST
 static bool is_in_the_block(CK_ATTRIBUTE_TYPE type)
 {
     static const CK_ATTRIBUTE_TYPE types[] = {
-        CKA_CLASS,      CKA_TOKEN,           CKA_KEY_TYPE,      CKA_EC_PARAMS,        CKA_MODULUS_BITS,
-        CKA_MODULUS,    CKA_PUBLIC_EXPONENT, CKA_CHECK_VALUE,   CKA_CERTIFICATE_TYPE, CKA_VALUE,
-        CKA_EC_POINT,   CKA_ISSUER,          CKA_SERIAL_NUMBER, CKA_PRIVATE_EXPONENT, CKA_PRIME_1,
-        CKA_PRIME_2,    CKA_EXPONENT_1,      CKA_EXPONENT_2,    CKA_COEFFICIENT,
+        CKA_CLASS,    CKA_TOKEN,           CKA_KEY_TYPE,      CKA_EC_PARAMS,        CKA_MODULUS_BITS,
+        CKA_MODULUS,  CKA_PUBLIC_EXPONENT, CKA_CHECK_VALUE,   CKA_CERTIFICATE_TYPE, CKA_VALUE,
+        CKA_EC_POINT, CKA_ISSUER,          CKA_SERIAL_NUMBER, CKA_PRIVATE_EXPONENT, CKA_PRIME_1,
+        CKA_PRIME_2,  CKA_EXPONENT_1,      CKA_EXPONENT_2,    CKA_COEFFICIENT,
     };
 
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
@@ -287,27 +289,27 @@ START_TEST(a_value_that_is_none_is_refused_with_its_name)
         const char *name;
         CK_OBJECT_CLASS object_class;
     } rows[] = {
-        {"ID: 0",                              "ID",                   CKO_PRIVATE_KEY},
-        {"ID: 0g",                             "ID",                   CKO_PRIVATE_KEY},
-        {"ID: 01 02",                          "ID",                   CKO_PRIVATE_KEY},
-        {"Label: %",                           "Label",                CKO_PRIVATE_KEY},
-        {"Label: a%4",                         "Label",                CKO_PRIVATE_KEY},
-        {"Label: %zz",                         "Label",                CKO_PRIVATE_KEY},
-        {"Start-Date: 2026",                   "Start-Date",           CKO_PRIVATE_KEY},
-        {"Start-Date: 2026-1-1",               "Start-Date",           CKO_PRIVATE_KEY},
-        {"Start-Date: 202601011",              "Start-Date",           CKO_PRIVATE_KEY},
-        {"Sign: YES",                          "Sign",                 CKO_PRIVATE_KEY},
-        {"Sign:",                              "Sign",                 CKO_PRIVATE_KEY},
-        {"Sign: 1",                            "Sign",                 CKO_PRIVATE_KEY},
-        {"Sign: yes ",                         "Sign",                 CKO_PRIVATE_KEY},
-        {"Allowed-Mechanisms: 1,2",            "Allowed-Mechanisms",   CKO_PRIVATE_KEY},
-        {"Allowed-Mechanisms: -1",             "Allowed-Mechanisms",   CKO_PRIVATE_KEY},
-        {"Allowed-Mechanisms: 0x",             "Allowed-Mechanisms",   CKO_PRIVATE_KEY},
-        {"Allowed-Mechanisms: 99999999999999999999999", "Allowed-Mechanisms", CKO_PRIVATE_KEY},
-        {"Key-Gen-Mechanism: 1 2",             "Key-Gen-Mechanism",    CKO_PRIVATE_KEY},
-        {"Key-Gen-Mechanism:",                 "Key-Gen-Mechanism",    CKO_PRIVATE_KEY},
-        {"Certificate-Category: 1 2",          "Certificate-Category", CKO_CERTIFICATE},
-        {"Public-Verify: maybe",               "Public-Verify",        CKO_PUBLIC_KEY },
+        {"ID: 0",                                       "ID",                   CKO_PRIVATE_KEY},
+        {"ID: 0g",                                      "ID",                   CKO_PRIVATE_KEY},
+        {"ID: 01 02",                                   "ID",                   CKO_PRIVATE_KEY},
+        {"Label: %",                                    "Label",                CKO_PRIVATE_KEY},
+        {"Label: a%4",                                  "Label",                CKO_PRIVATE_KEY},
+        {"Label: %zz",                                  "Label",                CKO_PRIVATE_KEY},
+        {"Start-Date: 2026",                            "Start-Date",           CKO_PRIVATE_KEY},
+        {"Start-Date: 2026-1-1",                        "Start-Date",           CKO_PRIVATE_KEY},
+        {"Start-Date: 202601011",                       "Start-Date",           CKO_PRIVATE_KEY},
+        {"Sign: YES",                                   "Sign",                 CKO_PRIVATE_KEY},
+        {"Sign:",                                       "Sign",                 CKO_PRIVATE_KEY},
+        {"Sign: 1",                                     "Sign",                 CKO_PRIVATE_KEY},
+        {"Sign: yes ",                                  "Sign",                 CKO_PRIVATE_KEY},
+        {"Allowed-Mechanisms: 1,2",                     "Allowed-Mechanisms",   CKO_PRIVATE_KEY},
+        {"Allowed-Mechanisms: -1",                      "Allowed-Mechanisms",   CKO_PRIVATE_KEY},
+        {"Allowed-Mechanisms: 0x",                      "Allowed-Mechanisms",   CKO_PRIVATE_KEY},
+        {"Allowed-Mechanisms: 99999999999999999999999", "Allowed-Mechanisms",   CKO_PRIVATE_KEY},
+        {"Key-Gen-Mechanism: 1 2",                      "Key-Gen-Mechanism",    CKO_PRIVATE_KEY},
+        {"Key-Gen-Mechanism:",                          "Key-Gen-Mechanism",    CKO_PRIVATE_KEY},
+        {"Certificate-Category: 1 2",                   "Certificate-Category", CKO_CERTIFICATE},
+        {"Public-Verify: maybe",                        "Public-Verify",        CKO_PUBLIC_KEY },
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

@@ -3,6 +3,7 @@
 #include "tests/support/module.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static CK_SESSION_HANDLE session;
 static CK_SLOT_ID slot;
@@ -45,6 +46,7 @@ START_TEST(each_row_is_listed_and_has_info)
     for (size_t i = 0; i < count; i++) {
         CK_MECHANISM_INFO info;
 
+        ck_assert_msg(strncmp(table[i].name, "CKM_", 4) == 0, "%s", table[i].name);
         ck_assert_msg(is_listed(table[i].type), "%s", table[i].name);
         ck_assert_rv_of(table[i].name, C_GetMechanismInfo(slot, table[i].type, &info), CKR_OK);
         ck_assert_msg(info.flags == (table[i].flags | CKF_HW), "%s", table[i].name);
@@ -146,8 +148,8 @@ START_TEST(parameters_are_checked_row_by_row)
         CK_RSA_PKCS_PSS_PARAMS pss = {CKM_SHA256, CKG_MGF1_SHA256, 32};
         CK_MECHANISM mechanism = {table[i].type, &pss, sizeof pss};
         struct p11_parameters parameters = {0};
-        bool takes = table[i].scheme == SCHEME_PSS &&
-                     (table[i].digest == HASH_NONE || table[i].digest == HASH_SHA256);
+        bool takes =
+            table[i].scheme == SCHEME_PSS && (table[i].digest == HASH_NONE || table[i].digest == HASH_SHA256);
 
         ck_assert_rv_of(table[i].name, table[i].parse(&mechanism, &table[i], &parameters),
                         takes ? CKR_OK : CKR_MECHANISM_PARAM_INVALID);
@@ -162,11 +164,11 @@ START_TEST(pss_parameters_must_make_sense)
         CK_RSA_PKCS_PSS_PARAMS params;
         CK_RV rv;
     } rows[] = {
-        {"sha256",          {CKM_SHA256, CKG_MGF1_SHA256, 32},           CKR_OK                     },
-        {"another MGF",     {CKM_SHA256, CKG_MGF1_SHA1, 0},              CKR_OK                     },
-        {"unknown hash",    {CKM_MD5, CKG_MGF1_SHA256, 32},              CKR_MECHANISM_PARAM_INVALID},
-        {"unknown MGF",     {CKM_SHA256, 77, 32},                        CKR_MECHANISM_PARAM_INVALID},
-        {"salt too long",   {CKM_SHA256, CKG_MGF1_SHA256, 513},          CKR_MECHANISM_PARAM_INVALID},
+        {"sha256",           {CKM_SHA256, CKG_MGF1_SHA256, 32},           CKR_OK                     },
+        {"another MGF",      {CKM_SHA256, CKG_MGF1_SHA1, 0},              CKR_OK                     },
+        {"unknown hash",     {CKM_MD5, CKG_MGF1_SHA256, 32},              CKR_MECHANISM_PARAM_INVALID},
+        {"unknown MGF",      {CKM_SHA256, 77, 32},                        CKR_MECHANISM_PARAM_INVALID},
+        {"salt too long",    {CKM_SHA256, CKG_MGF1_SHA256, 513},          CKR_MECHANISM_PARAM_INVALID},
         {"salt of all bits", {CKM_SHA256, CKG_MGF1_SHA256, (CK_ULONG)-1}, CKR_MECHANISM_PARAM_INVALID},
     };
     size_t count;

@@ -15,7 +15,8 @@ START_TEST(open_checks_its_arguments)
     CK_SESSION_HANDLE session = 0;
 
     ck_assert_rv(C_OpenSession(slot, 0, NULL, NULL, &session), CKR_SESSION_PARALLEL_NOT_SUPPORTED);
-    ck_assert_rv(C_OpenSession(slot, CKF_RW_SESSION, NULL, NULL, &session), CKR_SESSION_PARALLEL_NOT_SUPPORTED);
+    ck_assert_rv(C_OpenSession(slot, CKF_RW_SESSION, NULL, NULL, &session),
+                 CKR_SESSION_PARALLEL_NOT_SUPPORTED);
     ck_assert_rv(C_OpenSession(slot, CKF_SERIAL_SESSION, NULL, NULL, NULL), CKR_ARGUMENTS_BAD);
     ck_assert_rv(C_OpenSession(99, CKF_SERIAL_SESSION, NULL, NULL, &session), CKR_SLOT_ID_INVALID);
     ck_assert_uint_eq(session, 0);

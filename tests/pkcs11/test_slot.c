@@ -154,7 +154,8 @@ START_TEST(a_broken_token_is_one_token_missing)
         "format = 1\nlabel = x\nserial = 1\nslot = 1\nbackend = moon\n",
         "format = 1\nlabel = x\nserial = 1\nslot = one\nbackend = tpm\n",
         "format = 1\nlabel = x\nserial = 1\nslot = 99999999999\nbackend = tpm\n",
-        "format = 1\nlabel = x\nserial = 1\nslot = 1\nbackend = tpm\nparent-name = xyz\nparent = 0x81000001\n",
+        "format = 1\nlabel = x\nserial = 1\nslot = 1\nbackend = tpm\nparent-name = xyz\nparent = "
+        "0x81000001\n",
         "format = 1\nlabel = x\nserial = 1\nslot = 1\nbackend = tpm\nparent-name = 00\n",
     };
     CK_SLOT_ID list[16];

@@ -90,15 +90,15 @@ START_TEST(names_are_made_of_labels)
         const char *label;
         const char *name;
     } rows[] = {
-        {"device-id",             "device-id"               },
-        {"Device ID",             "device-id"               },
-        {"",                      "key"                     },
-        {"../../etc/passwd",      "-.-..-etc-passwd"        },
-        {".hidden",               "-hidden"                 },
-        {"a.b_c",                 "a.b_c"                   },
-        {"\xc3\xa4",              "--"                      },
-        {"-rf *",                 "-rf--"                   },
-        {"a\nb\\c\"d",            "a-b-c-d"                 },
+        {"device-id",        "device-id"       },
+        {"Device ID",        "device-id"       },
+        {"",                 "key"             },
+        {"../../etc/passwd", "-.-..-etc-passwd"},
+        {".hidden",          "-hidden"         },
+        {"a.b_c",            "a.b_c"           },
+        {"\xc3\xa4",         "--"              },
+        {"-rf *",            "-rf--"           },
+        {"a\nb\\c\"d",       "a-b-c-d"         },
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -198,7 +198,8 @@ static CK_RV collect_names(void *data, const char *name, const struct stat *stat
 
 START_TEST(each_sees_object_files_only)
 {
-    static const char *const others[] = {"pin.pem", ".hidden.pem", "token.conf", "key.pem.bak", ".pem", "PEM"};
+    static const char *const others[] = {"pin.pem",     ".hidden.pem", "token.conf",
+                                         "key.pem.bak", ".pem",        "PEM"};
     char names[256] = "";
 
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)

@@ -40,23 +40,25 @@ static const struct {
     CK_ATTRIBUTE good[2];
     CK_ATTRIBUTE bad;
 } values[] = {
-    [KIND_BOOL] = {{{0, &flags[0], sizeof flags[0]}, {0, &flags[1], sizeof flags[1]}}, {0, flags, 2}},
+    [KIND_BOOL] = {{{0, &flags[0], sizeof flags[0]}, {0, &flags[1], sizeof flags[1]}},         {0, flags, 2}  },
     [KIND_ULONG] = {{{0, &numbers[0], sizeof numbers[0]}, {0, &numbers[1], sizeof numbers[1]}},
-                    {0, numbers, 1}},
-    [KIND_BYTES] = {{{0, words[0], 3}, {0, words[1], 3}}, {0, NULL, 3}},
-    [KIND_DATE] = {{{0, date, 8}, {0, NULL, 0}}, {0, date, 4}},
-    [KIND_MECHANISMS] = {{{0, numbers, sizeof numbers}, {0, numbers, sizeof numbers[0]}}, {0, numbers, 3}},
+                   {0, numbers, 1}                                                                            },
+    [KIND_BYTES] = {{{0, words[0], 3}, {0, words[1], 3}},                                       {0, NULL, 3}   },
+    [KIND_DATE] = {{{0, date, 8}, {0, NULL, 0}},                                               {0, date, 4}   },
+    [KIND_MECHANISMS] = {{{0, numbers, sizeof numbers}, {0, numbers, sizeof numbers[0]}},            {0, numbers, 3}},
 };
 
 /* A template under test: the required attributes, and room for more. */
-struct template {
+struct template
+{
     CK_ATTRIBUTE items[80];
     CK_ULONG count;
 };
 
 static bool holds(const struct attribute_rule *rule, const struct object_kind *kind)
 {
-    return (rule->classes & kind->bit) != 0 && (rule->key_type == ANY_KEY || rule->key_type == kind->key_type);
+    return (rule->classes & kind->bit) != 0 &&
+           (rule->key_type == ANY_KEY || rule->key_type == kind->key_type);
 }
 
 static void add(struct template *template, const struct attribute_rule *rule, CK_ATTRIBUTE value)
@@ -83,8 +85,8 @@ static CK_RV check(const struct object_kind *kind, enum template_purpose purpose
                    const struct template *template)
 {
     struct attributes out = {0};
-    CK_RV rv = template_check(purpose, kind->object_class, kind->key_type, template->items, template->count,
-                              &out);
+    CK_RV rv =
+        template_check(purpose, kind->object_class, kind->key_type, template->items, template->count, &out);
 
     attributes_free(&out);
     p11_failure_clear();

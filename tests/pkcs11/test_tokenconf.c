@@ -58,16 +58,16 @@ START_TEST(bad_files_are_refused_by_line_or_name)
         const char *text;
         const char *said;
     } rows[] = {
-        {"",                                                   "format"      },
-        {"label = l\nserial = s\nslot = 3\nbackend = tpm\n",    "format ''"   },
-        {"format = 2\nlabel = l\nserial = s\nslot = 3\nbackend = tpm\n", "format '2'"},
-        {"format = 1\nserial = s\nslot = 3\nbackend = tpm\n",   "'label = ...'"  },
-        {"format = 1\nlabel = l\nslot = 3\nbackend = tpm\n",    "'serial = ...'" },
-        {"format = 1\nlabel = l\nserial = s\nbackend = tpm\n",  "'slot = ...'"   },
-        {"format = 1\nlabel = l\nserial = s\nslot = 3\n",       "'backend = ...'"},
-        {HEAD "nonsense\n",                                    ":6 "         },
-        {HEAD "= value\n",                                     ":6 "         },
-        {HEAD "\nlabel = again\n",                             ":7 "         },
+        {"",                                                             "format"         },
+        {"label = l\nserial = s\nslot = 3\nbackend = tpm\n",             "format ''"      },
+        {"format = 2\nlabel = l\nserial = s\nslot = 3\nbackend = tpm\n", "format '2'"     },
+        {"format = 1\nserial = s\nslot = 3\nbackend = tpm\n",            "'label = ...'"  },
+        {"format = 1\nlabel = l\nslot = 3\nbackend = tpm\n",             "'serial = ...'" },
+        {"format = 1\nlabel = l\nserial = s\nbackend = tpm\n",           "'slot = ...'"   },
+        {"format = 1\nlabel = l\nserial = s\nslot = 3\n",                "'backend = ...'"},
+        {HEAD "nonsense\n",                                              ":6 "            },
+        {HEAD "= value\n",                                               ":6 "            },
+        {HEAD "\nlabel = again\n",                                       ":7 "            },
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -116,8 +116,9 @@ START_TEST(what_is_written_is_read_again_in_its_order)
     ck_assert_rv(token_conf_write(directory, "x", &conf), CKR_OK);
     token_conf_free(&conf);
     text = support_read(support_path(TOKEN_CONF_FILE), NULL);
-    ck_assert_str_eq(text, "format = 1\nlabel = other\nserial = s\nslot = 3\nbackend = tpm\nzz = 1\nfuture = 2\n"
-                           "new = 0xff\n");
+    ck_assert_str_eq(text,
+                     "format = 1\nlabel = other\nserial = s\nslot = 3\nbackend = tpm\nzz = 1\nfuture = 2\n"
+                     "new = 0xff\n");
     free(text);
 }
 END_TEST

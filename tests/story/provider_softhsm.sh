@@ -128,6 +128,7 @@ serve_and_connect() { # VERSION CERT KEY: the token's key on the server's side
     return $status
 }
 
+without_module() { DEVID_PKCS11_MODULE=/nowhere/module.so ossl "$@"; }
 with_curl() { # VERSION CERT KEY
     OPENSSL_CONF=$work/$order.cnf foreign timeout 60 curl -sS "--tlsv$1" --tls-max "$1" --cacert ca.crt --cert "$2" \
         --key "$3" "https://localhost:$server_port/" >page && grep -q "Subject: CN *= *$4" page
@@ -181,7 +182,6 @@ for order in default-first devid-first by-property; do
     check_fails "$order: a wrong PIN is called that" 0 'wrong PIN' \
         ossl pkey -in "$base;object=ec?pin-value=9999" -noout
     check_fails "$order: a missing module is named" 0 '/nowhere/module.so: cannot open shared object file' \
-        env DEVID_PKCS11_MODULE=/nowhere/module.so OPENSSL_CONF="$work/$order.cnf" \
-        openssl pkey -in "$base;object=ec?$pin" -noout
+        without_module pkey -in "$base;object=ec?$pin" -noout
 done
 done_testing

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 CK_BBOOL test_yes = CK_TRUE;
@@ -327,4 +328,17 @@ size_t test_token_files(void)
         free(entries[i]);
     free(entries);
     return (size_t)count;
+}
+
+void test_no_descriptors(bool none)
+{
+    static struct rlimit usual;
+    struct rlimit limit;
+
+    if (none)
+        ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &usual), 0);
+    limit = usual;
+    if (none)
+        limit.rlim_cur = 0;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }

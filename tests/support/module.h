@@ -22,9 +22,9 @@ void test_rv(const char *file, int line, const char *what, CK_RV got, CK_RV want
 void test_module_environment(void);
 
 /* Keys that test_module_make puts on the token "device". */
-#define TEST_EC 0x1U          /* label "ec", P-256 */
-#define TEST_RSA 0x2U         /* label "rsa", 2048 bits, CKA_SIGN and CKA_DECRYPT */
-#define TEST_RSA_SIGNS 0x4U   /* label "rsa-signs", 2048 bits, CKA_SIGN only */
+#define TEST_EC 0x1U        /* label "ec", P-256 */
+#define TEST_RSA 0x2U       /* label "rsa", 2048 bits, CKA_SIGN and CKA_DECRYPT */
+#define TEST_RSA_SIGNS 0x4U /* label "rsa-signs", 2048 bits, CKA_SIGN only */
 /* Starts the TPM, makes the token with the keys, and keeps a copy of it. For an unchecked fixture. */
 void test_module_make(unsigned keys);
 /* For checked fixtures: the tokens as test_module_make left them, and C_Initialize; C_Finalize. */
@@ -73,6 +73,9 @@ char *test_certificate_pem(const char *common_name, long serial);
  * there. */
 const char *test_token_file(const char *name);
 size_t test_token_files(void);
+
+/* Lets no file be opened any more (RLIMIT_NOFILE), and lets them again. */
+void test_no_descriptors(bool none);
 
 extern CK_BBOOL test_yes;
 extern CK_BBOOL test_no;

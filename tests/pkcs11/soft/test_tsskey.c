@@ -86,11 +86,11 @@ START_TEST(a_policy_is_noticed_and_other_fields_are_not_in_the_way)
         size_t size;
         bool policy;
     } rows[] = {
-        {{0xa1, 0x02, 0x30, 0x00},             4, true }, /* policy */
-        {{0xa2, 0x03, 0x04, 0x01, 0xaa},       5, true }, /* secret */
-        {{0xa3, 0x02, 0x30, 0x00},             4, true }, /* authPolicy */
-        {{0xa4, 0x04, 0x0c, 0x02, 'h',  'i'},  6, false}, /* description */
-        {{0xa5, 0x03, 0x01, 0x01, 0xff},       5, false}, /* rsaParent */
+        {{0xa1, 0x02, 0x30, 0x00},           4, true }, /* policy */
+        {{0xa2, 0x03, 0x04, 0x01, 0xaa},     5, true }, /* secret */
+        {{0xa3, 0x02, 0x30, 0x00},           4, true }, /* authPolicy */
+        {{0xa4, 0x04, 0x0c, 0x02, 'h', 'i'}, 6, false}, /* description */
+        {{0xa5, 0x03, 0x01, 0x01, 0xff},     5, false}, /* rsaParent */
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
