@@ -98,6 +98,7 @@ cli_tests = \
 story_tests = \
 	tests/story/cli_softhsm.sh \
 	tests/story/openssl_tpm.sh \
+	tests/story/pkcs11_pin.sh \
 	tests/story/pkcs11_tools.sh \
 	tests/story/provider_softhsm.sh
 emulator_story_tests = \
