@@ -18,6 +18,7 @@ struct key_request {
     bool sign;
     bool decrypt; /* RSA: decryption, and signatures that need the bare private operation */
     bool derive;  /* EC: ECDH */
+    bool private; /* CKA_PRIVATE: on a token with a PIN, for who is logged in */
 };
 
 /*
@@ -48,7 +49,12 @@ struct backend {
     CK_RV (*init)(struct token_conf *conf, const char *tcti);
     /* What C_GetTokenInfo can add. Optional. */
     void (*token_info)(void *instance, CK_TOKEN_INFO *info);
-    /* PINs: token secret in and out of the instance. CKR_PIN_INCORRECT, CKR_PIN_LOCKED exactly. */
+    /*
+     * PINs, on tokens that have a pin.pem. `user` is CKU_SO or CKU_USER. login opens the token secret and
+     * keeps it until logout; set_pin seals it under a new PIN: with the old one, or with NULL for the user's
+     * after a login of the SO, or with NULL for the SO's on a token that is being made and has no pin.pem.
+     * The lengths are checked. CKR_PIN_INCORRECT, CKR_PIN_LOCKED, CKR_USER_PIN_NOT_INITIALIZED exactly.
+     */
     CK_RV (*login)(void *instance, CK_USER_TYPE user, const struct bytes *pin);
     void (*logout)(void *instance);
     CK_RV (*set_pin)(void *instance, CK_USER_TYPE user, const struct bytes *old, const struct bytes *pin);
@@ -70,10 +76,10 @@ struct backend {
     CK_RV (*generate)(void *instance, CK_KEY_TYPE type, size_t size, struct bytes *block);
     /* Turns plain key material into a block. */
     CK_RV (*import)(void *instance, const struct attributes *attributes, struct bytes *block);
-    CK_RV (*unwrap)
+    CK_RV(*unwrap)
     (void *instance, void *key, const struct mechanism *row, const struct p11_parameters *parameters,
      const struct bytes *wrapped, struct bytes *block);
-    CK_RV (*wrap)
+    CK_RV(*wrap)
     (void *instance, void *key, const struct mechanism *row, const struct p11_parameters *parameters,
      void *target, struct bytes *wrapped);
     CK_RV (*derive)(void *instance, void *key, const struct public_key *peer, struct bytes *secret);
@@ -83,16 +89,17 @@ struct backend {
      * padding goes around (a DigestInfo), for SCHEME_ECDSA a digest of any length, for SCHEME_RAW the block.
      * `size` bytes are written to `out`: public_key_signature_size.
      */
-    CK_RV (*sign)
+    CK_RV(*sign)
     (void *instance, void *key, enum p11_scheme scheme, const struct p11_parameters *parameters,
      const uint8_t *input, size_t input_size, uint8_t *out, size_t size);
-    CK_RV (*decrypt)
+    CK_RV(*decrypt)
     (void *instance, void *key, enum p11_scheme scheme, const struct p11_parameters *parameters,
      const uint8_t *input, size_t input_size, struct bytes *out);
-    CK_RV (*encrypt)
+    CK_RV(*encrypt)
     (void *instance, void *key, enum p11_scheme scheme, const struct p11_parameters *parameters,
      const uint8_t *input, size_t input_size, struct bytes *out);
     CK_RV (*random)(void *instance, uint8_t *out, size_t size);
+    CK_RV (*seed)(void *instance, const uint8_t *seed, size_t size); /* adds to what `random` draws on */
 };
 
 /* All backends, in the order of their slots; ends with NULL. */

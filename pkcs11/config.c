@@ -36,6 +36,16 @@ static bool set_switch(void *field, const char *value)
     return *on || strcmp(value, "no") == 0;
 }
 
+static bool set_protection(void *field, const char *value)
+{
+    static const char *const words[] = {"auto", "always", "never"};
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (strcmp(words[i], value) == 0)
+            return set_text(field, value);
+    return false;
+}
+
 /* One row a setting: its name in devid.conf, its variable, its member. */
 static const struct {
     const char *name;
@@ -43,10 +53,11 @@ static const struct {
     bool (*set)(void *field, const char *value);
     size_t offset;
 } rows[] = {
-    {"tokens",      "DEVID_TOKENS",      set_text,   offsetof(struct config, tokens)     },
-    {"tcti",        "DEVID_TCTI",        set_text,   offsetof(struct config, tcti)       },
-    {"empty-slots", "DEVID_EMPTY_SLOTS", set_switch, offsetof(struct config, empty_slots)},
-    {"parent",      "DEVID_PARENT",      set_text,   offsetof(struct config, parent)     },
+    {"tokens",         "DEVID_TOKENS",         set_text,       offsetof(struct config, tokens)        },
+    {"tcti",           "DEVID_TCTI",           set_text,       offsetof(struct config, tcti)          },
+    {"empty-slots",    "DEVID_EMPTY_SLOTS",    set_switch,     offsetof(struct config, empty_slots)   },
+    {"parent",         "DEVID_PARENT",         set_text,       offsetof(struct config, parent)        },
+    {"bus-protection", "DEVID_BUS_PROTECTION", set_protection, offsetof(struct config, bus_protection)},
 };
 
 #define ROWS (sizeof rows / sizeof rows[0])
@@ -137,5 +148,6 @@ void config_free(struct config *config)
     free(config->tokens);
     free(config->tcti);
     free(config->parent);
+    free(config->bus_protection);
     *config = (struct config){0};
 }

@@ -9,10 +9,11 @@
 /* What the process asks for: environment first, then devid.conf ($DEVID_CONF or SYSCONFDIR/devid/devid.conf).
  */
 struct config {
-    char *tokens;     /* directory of the tokens, never NULL */
-    char *tcti;       /* NULL: token.conf's, else tpm2-tss's default order */
-    bool empty_slots; /* offer an uninitialised slot per backend */
-    char *parent;     /* of new TPM tokens: "auto", "owner" or a persistent handle */
+    char *tokens;         /* directory of the tokens, never NULL */
+    char *tcti;           /* NULL: token.conf's, else tpm2-tss's default order */
+    bool empty_slots;     /* offer an uninitialised slot per backend */
+    char *parent;         /* of new TPM tokens: "auto", "owner" or a persistent handle */
+    char *bus_protection; /* of TPM tokens: "auto", "always" or "never"; NULL: token.conf's, else auto */
 };
 
 /* CKR_GENERAL_ERROR: devid.conf is there and cannot be used; the reason is said. */

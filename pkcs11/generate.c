@@ -75,6 +75,7 @@ static CK_RV make_request(struct pair *pair, struct key_request *request)
         .decrypt = attributes_get_bool(private, CKA_DECRYPT, false) ||
                    attributes_get_bool(private, CKA_UNWRAP, false),
         .derive = attributes_get_bool(private, CKA_DERIVE, false),
+        .private = attributes_get_bool(private, CKA_PRIVATE, true),
     };
     pair->token = attributes_get_bool(private, CKA_TOKEN, false);
     if (attributes_get_bool(&pair->public, CKA_TOKEN, false) != pair->token)
@@ -220,6 +221,9 @@ static CK_RV generate(struct session *session, struct pair *pair, CK_OBJECT_HAND
 
     if (rv == CKR_OK)
         rv = session_may_write(session, pair->token);
+    if (rv == CKR_OK)
+        rv = session_may_own(session,
+                             request.private || attributes_get_bool(&pair->public, CKA_PRIVATE, false));
     if (rv == CKR_OK && backend->generate_pair == NULL)
         rv = backend_missing(backend, "generate key pairs");
     if (rv == CKR_OK)

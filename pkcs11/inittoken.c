@@ -25,12 +25,26 @@ static CK_RV read_label(const CK_UTF8CHAR *field, char label[LABEL_SIZE + 1])
     return length != 0 ? CKR_OK : p11_fail(CKR_ARGUMENTS_BAD, "a token needs a label");
 }
 
-static CK_RV make_token(struct module *module, const struct slot *slot, const char *label)
+/* Without a PIN the token asks for no login. */
+static CK_RV check_pin(const struct slot *slot, CK_ULONG size)
 {
-    const struct config *config = &module->config;
+    if (size == 0)
+        return CKR_OK;
+    if (slot->backend->set_pin == NULL)
+        return p11_fail(CKR_PIN_INVALID, "a %s token with a PIN cannot be made; give an empty PIN",
+                        slot->backend->name);
+    return size >= PIN_MINIMUM && size <= PIN_MAXIMUM
+               ? CKR_OK
+               : p11_fail(CKR_PIN_LEN_RANGE,
+                          "a PIN has %d to %d bytes; an empty one makes a token without PINs", PIN_MINIMUM,
+                          PIN_MAXIMUM);
+}
+
+static CK_RV make_token(struct module *module, const struct slot *slot, const char *label,
+                        const struct bytes *so_pin)
+{
     char *path = NULL;
-    CK_RV rv =
-        token_create(config->tokens, slot->backend, label, slot->id, config->tcti, config->parent, &path);
+    CK_RV rv = token_create(&module->config, slot->backend, label, slot->id, so_pin, &path);
 
     if (rv == CKR_OK)
         rv = module_refresh_slots(module);
@@ -40,6 +54,7 @@ static CK_RV make_token(struct module *module, const struct slot *slot, const ch
 
 CK_RV C_InitToken(CK_SLOT_ID id, CK_UTF8CHAR *pin, CK_ULONG pin_size, CK_UTF8CHAR *label_field)
 {
+    const struct bytes so_pin = {pin, pin_size};
     char label[LABEL_SIZE + 1];
     struct module *module;
     struct slot *slot;
@@ -56,11 +71,11 @@ CK_RV C_InitToken(CK_SLOT_ID id, CK_UTF8CHAR *pin, CK_ULONG pin_size, CK_UTF8CHA
         rv = p11_fail(CKR_FUNCTION_NOT_SUPPORTED,
                       "slot %lu holds token %s; remove its directory to make it anew", id,
                       slot->token->store.path);
-    if (rv == CKR_OK && pin_size != 0)
-        rv = p11_fail(CKR_PIN_INVALID, "tokens with a PIN cannot be made yet; give an empty PIN");
+    if (rv == CKR_OK)
+        rv = check_pin(slot, pin_size);
     if (rv == CKR_OK)
         rv = read_label(label_field, label);
     if (rv == CKR_OK)
-        rv = make_token(module, slot, label);
+        rv = make_token(module, slot, label, &so_pin);
     return module_leave(rv);
 }

@@ -29,7 +29,9 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/objecttext.c pkcs11/objecttext.h \
 	pkcs11/operation.c pkcs11/operation.h \
 	pkcs11/publicobject.c pkcs11/publicobject.h \
+	pkcs11/pin.c \
 	pkcs11/publickey.c pkcs11/publickey.h \
+	pkcs11/random.c \
 	pkcs11/scheme.h \
 	pkcs11/session.c pkcs11/session.h \
 	pkcs11/sign.c \
@@ -43,8 +45,12 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/version3.c \
 	pkcs11/verify.c \
 	pkcs11/soft/digest.c pkcs11/soft/digest.h \
+	pkcs11/soft/aes.c pkcs11/soft/aes.h \
+	pkcs11/soft/ec.c pkcs11/soft/ec.h \
 	pkcs11/soft/hash.c pkcs11/soft/hash.h \
+	pkcs11/soft/hmac.c pkcs11/soft/hmac.h \
 	pkcs11/soft/internal.h \
+	pkcs11/soft/kdf.c pkcs11/soft/kdf.h \
 	pkcs11/soft/key.c pkcs11/soft/key.h \
 	pkcs11/soft/libctx.c pkcs11/soft/libctx.h \
 	pkcs11/soft/pem.c pkcs11/soft/pem.h \
@@ -53,16 +59,23 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/soft/tsskey.c pkcs11/soft/tsskey.h \
 	pkcs11/soft/verify.c pkcs11/soft/verify.h \
 	pkcs11/soft/x509.c pkcs11/soft/x509.h \
+	pkcs11/tpm/auth.c pkcs11/tpm/auth.h \
 	pkcs11/tpm/backend.c pkcs11/tpm/backend.h \
+	pkcs11/tpm/bus.c pkcs11/tpm/bus.h \
 	pkcs11/tpm/capability.c pkcs11/tpm/capability.h \
 	pkcs11/tpm/command.c pkcs11/tpm/command.h \
 	pkcs11/tpm/context.c pkcs11/tpm/context.h \
+	pkcs11/tpm/create.c pkcs11/tpm/create.h \
 	pkcs11/tpm/generate.c \
 	pkcs11/tpm/key.h \
 	pkcs11/tpm/loaded.c pkcs11/tpm/loaded.h \
+	pkcs11/tpm/pinfile.c pkcs11/tpm/pinfile.h \
 	pkcs11/tpm/primary.c pkcs11/tpm/primary.h \
 	pkcs11/tpm/public.c pkcs11/tpm/public.h \
+	pkcs11/tpm/random.c \
 	pkcs11/tpm/rc.c pkcs11/tpm/rc.h \
+	pkcs11/tpm/seal.c pkcs11/tpm/seal.h \
+	pkcs11/tpm/session.c pkcs11/tpm/session.h \
 	pkcs11/tpm/sign.c
 pkcs11_libcore_la_CPPFLAGS = $(AM_CPPFLAGS) $(TSS2_CFLAGS) $(CRYPTO_CFLAGS)
 pkcs11_libcore_la_LIBADD = common/libcommon.la

@@ -1,18 +1,75 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "pkcs11/failure.h"
 #include "pkcs11/session.h"
 
-/* A token without a PIN has nothing to check: a user who logs in all the same is let in, so that programs
- * which always do work with it. There is no SO. */
+/*
+ * Who may log in while who is (PKCS#11 2.40, 5.6). On a token without a PIN there is nothing to check: a user
+ * who logs in all the same is let in, so that programs which always do work with it; there is no SO.
+ */
+static const struct {
+    enum login login;
+    CK_USER_TYPE user;
+    CK_RV rv;
+} rows[] = {
+    {LOGIN_NONE, CKU_USER, CKR_OK                            },
+    {LOGIN_USER, CKU_USER, CKR_USER_ALREADY_LOGGED_IN        },
+    {LOGIN_SO,   CKU_USER, CKR_USER_ANOTHER_ALREADY_LOGGED_IN},
+    {LOGIN_NONE, CKU_SO,   CKR_OK                            },
+    {LOGIN_USER, CKU_SO,   CKR_USER_ANOTHER_ALREADY_LOGGED_IN},
+    {LOGIN_SO,   CKU_SO,   CKR_USER_ALREADY_LOGGED_IN        },
+};
+
+/* Under the token's lock. */
+static CK_RV may_login(const struct token *token, CK_USER_TYPE user)
+{
+    if (user == CKU_CONTEXT_SPECIFIC)
+        return CKR_OPERATION_NOT_INITIALIZED;
+    if (user == CKU_SO && !token->has_pin)
+        return CKR_USER_PIN_NOT_INITIALIZED;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (rows[i].login == token->login && rows[i].user == user)
+            return rows[i].rv == CKR_OK && user == CKU_SO && token->readers != 0
+                       ? p11_fail(CKR_SESSION_READ_ONLY_EXISTS,
+                                  "the SO logs in only while no read-only session is open")
+                       : rows[i].rv;
+    return CKR_USER_TYPE_INVALID;
+}
+
+static CK_RV check_pin(const struct token *token, CK_USER_TYPE user, CK_UTF8CHAR *pin, CK_ULONG size)
+{
+    const struct bytes view = {pin, size};
+
+    if (!token->has_pin)
+        return CKR_OK;
+    if (token->backend->login == NULL)
+        return backend_missing(token->backend, "check a PIN");
+    if (size < PIN_MINIMUM || size > PIN_MAXIMUM) /* the TPM need not count this one */
+        return p11_fail(CKR_PIN_INCORRECT, "PINs have %d to %d bytes", PIN_MINIMUM, PIN_MAXIMUM);
+    return token->backend->login(token_instance(token, token->backend), user, &view);
+}
+
+/* The PIN is checked without the token's lock, which takes its time; another thread may have come first. */
+static CK_RV login(struct token *token, CK_USER_TYPE user, CK_UTF8CHAR *pin, CK_ULONG size)
+{
+    CK_RV rv;
+
+    token_lock(token);
+    rv = may_login(token, user);
+    token_unlock(token);
+    if (rv == CKR_OK)
+        rv = check_pin(token, user, pin, size);
+    if (rv != CKR_OK)
+        return rv;
+    token_lock(token);
+    rv = may_login(token, user);
+    if (rv == CKR_OK)
+        token_set_login(token, user == CKU_SO ? LOGIN_SO : LOGIN_USER);
+    token_unlock(token);
+    return rv;
+}
+
 CK_RV C_Login(CK_SESSION_HANDLE handle, CK_USER_TYPE user, CK_UTF8CHAR *pin, CK_ULONG pin_size)
 {
-    static const struct {
-        CK_USER_TYPE user;
-        CK_RV rv;
-    } answers[] = {
-        {CKU_USER,             CKR_OK                       },
-        {CKU_SO,               CKR_USER_PIN_NOT_INITIALIZED },
-        {CKU_CONTEXT_SPECIFIC, CKR_OPERATION_NOT_INITIALIZED},
-    };
     struct session *session;
     CK_RV rv = session_enter(handle, &session);
 
@@ -20,17 +77,7 @@ CK_RV C_Login(CK_SESSION_HANDLE handle, CK_USER_TYPE user, CK_UTF8CHAR *pin, CK_
         return rv;
     if (pin == NULL && pin_size != 0)
         return session_leave(session, CKR_ARGUMENTS_BAD);
-    rv = CKR_USER_TYPE_INVALID;
-    for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++)
-        if (answers[i].user == user)
-            rv = answers[i].rv;
-    token_lock(session->token);
-    if (rv == CKR_OK && session->token->logged_in)
-        rv = CKR_USER_ALREADY_LOGGED_IN;
-    else if (rv == CKR_OK)
-        session->token->logged_in = true;
-    token_unlock(session->token);
-    return session_leave(session, rv);
+    return session_leave(session, login(session->token, user, pin, pin_size));
 }
 
 CK_RV C_Logout(CK_SESSION_HANDLE handle)
@@ -40,9 +87,5 @@ CK_RV C_Logout(CK_SESSION_HANDLE handle)
 
     if (rv != CKR_OK)
         return rv;
-    token_lock(session->token);
-    rv = session->token->logged_in ? CKR_OK : CKR_USER_NOT_LOGGED_IN;
-    session->token->logged_in = false;
-    token_unlock(session->token);
-    return session_leave(session, rv);
+    return session_leave(session, token_logout(session->token) ? CKR_OK : CKR_USER_NOT_LOGGED_IN);
 }

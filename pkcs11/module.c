@@ -182,7 +182,7 @@ static void look_at(struct module *module, const char *name)
         snprintf(path, sizeof path, "%s/%s", module->config.tokens, name) >= (int)sizeof path ||
         slot_of_path(module, path) != NULL)
         return;
-    rv = token_open(path, module->config.tcti, &token);
+    rv = token_open(path, &module->config, &token);
     if (rv == CKR_OK && add_token(module, token) != CKR_OK)
         token_close(token);
     else if (rv != CKR_OK && p11_failure_kept())

@@ -50,6 +50,8 @@ static CK_RV create_certificate(struct session *session, const CK_ATTRIBUTE *ite
     if (rv == CKR_OK)
         rv = session_may_write(session, object_attribute_bool(object, CKA_TOKEN));
     if (rv == CKR_OK)
+        rv = session_may_own(session, object_attribute_bool(object, CKA_PRIVATE));
+    if (rv == CKR_OK)
         rv = complete_certificate(&object->attributes);
     if (rv == CKR_OK)
         rv = session_publish_object(session, object);
@@ -98,8 +100,11 @@ CK_RV C_CreateObject(CK_SESSION_HANDLE handle, CK_ATTRIBUTE *items, CK_ULONG cou
 
 static CK_RV destroy(struct session *session, const struct object *object)
 {
+    bool pair = object->file != NULL && object->key != NULL; /* the private half goes too */
     CK_RV rv = session_may_write(session, object->file != NULL);
 
+    if (rv == CKR_OK)
+        rv = session_may_own(session, pair || object_attribute_bool(object, CKA_PRIVATE));
     if (rv == CKR_OK && !object_attribute_bool(object, CKA_DESTROYABLE))
         rv = p11_fail(CKR_ACTION_PROHIBITED, "the object has CKA_DESTROYABLE false");
     if (rv != CKR_OK)

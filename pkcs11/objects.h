@@ -56,6 +56,8 @@ struct candidates objects_candidates(const struct objects *objects, const CK_ATT
                                      CK_ULONG count);
 /* NULL: there are no more. */
 const struct object *objects_next(struct candidates *candidates);
+/* Private session objects, of all sessions: they end with the login (PKCS#11 2.40, 5.6). */
+void objects_remove_private(struct objects *objects);
 
 /* The objects that the text of a file describes, as if it were read from the token; each is added to the
  * token. CKR_DATA_INVALID: there is nothing usable in it. */

@@ -54,8 +54,10 @@ CK_RV operation_begin(struct session *session, struct operation *operation, cons
         return p11_fail(rv, "mechanism 0x%lx is not offered for this operation", mechanism->mechanism);
     buffer_init(&begun.data, COLLECTED_MAXIMUM);
     begun.object = token_find_object(session->token, key);
-    if (begun.object == NULL || !session_sees(session, begun.object))
+    if (begun.object == NULL)
         rv = CKR_KEY_HANDLE_INVALID;
+    else if (!session_sees(session, begun.object))
+        rv = session_may_own(session, true);
     else
         rv = check_key(begun.object, begun.row, object_class, usage);
     if (rv == CKR_OK)

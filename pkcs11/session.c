@@ -68,9 +68,15 @@ CK_RV session_leave_function(struct session *session, const char *function, CK_R
 
 bool session_sees(const struct session *session, const struct object *object)
 {
-    (void)session; /* no token asks for a login yet */
-    (void)object;
-    return true;
+    return token_is_open(session->token) || !object_attribute_bool(object, CKA_PRIVATE);
+}
+
+CK_RV session_may_own(const struct session *session, bool private)
+{
+    return !private || token_is_open(session->token)
+               ? CKR_OK
+               : p11_fail(CKR_USER_NOT_LOGGED_IN, "private objects of token %s need the user's login",
+                          session->token->store.path);
 }
 
 CK_RV session_may_write(const struct session *session, bool token_object)
@@ -128,9 +134,24 @@ CK_RV session_find_object(struct session *session, CK_OBJECT_HANDLE handle, stru
 /* --- opening and closing, under the module's lock
  * ------------------------------------------------------------ */
 
+/* The SO works in read-write sessions only (PKCS#11 2.40, 5.6). */
+static CK_RV count_reader(struct token *token, bool writable)
+{
+    CK_RV rv = CKR_OK;
+
+    token_lock(token);
+    if (!writable && token->login == LOGIN_SO)
+        rv = CKR_SESSION_READ_WRITE_SO_EXISTS;
+    else if (!writable)
+        token->readers++;
+    token_unlock(token);
+    return rv;
+}
+
 static CK_RV open_session(struct module *module, struct slot *slot, bool writable, CK_SESSION_HANDLE *handle)
 {
     struct session *session = calloc(1, sizeof *session);
+    CK_RV rv;
 
     if (session == NULL)
         return CKR_HOST_MEMORY;
@@ -139,9 +160,14 @@ static CK_RV open_session(struct module *module, struct slot *slot, bool writabl
     session->token = slot->token;
     session->writable = writable;
     session->handle = handle_add(&module->sessions, session);
-    if (session->handle == CK_INVALID_HANDLE) {
+    if (session->handle == CK_INVALID_HANDLE)
+        rv = CKR_HOST_MEMORY;
+    else
+        rv = count_reader(slot->token, writable);
+    if (rv != CKR_OK) {
+        handle_remove(&module->sessions, session->handle);
         free_session(session);
-        return CKR_HOST_MEMORY;
+        return rv;
     }
     slot->sessions++;
     *handle = session->handle;
@@ -159,9 +185,7 @@ static struct slot *slot_of(struct module *module, const struct token *token)
 /* PKCS#11 2.40, 5.6: with the application's last session its login ends too. */
 static void end_last_session(struct token *token)
 {
-    token_lock(token);
-    token->logged_in = false;
-    token_unlock(token);
+    token_logout(token);
     token_idle(token);
 }
 
@@ -177,6 +201,7 @@ CK_RV session_close(struct module *module, CK_SESSION_HANDLE handle)
     __atomic_store_n(&session->closed, true, __ATOMIC_RELEASE);
     token_lock(session->token);
     objects_remove_session(&session->token->objects, handle);
+    session->token->readers -= session->writable ? 0 : 1;
     token_unlock(session->token);
     if (slot != NULL && --slot->sessions == 0)
         end_last_session(session->token);
@@ -235,16 +260,14 @@ CK_RV C_CloseAllSessions(CK_SLOT_ID id)
 
 static CK_STATE state_of(const struct session *session)
 {
-    static const CK_STATE states[2][2] = {
-        {CKS_RO_PUBLIC_SESSION, CKS_RO_USER_FUNCTIONS},
-        {CKS_RW_PUBLIC_SESSION, CKS_RW_USER_FUNCTIONS},
+    static const CK_STATE states[2][3] = {
+        {[LOGIN_NONE] = CKS_RO_PUBLIC_SESSION, [LOGIN_USER] = CKS_RO_USER_FUNCTIONS},
+        { [LOGIN_NONE] = CKS_RW_PUBLIC_SESSION,
+         [LOGIN_USER] = CKS_RW_USER_FUNCTIONS,
+         [LOGIN_SO] = CKS_RW_SO_FUNCTIONS},
     };
-    bool logged_in;
 
-    token_lock(session->token);
-    logged_in = session->token->logged_in;
-    token_unlock(session->token);
-    return states[session->writable][logged_in];
+    return states[session->writable][token_login(session->token)];
 }
 
 CK_RV C_GetSessionInfo(CK_SESSION_HANDLE handle, CK_SESSION_INFO *info)

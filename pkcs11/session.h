@@ -46,8 +46,10 @@ void find_end(struct find *find);
 
 /* Whether the session may know of the object: private ones need a login where the token asks for one. */
 bool session_sees(const struct session *session, const struct object *object);
-/* Whether it may make or change such an object: CKR_OK, CKR_SESSION_READ_ONLY, CKR_USER_NOT_LOGGED_IN. */
+/* Whether it may make or change such an object: CKR_OK, CKR_SESSION_READ_ONLY. */
 CK_RV session_may_write(const struct session *session, bool token_object);
+/* Whether it may make or change a private object, if it is one: CKR_OK, CKR_USER_NOT_LOGGED_IN. */
+CK_RV session_may_own(const struct session *session, bool private);
 
 /* Adds a token or session object to the session's token. CKR_HOST_MEMORY. */
 CK_RV session_add_object(struct session *session, struct object *object);

@@ -54,8 +54,13 @@ static void describe_token(const struct slot *slot, CK_TOKEN_INFO *info)
 
     p11_pad(info->label, sizeof info->label, token_conf_get(&token->conf, "label"));
     p11_pad(info->serialNumber, sizeof info->serialNumber, token_conf_get(&token->conf, "serial"));
-    info->flags |= CKF_TOKEN_INITIALIZED;
+    info->flags |= CKF_TOKEN_INITIALIZED | (slot->backend->random != NULL ? CKF_RNG : 0);
     info->ulSessionCount = slot->sessions;
+    if (token->has_pin) {
+        info->flags |= CKF_LOGIN_REQUIRED;
+        info->ulMinPinLen = PIN_MINIMUM;
+        info->ulMaxPinLen = PIN_MAXIMUM;
+    }
     if (slot->backend->token_info != NULL)
         slot->backend->token_info(token_instance(token, slot->backend), info);
 }

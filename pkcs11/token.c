@@ -18,13 +18,24 @@
 #include <unistd.h>
 
 #define SERIAL_BYTES 8
+#define PIN_FILE "pin.pem"
 
-/* What token.conf does not say about the TCTI, the process's configuration does. */
-static CK_RV complete_conf(struct token_conf *conf, const char *tcti)
+/* What token.conf does not say, the process's configuration does. */
+static CK_RV complete_conf(struct token_conf *conf, const struct config *config)
 {
-    if (tcti == NULL || token_conf_get(conf, "tcti") != NULL)
-        return CKR_OK;
-    return token_conf_set(conf, "tcti", tcti);
+    const struct {
+        const char *name;
+        const char *value;
+    } rows[] = {
+        {"tcti",           config->tcti          },
+        {"bus-protection", config->bus_protection}
+    };
+    CK_RV rv = CKR_OK;
+
+    for (size_t i = 0; rv == CKR_OK && i < sizeof rows / sizeof rows[0]; i++)
+        if (rows[i].value != NULL && token_conf_get(conf, rows[i].name) == NULL)
+            rv = token_conf_set(conf, rows[i].name, rows[i].value);
+    return rv;
 }
 
 static CK_RV open_instances(struct token *token, const char *path)
@@ -44,7 +55,7 @@ static void check_modes(const struct store *store)
         log_warning("token directory %s is open to others; chmod 700 it", store->path);
 }
 
-static CK_RV read_token(struct token *token, const char *path, const char *tcti)
+static CK_RV read_token(struct token *token, const char *path, const struct config *config)
 {
     unsigned long slot;
     CK_RV rv = token_conf_read(token->store.directory, path, &token->conf);
@@ -58,11 +69,12 @@ static CK_RV read_token(struct token *token, const char *path, const char *tcti)
                         token_conf_get(&token->conf, "backend"), token_conf_get(&token->conf, "slot"));
     token->slot = slot;
     check_modes(&token->store);
-    rv = complete_conf(&token->conf, tcti);
+    token->has_pin = faccessat(token->store.directory, PIN_FILE, F_OK, 0) == 0;
+    rv = complete_conf(&token->conf, config);
     return rv == CKR_OK ? open_instances(token, path) : rv;
 }
 
-CK_RV token_open(const char *path, const char *tcti, struct token **out)
+CK_RV token_open(const char *path, const struct config *config, struct token **out)
 {
     struct token *token = calloc(1, sizeof *token);
     CK_RV rv;
@@ -73,7 +85,7 @@ CK_RV token_open(const char *path, const char *tcti, struct token **out)
     pthread_mutex_init(&token->lock, NULL);
     rv = store_open(path, &token->store);
     if (rv == CKR_OK)
-        rv = read_token(token, path, tcti);
+        rv = read_token(token, path, config);
     if (rv != CKR_OK)
         token_close(token);
     else
@@ -154,6 +166,36 @@ void token_unlock(struct token *token)
     pthread_mutex_unlock(&token->lock);
 }
 
+enum login token_login(const struct token *token)
+{
+    return __atomic_load_n(&token->login, __ATOMIC_ACQUIRE);
+}
+
+void token_set_login(struct token *token, enum login login)
+{
+    __atomic_store_n(&token->login, login, __ATOMIC_RELEASE);
+}
+
+bool token_logout(struct token *token)
+{
+    bool was;
+
+    token_lock(token);
+    was = token->login != LOGIN_NONE;
+    token_set_login(token, LOGIN_NONE);
+    if (was && token->has_pin)
+        objects_remove_private(&token->objects);
+    token_unlock(token);
+    if (was && token->has_pin && token->backend->logout != NULL)
+        token->backend->logout(token_instance(token, token->backend));
+    return was;
+}
+
+bool token_is_open(const struct token *token)
+{
+    return !token->has_pin || token_login(token) == LOGIN_USER;
+}
+
 struct object *token_find_object(struct token *token, CK_OBJECT_HANDLE handle)
 {
     struct object *object;
@@ -221,52 +263,85 @@ static CK_RV cannot_make(const char *path, int error)
 
 static void remove_directory(int tokens, const char *name)
 {
+    static const char *const files[] = {TOKEN_CONF_FILE, PIN_FILE, ".lock", ".generation"};
     int directory = openat(tokens, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     if (directory >= 0) {
-        unlinkat(directory, TOKEN_CONF_FILE, 0);
+        for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+            unlinkat(directory, files[i], 0);
         close(directory);
     }
     unlinkat(tokens, name, AT_REMOVEDIR);
 }
 
-/* Fills a directory under a hidden name, then gives it the first free name made of the label. */
-static CK_RV write_directory(int tokens, const char *base, const struct token_conf *conf, const char *root,
-                             char **path)
+/* The token's secret and the SO's PIN, in a directory that is a token already but for its name. */
+static CK_RV write_pin(const char *path, const struct config *config, const struct bytes *so_pin)
 {
-    char hidden[64];
-    char name[NAME_MAX];
-    int directory;
-    int error;
-    CK_RV rv;
+    struct token *token;
+    CK_RV rv = token_open(path, config, &token);
 
-    snprintf(hidden, sizeof hidden, ".new-%s", token_conf_get(conf, "serial"));
-    if (mkdirat(tokens, hidden, 0700) != 0)
-        return cannot_make(root, errno);
-    directory = openat(tokens, hidden, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    rv = directory >= 0 ? token_conf_write(directory, root, conf) : cannot_make(root, errno);
+    if (rv != CKR_OK)
+        return rv;
+    rv = token->backend->set_pin(token_instance(token, token->backend), CKU_SO, NULL, so_pin);
+    token_idle(token);
+    token_close(token);
+    return rv;
+}
+
+static CK_RV fill_directory(int tokens, const char *name, const struct token_conf *conf,
+                            const struct config *config, const struct bytes *so_pin)
+{
+    int directory = openat(tokens, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char path[PATH_MAX];
+    CK_RV rv = directory >= 0 ? token_conf_write(directory, config->tokens, conf)
+                              : cannot_make(config->tokens, errno);
+
     if (directory >= 0)
         close(directory);
-    if (rv != CKR_OK) {
-        remove_directory(tokens, hidden);
+    if (rv != CKR_OK || so_pin->size == 0)
         return rv;
-    }
+    if (snprintf(path, sizeof path, "%s/%s", config->tokens, name) >= (int)sizeof path)
+        return cannot_make(config->tokens, ENAMETOOLONG);
+    return write_pin(path, config, so_pin);
+}
+
+/* Gives a directory the first free name made of the label. */
+static CK_RV give_name(int tokens, const char *hidden, const char *base, const char *root, char **path)
+{
+    char name[NAME_MAX];
+
     snprintf(name, sizeof name, "%s", base);
     for (unsigned i = 2; renameat2(tokens, hidden, tokens, name, RENAME_NOREPLACE) != 0; i++) {
-        error = errno;
-        if (error != EEXIST || i == 1000) {
-            remove_directory(tokens, hidden);
-            return cannot_make(root, error);
-        }
+        if (errno != EEXIST || i == 1000)
+            return cannot_make(root, errno);
         snprintf(name, sizeof name, "%s-%u", base, i);
     }
     fsync(tokens);
     return asprintf(path, "%s/%s", root, name) >= 0 ? CKR_OK : CKR_HOST_MEMORY;
 }
 
-CK_RV token_create(const char *tokens, const struct backend *backend, const char *label, CK_SLOT_ID slot,
-                   const char *tcti, const char *parent, char **path)
+/* All is made under a hidden name, so that a token appears whole or not at all. */
+static CK_RV write_directory(int tokens, const char *base, const struct token_conf *conf,
+                             const struct config *config, const struct bytes *so_pin, char **path)
 {
+    char hidden[64];
+    CK_RV rv;
+
+    snprintf(hidden, sizeof hidden, ".new-%s", token_conf_get(conf, "serial"));
+    if (mkdirat(tokens, hidden, 0700) != 0)
+        return cannot_make(config->tokens, errno);
+    rv = fill_directory(tokens, hidden, conf, config, so_pin);
+    if (rv == CKR_OK)
+        rv = give_name(tokens, hidden, base, config->tokens, path);
+    if (rv != CKR_OK)
+        remove_directory(tokens, hidden);
+    return rv;
+}
+
+CK_RV token_create(const struct config *config, const struct backend *backend, const char *label,
+                   CK_SLOT_ID slot, const struct bytes *so_pin, char **path)
+{
+    const char *tokens = config->tokens;
     struct token_conf conf = {0};
     char *base = store_name_of(label, strlen(label));
     int error = file_make_directories(tokens, 0700);
@@ -279,9 +354,9 @@ CK_RV token_create(const char *tokens, const struct backend *backend, const char
     if (rv == CKR_OK && faccessat(directory, ".", W_OK, AT_EACCESS) != 0)
         rv = cannot_make(tokens, errno);
     if (rv == CKR_OK)
-        rv = fill_conf(&conf, backend, label, slot, tcti, parent);
+        rv = fill_conf(&conf, backend, label, slot, config->tcti, config->parent);
     if (rv == CKR_OK)
-        rv = write_directory(directory, base, &conf, tokens, path);
+        rv = write_directory(directory, base, &conf, config, so_pin, path);
     token_conf_free(&conf);
     free(base);
     if (directory >= 0)

@@ -3,35 +3,47 @@
 #define DEVID_PKCS11_TOKEN_H
 
 #include "pkcs11/backend.h"
+#include "pkcs11/config.h"
 #include "pkcs11/objects.h"
 #include "pkcs11/store.h"
 #include "pkcs11/tokenconf.h"
 
 #include <pthread.h>
 
+/* Who is logged in, in all sessions of the application. */
+enum login { LOGIN_NONE, LOGIN_USER, LOGIN_SO };
+
+/* Lengths of a PIN, in bytes. */
+#define PIN_MINIMUM 4
+#define PIN_MAXIMUM 255
+
 /* A token: a directory with a token.conf. Lives from the first sight of the directory to C_Finalize. */
 struct token {
     CK_SLOT_ID slot;
     struct token_conf conf;        /* immutable */
     const struct backend *backend; /* where new keys go */
-    void *instances[BACKENDS];     /* in the order of p11_backends; immutable */
-    pthread_mutex_t lock; /* of what follows; never held while a backend does more than load a block */
+    bool has_pin;              /* there is a pin.pem: private objects are for who is logged in; immutable */
+    void *instances[BACKENDS]; /* in the order of p11_backends; immutable */
+    pthread_mutex_t lock;      /* of what follows; never held while a backend does more than load a block */
     struct store store;
     struct objects objects;
-    bool logged_in; /* as CKU_USER; ends with the last session */
+    enum login login; /* ends with the last session; read without the lock by token_login */
+    unsigned readers; /* read-only sessions that are open */
 };
 
-/* Opens the token in the directory. CKR_TOKEN_NOT_RECOGNIZED: it holds none that can be used. */
-CK_RV token_open(const char *path, const char *tcti, struct token **out);
+/* Opens the token in the directory; what token.conf leaves open, the configuration says.
+ * CKR_TOKEN_NOT_RECOGNIZED: it holds none that can be used. */
+CK_RV token_open(const char *path, const struct config *config, struct token **out);
 void token_close(struct token *token);
 /* In a child after fork. */
 void token_abandon(struct token *token);
 /* No session is open on it any more. */
 void token_idle(struct token *token);
 
-/* Makes a token directory below `tokens` with one rename, and answers its path (malloc'ed). */
-CK_RV token_create(const char *tokens, const struct backend *backend, const char *label, CK_SLOT_ID slot,
-                   const char *tcti, const char *parent, char **path);
+/* Makes a token directory below config->tokens with one rename, and answers its path (malloc'ed). An empty
+ * `so_pin`: a token without PINs. */
+CK_RV token_create(const struct config *config, const struct backend *backend, const char *label,
+                   CK_SLOT_ID slot, const struct bytes *so_pin, char **path);
 
 void *token_instance(const struct token *token, const struct backend *backend);
 /* Whether the token's own backend can serve the mechanism row, and its key sizes. */
@@ -40,6 +52,14 @@ void token_mechanism_info(const struct token *token, const struct mechanism *row
 
 void token_lock(struct token *token);
 void token_unlock(struct token *token);
+
+/* Who is logged in. Setting it needs the lock. */
+enum login token_login(const struct token *token);
+void token_set_login(struct token *token, enum login login);
+/* Ends the login, and with it the private session objects. False: nobody was logged in. */
+bool token_logout(struct token *token);
+/* Whether its private objects may be seen and used. */
+bool token_is_open(const struct token *token);
 
 /* The object with a reference for the caller, or NULL; sees changes of other processes when the handle is not
  * known. */

@@ -12,22 +12,6 @@ static CK_RV refuse(CK_SESSION_HANDLE handle, CK_RV rv)
     return entered == CKR_OK ? session_leave(session, rv) : entered;
 }
 
-CK_RV C_InitPIN(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG p2)
-{
-    (void)p1;
-    (void)p2;
-    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
-}
-
-CK_RV C_SetPIN(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG p2, CK_BYTE *p3, CK_ULONG p4)
-{
-    (void)p1;
-    (void)p2;
-    (void)p3;
-    (void)p4;
-    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
-}
-
 CK_RV C_EncryptInit(CK_SESSION_HANDLE session, CK_MECHANISM *p1, CK_OBJECT_HANDLE p2)
 {
     (void)p1;
@@ -170,20 +154,6 @@ CK_RV C_DeriveKey(CK_SESSION_HANDLE session, CK_MECHANISM *p1, CK_OBJECT_HANDLE 
     (void)p3;
     (void)p4;
     (void)p5;
-    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
-}
-
-CK_RV C_SeedRandom(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG p2)
-{
-    (void)p1;
-    (void)p2;
-    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
-}
-
-CK_RV C_GenerateRandom(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG p2)
-{
-    (void)p1;
-    (void)p2;
     return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
 }
 

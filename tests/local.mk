@@ -20,6 +20,7 @@ pkcs11_tests = \
 	tests/pkcs11/test_keyfile \
 	tests/pkcs11/test_mechanism \
 	tests/pkcs11/test_modify \
+	tests/pkcs11/test_pin \
 	tests/pkcs11/test_publickey \
 	tests/pkcs11/test_publicobject \
 	tests/pkcs11/test_store \
@@ -35,16 +36,23 @@ pkcs11_tests = \
 	tests/pkcs11/test_slot \
 	tests/pkcs11/test_tokenconf \
 	tests/pkcs11/test_verify \
+	tests/pkcs11/soft/test_aes \
 	tests/pkcs11/soft/test_hash \
+	tests/pkcs11/soft/test_hmac \
+	tests/pkcs11/soft/test_kdf \
 	tests/pkcs11/soft/test_key \
 	tests/pkcs11/soft/test_rsa \
 	tests/pkcs11/soft/test_tsskey \
 	tests/pkcs11/soft/test_x509 \
+	tests/pkcs11/tpm/test_auth \
 	tests/pkcs11/tpm/test_budget \
 	tests/pkcs11/tpm/test_loaded \
 	tests/pkcs11/tpm/test_primary \
+	tests/pkcs11/tpm/test_pinfile \
 	tests/pkcs11/tpm/test_public \
-	tests/pkcs11/tpm/test_rc
+	tests/pkcs11/tpm/test_random \
+	tests/pkcs11/tpm/test_rc \
+	tests/pkcs11/tpm/test_session
 
 # Each runs as a libFuzzer target too, see tests/fuzz/fuzz.h.
 fuzz_tests = \
@@ -122,6 +130,7 @@ cli_tests = \
 story_tests = \
 	tests/story/cli_softhsm.sh \
 	tests/story/openssl_tpm.sh \
+	tests/story/pkcs11_pin.sh \
 	tests/story/pkcs11_tools.sh \
 	tests/story/provider_softhsm.sh
 emulator_story_tests = \
@@ -182,6 +191,8 @@ LDADD = $(fixture_libraries) tests/support/libsupport.la \
 	$(layer_libraries) \
 	common/libcommon.la \
 	$(TSS2_LIBS) $(P11KIT_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(CHECK_LIBS) -ldl -lpthread
+# Sessions made by tpm2-tss's ESYS stand beside ours.
+tests_pkcs11_tpm_test_session_LDADD = $(LDADD) $(TSS2_ESYS_LIBS)
 layer_libraries = cli/libcore.la dps/libcore.la provider/libcore.la pkcs11/libcore.la
 fixture_libraries =
 

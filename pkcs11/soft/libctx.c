@@ -4,12 +4,15 @@
 
 #include "pkcs11/failure.h"
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
 #include <openssl/provider.h>
 
 #include <stdbool.h>
+#include <stdio.h>
 
 /*
  * One context for the life of the process: it is not freed at C_Finalize, because that may run inside
@@ -20,6 +23,8 @@ static struct {
     OSSL_LIB_CTX *libctx;
     OSSL_PROVIDER *provider;
     EVP_MD *md[HASH_COUNT];
+    EVP_MAC_CTX *mac[HASH_COUNT]; /* HMAC with a key of no use, to be copied: it copies no keyless one */
+    EVP_CIPHER *aes128_cfb;
 } soft;
 
 static const char *const md_names[HASH_COUNT] = {
@@ -43,9 +48,37 @@ static bool fetch_digests(void)
     return true;
 }
 
+static bool fetch_macs(void)
+{
+    EVP_MAC *mac = EVP_MAC_fetch(soft.libctx, "HMAC", NULL);
+    bool made = mac != NULL;
+
+    for (enum p11_hash hash = HASH_SHA1; made && hash < HASH_COUNT; hash++) {
+        char name[16];
+        OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
+                               OSSL_PARAM_construct_end()};
+
+        snprintf(name, sizeof name, "%s", md_names[hash]);
+        soft.mac[hash] = EVP_MAC_CTX_new(mac);
+        made = soft.mac[hash] != NULL && EVP_MAC_init(soft.mac[hash], (const uint8_t *)"", 0, params) == 1;
+    }
+    EVP_MAC_free(mac);
+    return made;
+}
+
+static bool fetch_ciphers(void)
+{
+    soft.aes128_cfb = EVP_CIPHER_fetch(soft.libctx, "AES-128-CFB", NULL);
+    return soft.aes128_cfb != NULL;
+}
+
 static void give_up(void)
 {
+    EVP_CIPHER_free(soft.aes128_cfb);
+    soft.aes128_cfb = NULL;
     for (enum p11_hash hash = HASH_SHA1; hash < HASH_COUNT; hash++) {
+        EVP_MAC_CTX_free(soft.mac[hash]);
+        soft.mac[hash] = NULL;
         EVP_MD_free(soft.md[hash]);
         soft.md[hash] = NULL;
     }
@@ -63,7 +96,7 @@ CK_RV soft_start(void)
     soft.libctx = OSSL_LIB_CTX_new();
     if (soft.libctx != NULL)
         soft.provider = OSSL_PROVIDER_load(soft.libctx, "default");
-    if (soft.provider != NULL && fetch_digests())
+    if (soft.provider != NULL && fetch_digests() && fetch_macs() && fetch_ciphers())
         return CKR_OK;
     give_up();
     return p11_fail(CKR_GENERAL_ERROR,
@@ -78,6 +111,21 @@ OSSL_LIB_CTX *soft_libctx(void)
 const EVP_MD *soft_md(enum p11_hash hash)
 {
     return hash < HASH_COUNT ? soft.md[hash] : NULL;
+}
+
+const char *soft_md_name(enum p11_hash hash)
+{
+    return hash < HASH_COUNT ? md_names[hash] : NULL;
+}
+
+const EVP_MAC_CTX *soft_mac(enum p11_hash hash)
+{
+    return hash < HASH_COUNT ? soft.mac[hash] : NULL;
+}
+
+const EVP_CIPHER *soft_aes128_cfb_cipher(void)
+{
+    return soft.aes128_cfb;
 }
 
 bool soft_at_exit(void (*handler)(void))

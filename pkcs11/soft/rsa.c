@@ -114,3 +114,36 @@ bool soft_rsa_verify_pss(const struct public_key *key, const struct p11_paramete
     EVP_PKEY_free(pkey);
     return good;
 }
+
+/* The context takes the label over. */
+static bool set_label(EVP_PKEY_CTX *context, const char *label)
+{
+    size_t size = strlen(label) + 1;
+    char *copy = OPENSSL_memdup(label, size);
+
+    if (copy != NULL && EVP_PKEY_CTX_set0_rsa_oaep_label(context, copy, (int)size) == 1)
+        return true;
+    OPENSSL_free(copy);
+    return false;
+}
+
+CK_RV soft_rsa_encrypt_oaep(const struct public_key *key, enum p11_hash hash, const char *label,
+                            const uint8_t *data, size_t size, struct bytes *out)
+{
+    EVP_PKEY *pkey = rsa_public(key);
+    EVP_PKEY_CTX *context = pkey != NULL ? EVP_PKEY_CTX_new_from_pkey(soft_libctx(), pkey, NULL) : NULL;
+    CK_RV rv = CKR_GENERAL_ERROR;
+
+    *out = BYTES_EMPTY;
+    if (context != NULL && EVP_PKEY_encrypt_init(context) == 1 &&
+        EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_OAEP_PADDING) == 1 &&
+        EVP_PKEY_CTX_set_rsa_oaep_md(context, soft_md(hash)) == 1 && set_label(context, label) &&
+        bytes_alloc(out, key->modulus.size) &&
+        EVP_PKEY_encrypt(context, out->data, &out->size, data, size) == 1)
+        rv = CKR_OK;
+    if (rv != CKR_OK)
+        bytes_free(out);
+    EVP_PKEY_CTX_free(context);
+    EVP_PKEY_free(pkey);
+    return rv;
+}

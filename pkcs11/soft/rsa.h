@@ -18,4 +18,9 @@ CK_RV soft_rsa_pad_pss(const struct p11_parameters *parameters, const uint8_t *d
 bool soft_rsa_verify_pss(const struct public_key *key, const struct p11_parameters *parameters,
                          const uint8_t *digest, const uint8_t *signature, size_t size);
 
+/* RSAES-OAEP (RFC 8017, 7.1) with MGF1 over the same hash; `label` goes in with its NUL, as a TPM wants it.
+ * *out is the caller's, modulus-sized. CKR_GENERAL_ERROR: libcrypto refuses. */
+CK_RV soft_rsa_encrypt_oaep(const struct public_key *key, enum p11_hash hash, const char *label,
+                            const uint8_t *data, size_t size, struct bytes *out);
+
 #endif

@@ -5,7 +5,10 @@
 #include "pkcs11/failure.h"
 #include "pkcs11/soft/tsskey.h"
 #include "pkcs11/token.h"
+#include "pkcs11/tpm/auth.h"
+#include "pkcs11/tpm/create.h"
 #include "pkcs11/tpm/loaded.h"
+#include "pkcs11/tpm/pinfile.h"
 #include "pkcs11/tpm/primary.h"
 #include "pkcs11/tpm/public.h"
 
@@ -24,6 +27,7 @@ static void close_instance(void *instance)
     if (token->tpm != NULL)
         tpm_return(token->tpm);
     bytes_free(&token->parent_name);
+    bytes_free(&token->secret);
     free(token->path);
     free(token);
 }
@@ -71,6 +75,10 @@ static CK_RV open_instance(const struct token_conf *conf, const char *directory,
     token->tpm = tpm_take(token_conf_get(conf, "tcti"));
     if (token->path != NULL && token->tpm != NULL)
         rv = read_parent(conf, token);
+    if (rv == CKR_OK)
+        rv = tpm_bus_read(conf, token->path, &token->bus);
+    token->bus.parent = token->parent;
+    token->has_pin = token->path != NULL && tpm_pins_exist(token->path);
     if (rv != CKR_OK)
         close_instance(token);
     else
@@ -96,8 +104,9 @@ static CK_RV init_token(struct token_conf *conf, const char *tcti)
 
 static void token_info(void *instance, CK_TOKEN_INFO *info)
 {
-    const struct tpm_token *token = instance;
+    struct tpm_token *token = instance;
 
+    tpm_pin_flags(token, info);
     if (token->capability.manufacturer[0] != '\0')
         p11_pad(info->manufacturerID, sizeof info->manufacturerID, token->capability.manufacturer);
 }
@@ -114,30 +123,24 @@ static void free_key(struct tpm_key *key)
 
 static CK_RV unmarshal(const struct tss_key *file, struct tpm_key *key)
 {
-    size_t public_size = 0;
-    size_t private_size = 0;
-
-    if (Tss2_MU_TPM2B_PUBLIC_Unmarshal(file->public.data, file->public.size, &public_size,
-                                       &key->public_area) != TSS2_RC_SUCCESS ||
-        public_size != file->public.size ||
-        Tss2_MU_TPM2B_PRIVATE_Unmarshal(file->private.data, file->private.size, &private_size,
-                                        &key->private_area) != TSS2_RC_SUCCESS ||
-        private_size != file->private.size)
-        return p11_fail(CKR_DATA_INVALID, "the TSS2 key's public or private area is broken");
+    if (tpm_created_read(file, &key->public_area, &key->private_area) != CKR_OK)
+        return CKR_DATA_INVALID;
     if (tpm_public_key(&key->public_area, &key->public) != CKR_OK)
         return p11_fail(CKR_DATA_INVALID, "the TSS2 key is of a type or curve that is not supported");
+    if (tpm_public_name(&key->public_area, &key->name) != CKR_OK)
+        return p11_fail(CKR_DATA_INVALID, "the TSS2 key's name algorithm is not supported");
     return CKR_OK;
 }
 
 /* What the file asks for that this version does not do is refused now, not at the first signature. */
-static CK_RV check_file(const struct tss_key *file)
+static CK_RV check_file(const struct tpm_token *token, const struct tss_key *file)
 {
     if (file->kind != TSS_KEY_LOADABLE)
         return p11_fail(CKR_DATA_INVALID,
                         "the TSS2 key is of the importable or sealed kind; only loadable ones are used");
     if (file->has_policy)
         return p11_fail(CKR_DATA_INVALID, "the TSS2 key has a policy; such keys are not used yet");
-    if (!file->empty_auth)
+    if (!file->empty_auth && !token->has_pin)
         return p11_fail(CKR_DATA_INVALID,
                         "the TSS2 key has an authorization of its own; such keys are not used yet");
     if (file->parent != TPM2_RH_OWNER && file->parent >> TPM2_HR_SHIFT != TPM2_HT_PERSISTENT)
@@ -152,18 +155,18 @@ static CK_RV check_file(const struct tss_key *file)
 
 static CK_RV load_key(void *instance, const struct bytes *block, void **out, struct public_key *public)
 {
+    const struct tpm_token *token = instance;
     struct tpm_key *key = calloc(1, sizeof *key);
     struct tss_key file = {0};
     CK_RV rv = CKR_HOST_MEMORY;
 
-    (void)instance;
     if (key == NULL)
         return rv;
     rv = soft_tss_key_read(block, &file);
     if (rv == CKR_DATA_INVALID)
         p11_fail(rv, "this is not the DER of a TSS2 private key");
     if (rv == CKR_OK)
-        rv = check_file(&file);
+        rv = check_file(token, &file);
     if (rv == CKR_OK)
         rv = unmarshal(&file, key);
     if (rv == CKR_OK && !bytes_copy(&key->block, block->data, block->size))
@@ -171,6 +174,7 @@ static CK_RV load_key(void *instance, const struct bytes *block, void **out, str
     if (rv == CKR_OK)
         rv = public_key_copy(public, &key->public);
     key->parent = file.parent;
+    key->auth = file.empty_auth ? NULL : &token->secret;
     tss_key_free(&file);
     if (rv != CKR_OK)
         free_key(key);
@@ -219,6 +223,9 @@ const struct backend tpm_backend = {
     .idle = idle_instance,
     .init = init_token,
     .token_info = token_info,
+    .login = tpm_login,
+    .logout = tpm_logout,
+    .set_pin = tpm_set_pin,
     .supports = tpm_supports,
     .limits = tpm_limits,
     .load = load_key,
@@ -226,4 +233,6 @@ const struct backend tpm_backend = {
     .key_attribute = key_attribute,
     .generate_pair = tpm_generate_pair,
     .sign = tpm_sign,
+    .random = tpm_random,
+    .seed = tpm_seed,
 };

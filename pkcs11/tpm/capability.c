@@ -158,6 +158,29 @@ CK_RV tpm_capability_ask(struct tpm *tpm, struct token_conf *conf)
     return rv == CKR_OK ? set_line(conf, "rsa", &line) : rv;
 }
 
+CK_RV tpm_capability_lockout(struct tpm *tpm, struct tpm_lockout *lockout)
+{
+    TPMS_CAPABILITY_DATA data;
+    const TPML_TAGGED_TPM_PROPERTY *properties = &data.data.tpmProperties;
+    CK_RV rv = get_capability(tpm,
+                              (struct get_capability){TPM2_CAP_TPM_PROPERTIES, TPM2_PT_PERMANENT,
+                                                      TPM2_PT_MAX_AUTH_FAIL - TPM2_PT_PERMANENT + 1},
+                              &data);
+
+    *lockout = (struct tpm_lockout){0};
+    for (UINT32 i = 0; rv == CKR_OK && i < properties->count; i++) {
+        const TPMS_TAGGED_PROPERTY *property = &properties->tpmProperty[i];
+
+        if (property->property == TPM2_PT_PERMANENT)
+            lockout->locked = (property->value & TPMA_PERMANENT_INLOCKOUT) != 0;
+        else if (property->property == TPM2_PT_LOCKOUT_COUNTER)
+            lockout->failed = property->value;
+        else if (property->property == TPM2_PT_MAX_AUTH_FAIL)
+            lockout->maximum = property->value;
+    }
+    return rv;
+}
+
 /* --- what token.conf says
  * ------------------------------------------------------------------------------------ */
 

@@ -23,6 +23,16 @@ struct tpm_capability {
 CK_RV tpm_capability_ask(struct tpm *tpm, struct token_conf *conf);
 void tpm_capability_read(const struct token_conf *conf, struct tpm_capability *capability);
 
+/* The dictionary attack counter, which all objects of the TPM share. */
+struct tpm_lockout {
+    uint32_t failed;  /* tries that count */
+    uint32_t maximum; /* so many, and the TPM refuses all */
+    bool locked;
+};
+
+/* One command, the lock held. */
+CK_RV tpm_capability_lockout(struct tpm *tpm, struct tpm_lockout *lockout);
+
 /* Whether the TPM makes RSA keys of the size. */
 bool tpm_has_rsa(const struct tpm_capability *capability, size_t bits);
 

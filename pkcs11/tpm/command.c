@@ -2,6 +2,7 @@
 #include "pkcs11/tpm/command.h"
 
 #include "common/log.h"
+#include "pkcs11/tpm/bus.h"
 
 #include <tss2/tss2_rc.h>
 
@@ -12,28 +13,17 @@
 #define FIRST_PAUSE_MILLISECONDS 10
 #define LONGEST_PAUSE_MILLISECONDS 5000
 
-static const TSS2L_SYS_AUTH_COMMAND empty_passwords = {
-    .count = 2,
-    .auths = {{.sessionHandle = TPM2_RS_PW}, {.sessionHandle = TPM2_RS_PW}},
-};
-
-static TSS2_RC authorise(struct tpm *tpm, const struct tpm_command *command)
-{
-    TSS2L_SYS_AUTH_COMMAND passwords = empty_passwords;
-
-    passwords.count = (UINT16)command->authorizations;
-    return passwords.count != 0 ? Tss2_Sys_SetCmdAuths(tpm->sys, &passwords) : TSS2_RC_SUCCESS;
-}
-
 static TSS2_RC execute_once(struct tpm *tpm, const struct tpm_command *command, const void *arguments,
                             void *result)
 {
     TSS2_RC rc = command->prepare(tpm->sys, arguments);
 
     if (rc == TSS2_RC_SUCCESS)
-        rc = authorise(tpm, command);
+        rc = tpm_bus_authorise(tpm, command);
     if (rc == TSS2_RC_SUCCESS)
         rc = Tss2_Sys_Execute(tpm->sys);
+    if (rc == TSS2_RC_SUCCESS)
+        rc = tpm_bus_check(tpm, command);
     if (rc == TSS2_RC_SUCCESS && command->complete != NULL)
         rc = command->complete(tpm->sys, result);
     log_debug("TPM2_%s: %s", command->name, Tss2_RC_Decode(rc));
@@ -56,13 +46,19 @@ static void wait_milliseconds(long milliseconds)
 TSS2_RC tpm_execute(struct tpm *tpm, const struct tpm_command *command, const void *arguments, void *result)
 {
     long pause = FIRST_PAUSE_MILLISECONDS;
-    TSS2_RC rc = execute_once(tpm, command, arguments, result);
+    TSS2_RC rc = tpm_bus_open(tpm, command);
 
+    if (rc == TSS2_RC_SUCCESS)
+        rc = execute_once(tpm, command, arguments, result);
     for (int i = 1; i < ATTEMPTS && is_busy(rc); i++) {
         wait_milliseconds(pause);
         pause = 2 * pause < LONGEST_PAUSE_MILLISECONDS ? 2 * pause : LONGEST_PAUSE_MILLISECONDS;
         rc = execute_once(tpm, command, arguments, result);
     }
+    if ((rc & TSS2_RC_LAYER_MASK) == TSS2_SYS_RC_LAYER)
+        tpm_renew(tpm);
+    if (rc != TSS2_RC_SUCCESS)
+        tpm_bus_close(tpm);
     return rc;
 }
 

@@ -138,6 +138,14 @@ static TSS2_RC make_sys(struct tpm *tpm)
                             : TSS2_SYS_RC_GENERAL_FAILURE;
 }
 
+void tpm_renew(struct tpm *tpm)
+{
+    TSS2_ABI_VERSION version = TSS2_ABI_VERSION_CURRENT;
+
+    Tss2_Sys_Finalize(tpm->sys);
+    Tss2_Sys_Initialize(tpm->sys, Tss2_Sys_GetContextSize(0), tpm->connection, &version);
+}
+
 /* tpm2-tss opens without O_CLOEXEC; a program that the application starts has no business with the TPM. */
 static void close_on_exec(struct tpm *tpm)
 {

@@ -10,6 +10,8 @@
 
 #define LOADED_KEYS 2
 
+struct tpm_guard;
+
 /*
  * A connection to a TPM, shared by the tokens that name the same TCTI. It is opened at the first command. All
  * but the first two members belong to who holds the lock.
@@ -28,9 +30,10 @@ struct tpm {
         unsigned long used; /* larger: more recently */
     } loaded[LOADED_KEYS];
     unsigned long clock;
-    TPM2_HANDLE primary; /* the transient storage primary, 0: not made */
-    bool pss_checked;    /* TPM2_Sign's PSS salt is known to be as long as the digest */
-    bool pss_unusable;   /* or known not to be */
+    TPM2_HANDLE primary;     /* the transient storage primary, 0: not made */
+    struct tpm_guard *guard; /* how the commands under way are authorised; NULL: by empty passwords */
+    bool pss_checked;        /* TPM2_Sign's PSS salt is known to be as long as the digest */
+    bool pss_unusable;       /* or known not to be */
 };
 
 /* The connection for the TCTI (NULL: the default), with a reference; nothing is opened. NULL: no memory. */
@@ -46,6 +49,8 @@ void tpm_leave(struct tpm *tpm);
 
 /* Under the lock: closes the connection and opens it anew; what was loaded is lost. */
 CK_RV tpm_reconnect(struct tpm *tpm);
+/* Under the lock: a response that is none leaves the system API waiting for it for ever; it begins anew. */
+void tpm_renew(struct tpm *tpm);
 /* Under the lock: forgets all handles without a command. */
 void tpm_forget(struct tpm *tpm);
 

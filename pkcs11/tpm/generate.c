@@ -1,56 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pkcs11/failure.h"
-#include "pkcs11/soft/tsskey.h"
-#include "pkcs11/tpm/command.h"
-#include "pkcs11/tpm/loaded.h"
+#include "pkcs11/tpm/auth.h"
+#include "pkcs11/tpm/create.h"
 #include "pkcs11/tpm/public.h"
-
-#include <tss2/tss2_mu.h>
 
 #include <string.h>
 
-/* Keys have an empty auth, so noDA: a lockout of the TPM does not stop them. */
+/* Keys have an empty auth value, or one that nobody guesses, so noDA: a lockout of the TPM does not stop
+ * them. */
 #define KEY_ATTRIBUTES                                                                                       \
     (TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_SENSITIVEDATAORIGIN |                      \
      TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_NODA)
-
-struct created {
-    TPM2B_PUBLIC public_area;
-    TPM2B_PRIVATE private_area;
-};
-
-struct create {
-    TPM2_HANDLE parent;
-    TPM2B_PUBLIC template;
-    struct created created;
-};
-
-static TSS2_RC prepare_create(TSS2_SYS_CONTEXT *sys, const void *arguments)
-{
-    static const TPM2B_SENSITIVE_CREATE empty;
-    static const TPM2B_DATA no_data;
-    static const TPML_PCR_SELECTION no_pcrs;
-    const struct create *create = arguments;
-
-    return Tss2_Sys_Create_Prepare(sys, create->parent, &empty, &create->template, &no_data, &no_pcrs);
-}
-
-static TSS2_RC complete_create(TSS2_SYS_CONTEXT *sys, void *result)
-{
-    struct created *created = result;
-
-    memset(created, 0, sizeof *created);
-    return Tss2_Sys_Create_Complete(sys, &created->private_area, &created->public_area, NULL, NULL, NULL);
-}
-
-static TSS2_RC create_under(struct tpm *tpm, TPM2_HANDLE parent, void *data)
-{
-    static const struct tpm_command command = {"Create", prepare_create, complete_create, 1};
-    struct create *create = data;
-
-    create->parent = parent;
-    return tpm_execute(tpm, &command, create, &create->created);
-}
 
 /* Scheme and symmetric algorithm are NULL: the scheme is chosen when the key is used. */
 static CK_RV make_template(const struct key_request *request, TPMT_PUBLIC *area)
@@ -92,35 +52,40 @@ static CK_RV check_size(const struct tpm_token *token, const struct key_request 
     return CKR_OK;
 }
 
-static CK_RV write_block(const struct tpm_token *token, const struct created *created, struct bytes *block)
+/* A private key of a token with a PIN carries the token secret, so that the TPM itself asks for it. */
+static CK_RV create(const struct tpm_token *token, const struct key_request *request,
+                    const TPM2B_PUBLIC *template, struct tpm_created *created)
 {
-    uint8_t public_wire[sizeof created->public_area];
-    uint8_t private_wire[sizeof created->private_area];
-    struct tss_key file = {
-        .kind = TSS_KEY_LOADABLE,
-        .empty_auth = true,
-        .parent = token->parent,
-        .public = {public_wire,  0},
-        .private = {private_wire, 0},
-    };
+    TPM2B_SENSITIVE_CREATE sensitive = {0};
+    struct bytes secret = BYTES_EMPTY;
+    CK_RV rv;
 
-    if (Tss2_MU_TPM2B_PUBLIC_Marshal(&created->public_area, public_wire, sizeof public_wire,
-                                     &file.public.size) != TSS2_RC_SUCCESS ||
-        Tss2_MU_TPM2B_PRIVATE_Marshal(&created->private_area, private_wire, sizeof private_wire,
-                                      &file.private.size) != TSS2_RC_SUCCESS)
-        return p11_fail(CKR_GENERAL_ERROR, "the TPM made a key that cannot be written down");
-    return soft_tss_key_write(&file, block);
+    if (!token->has_pin || !request->private)
+        return tpm_create(token, "generate a key", NULL, template, created);
+    rv = tpm_secret_copy(token, &secret);
+    if (rv == CKR_OK) {
+        memcpy(sensitive.sensitive.userAuth.buffer, secret.data, secret.size);
+        sensitive.sensitive.userAuth.size = (UINT16)secret.size;
+        rv = tpm_create(token, "generate a key", &sensitive, template, created);
+    }
+    bytes_free(&secret);
+    bytes_wipe(&sensitive, sizeof sensitive);
+    return rv;
 }
 
 CK_RV tpm_generate_pair(void *instance, const struct key_request *request, struct bytes *block)
 {
     const struct tpm_token *token = instance;
-    struct create create = {0};
+    TPM2B_PUBLIC template = {0};
+    struct tpm_created created;
     CK_RV rv = check_size(token, request);
 
     if (rv == CKR_OK)
-        rv = make_template(request, &create.template.publicArea);
+        rv = make_template(request, &template.publicArea);
     if (rv == CKR_OK)
-        rv = tpm_with_parent(token, "generate a key", create_under, &create);
-    return rv == CKR_OK ? write_block(token, &create.created, block) : rv;
+        rv = create(token, request, &template, &created);
+    if (rv == CKR_OK)
+        rv =
+            tpm_created_block(token, &created, TSS_KEY_LOADABLE, !token->has_pin || !request->private, block);
+    return rv;
 }

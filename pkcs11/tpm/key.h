@@ -4,24 +4,31 @@
 
 #include "common/bytes.h"
 #include "pkcs11/backend.h"
+#include "pkcs11/tpm/bus.h"
 #include "pkcs11/tpm/capability.h"
 #include "pkcs11/tpm/context.h"
 
-/* A token's view of its TPM: immutable once it is open. */
+/* A token's view of its TPM: immutable once it is open, but for what its PINs open. */
 struct tpm_token {
     struct tpm *tpm;
     char *path;               /* of the token, for messages */
     TPM2_HANDLE parent;       /* of new keys: a persistent handle, or TPM2_RH_OWNER */
     struct bytes parent_name; /* as it was when the token was made */
+    struct tpm_bus bus;
     struct tpm_capability capability;
+    bool has_pin;        /* there is a pin.pem: keys carry the token secret */
+    bool pin_refused;    /* atomic: the TPM may count failed tries */
+    struct bytes secret; /* under the TPM's lock; empty: nobody is logged in */
 };
 
 /* A key block, ready to be loaded: the backend's `key`. Immutable. */
 struct tpm_key {
     TPM2B_PUBLIC public_area;
     TPM2B_PRIVATE private_area;
+    TPM2B_NAME name;
     TPM2_HANDLE parent;
-    struct bytes block; /* the DER it came from */
+    const struct bytes *auth; /* its auth value, read under the TPM's lock; NULL: empty */
+    struct bytes block;       /* the DER it came from */
     struct public_key public;
 };
 
@@ -29,5 +36,7 @@ struct tpm_key {
 CK_RV tpm_generate_pair(void *instance, const struct key_request *request, struct bytes *block);
 CK_RV tpm_sign(void *instance, void *key, enum p11_scheme scheme, const struct p11_parameters *parameters,
                const uint8_t *input, size_t input_size, uint8_t *out, size_t size);
+CK_RV tpm_random(void *instance, uint8_t *out, size_t size);
+CK_RV tpm_seed(void *instance, const uint8_t *seed, size_t size);
 
 #endif

@@ -2,11 +2,14 @@
 #include "pkcs11/tpm/loaded.h"
 
 #include "common/log.h"
+#include "pkcs11/failure.h"
 #include "pkcs11/tpm/command.h"
 #include "pkcs11/tpm/primary.h"
 #include "pkcs11/tpm/rc.h"
 
 #include <tss2/tss2_rc.h>
+
+#include <string.h>
 
 /*
  * A TPM has as few as three slots for transient objects. TPM2_Load under a persistent parent needs one for
@@ -82,10 +85,25 @@ static TSS2_RC load_key(struct tpm *tpm, const struct tpm_key *key, struct tpm_l
     return rc;
 }
 
-/* `loading` tells a failure of the load from one of the use. */
-static TSS2_RC load_and_use(struct tpm *tpm, const struct tpm_key *key, tpm_key_use *use, void *data,
-                            bool *loading)
+/* Calls `use` with its commands guarded. */
+static TSS2_RC guarded(struct tpm *tpm, struct tpm_guard *guard, TPM2_HANDLE handle, tpm_key_use *use,
+                       void *data)
 {
+    TSS2_RC rc;
+
+    tpm->guard = guard;
+    rc = use(tpm, handle, data);
+    tpm_bus_close(tpm);
+    tpm->guard = NULL;
+    return rc;
+}
+
+/* `loading` tells a failure of the load from one of the use. */
+static TSS2_RC load_and_use(const struct tpm_token *token, const struct tpm_key *key, tpm_key_use *use,
+                            void *data, bool *loading)
+{
+    struct tpm *tpm = token->tpm;
+    struct tpm_guard guard = {.bus = &token->bus, .name = key->name, .auth = key->auth};
     struct tpm_loaded *entry = entry_of(tpm, key);
     TSS2_RC rc = TSS2_RC_SUCCESS;
 
@@ -98,7 +116,7 @@ static TSS2_RC load_and_use(struct tpm *tpm, const struct tpm_key *key, tpm_key_
         return rc;
     *loading = false;
     entry->used = ++tpm->clock;
-    return use(tpm, entry->handle, data);
+    return guarded(tpm, &guard, entry->handle, use, data);
 }
 
 /* Whether a second attempt makes sense, with what stood in the way put aside. `persistent`: the command named
@@ -111,6 +129,8 @@ static bool recover(struct tpm *tpm, TSS2_RC rc, bool persistent)
         flush_keys(tpm);
         return true;
     }
+    if (tpm_rc_is_session(rc))
+        return true;
     if (!tpm_rc_is_stale(rc) || persistent)
         return false;
     log_warning("TPM %s has lost our objects; they are loaded again", tpm_name(tpm));
@@ -128,11 +148,15 @@ CK_RV tpm_with_key(const struct tpm_token *token, const struct tpm_key *key, con
 
     if (rv != CKR_OK)
         return rv;
-    rc = load_and_use(tpm, key, use, data, &loading);
+    if (key->auth != NULL && key->auth->size == 0) {
+        tpm_leave(tpm);
+        return p11_fail(CKR_USER_NOT_LOGGED_IN, "the key needs the PIN of token %s", token->path);
+    }
+    rc = load_and_use(token, key, use, data, &loading);
     if (rc != TSS2_RC_SUCCESS && recover(tpm, rc, loading && key->parent != TPM2_RH_OWNER))
-        rc = load_and_use(tpm, key, use, data, &loading);
+        rc = load_and_use(token, key, use, data, &loading);
     if (rc != TSS2_RC_SUCCESS)
-        rv = loading ? tpm_primary_explain(token, key->parent, rc) : tpm_failed(tpm, step, rc);
+        rv = loading ? tpm_primary_explain(token, key->parent, step, rc) : tpm_failed(tpm, step, rc);
     tpm_leave(tpm);
     return rv;
 }
@@ -140,13 +164,29 @@ CK_RV tpm_with_key(const struct tpm_token *token, const struct tpm_key *key, con
 /* TPM2_Create under a persistent parent needs a slot for it too. */
 static TSS2_RC use_parent(const struct tpm_token *token, tpm_key_use *use, void *data)
 {
+    struct tpm_guard guard = {.bus = &token->bus, .name.size = (UINT16)token->parent_name.size};
     TPM2_HANDLE handle;
     TSS2_RC rc = tpm_primary_handle(token->tpm, token->parent, &handle);
 
-    return rc == TSS2_RC_SUCCESS ? use(token->tpm, handle, data) : rc;
+    if (guard.name.size != 0)
+        memcpy(guard.name.name, token->parent_name.data, guard.name.size);
+    return rc == TSS2_RC_SUCCESS ? guarded(token->tpm, &guard, handle, use, data) : rc;
 }
 
-CK_RV tpm_with_parent(const struct tpm_token *token, const char *step, tpm_key_use *use, void *data)
+/* Commands that name no object. */
+static TSS2_RC use_tpm(const struct tpm_token *token, tpm_key_use *use, void *data)
+{
+    struct tpm_guard guard = {.bus = &token->bus};
+
+    return guarded(token->tpm, &guard, TPM2_RH_NULL, use, data);
+}
+
+typedef TSS2_RC how_to_use(const struct tpm_token *token, tpm_key_use *use, void *data);
+
+/* A session that does not come about, or whose HMAC the TPM does not take, is salted to a parent that it no
+ * longer has. */
+static CK_RV with(const struct tpm_token *token, how_to_use *how, const char *step, tpm_key_use *use,
+                  void *data)
 {
     struct tpm *tpm = token->tpm;
     TSS2_RC rc;
@@ -154,14 +194,25 @@ CK_RV tpm_with_parent(const struct tpm_token *token, const char *step, tpm_key_u
 
     if (rv != CKR_OK)
         return rv;
-    rc = use_parent(token, use, data);
+    rc = how(token, use, data);
     if (rc != TSS2_RC_SUCCESS && recover(tpm, rc, token->parent != TPM2_RH_OWNER))
-        rc = use_parent(token, use, data);
+        rc = how(token, use, data);
     if (rc != TSS2_RC_SUCCESS)
-        rv = tpm_rc_is_stale(rc) || tpm_rc_is_auth(rc) ? tpm_primary_explain(token, token->parent, rc)
-                                                       : tpm_failed(tpm, step, rc);
+        rv = tpm_rc_is_stale(rc) || tpm_rc_is_auth(rc) || tpm_rc_is_salt(rc)
+                 ? tpm_primary_explain(token, token->parent, step, rc)
+                 : tpm_failed(tpm, step, rc);
     tpm_leave(tpm);
     return rv;
+}
+
+CK_RV tpm_with_parent(const struct tpm_token *token, const char *step, tpm_key_use *use, void *data)
+{
+    return with(token, use_parent, step, use, data);
+}
+
+CK_RV tpm_with_tpm(const struct tpm_token *token, const char *step, tpm_key_use *use, void *data)
+{
+    return with(token, use_tpm, step, use, data);
 }
 
 void tpm_flush_key(struct tpm *tpm, const struct tpm_key *key)

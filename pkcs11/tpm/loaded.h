@@ -4,7 +4,9 @@
 
 #include "pkcs11/tpm/key.h"
 
-/* What a key is wanted in the TPM for: one or more commands with its handle, the lock held. */
+/* What a key is wanted in the TPM for: one or more commands with its handle first, the lock held. tpm_execute
+ * authorises them for the key, and protects them as the token's bus protection asks; several of them share
+ * one session where tpm->guard->more says so until the last. */
 typedef TSS2_RC tpm_key_use(struct tpm *tpm, TPM2_HANDLE handle, void *data);
 
 /*
@@ -17,6 +19,9 @@ CK_RV tpm_with_key(const struct tpm_token *token, const struct tpm_key *key, con
 
 /* The same with the storage key that new keys are made under. */
 CK_RV tpm_with_parent(const struct tpm_token *token, const char *step, tpm_key_use *use, void *data);
+
+/* The same for commands that name no object: `use` gets TPM2_RH_NULL. */
+CK_RV tpm_with_tpm(const struct tpm_token *token, const char *step, tpm_key_use *use, void *data);
 
 /* Flushes one key. Takes the lock; does nothing when there is no connection. */
 void tpm_flush_key(struct tpm *tpm, const struct tpm_key *key);

@@ -7,6 +7,7 @@
 #include "pkcs11/tpm/public.h"
 #include "pkcs11/tpm/rc.h"
 
+#include <tss2/tss2_mu.h>
 #include <tss2/tss2_rc.h>
 
 #include <stdlib.h>
@@ -135,6 +136,19 @@ static bool is_storage_key(const TPMT_PUBLIC *area)
            symmetric->mode.aes == TPM2_ALG_CFB;
 }
 
+/* Sessions are salted to what stands here, so that nobody on the bus can pass off a key of his own. */
+static CK_RV write_public(struct token_conf *conf, const TPM2B_PUBLIC *area)
+{
+    uint8_t wire[sizeof(TPM2B_PUBLIC)];
+    char hex[2 * sizeof wire + 1];
+    size_t size = 0;
+
+    if (Tss2_MU_TPM2B_PUBLIC_Marshal(area, wire, sizeof wire, &size) != TSS2_RC_SUCCESS)
+        return p11_fail(CKR_DEVICE_ERROR, "the storage key's public area cannot be written down");
+    bytes_to_hex(wire, size, hex);
+    return token_conf_set(conf, "parent-public", hex);
+}
+
 static CK_RV write_parent(struct token_conf *conf, TPM2_HANDLE parent, const TPM2B_PUBLIC *area)
 {
     char hex[2 * sizeof(TPM2B_NAME) + 1];
@@ -146,7 +160,9 @@ static CK_RV write_parent(struct token_conf *conf, TPM2_HANDLE parent, const TPM
                         parent);
     bytes_to_hex(name.name, name.size, hex);
     rv = token_conf_setf(conf, "parent", "0x%08x", parent);
-    return rv == CKR_OK ? token_conf_set(conf, "parent-name", hex) : rv;
+    if (rv == CKR_OK)
+        rv = token_conf_set(conf, "parent-name", hex);
+    return rv == CKR_OK ? write_public(conf, area) : rv;
 }
 
 /* Nobody was asked for this password, so it is no PIN that was wrong. */
@@ -157,10 +173,11 @@ static CK_RV parent_has_password(const struct tpm *tpm, TPM2_HANDLE parent)
                         "the storage key 0x%08x of TPM %s has a password; keys can be made and used only "
                         "under one without",
                         parent, tpm_name(tpm));
-    return p11_fail(CKR_DEVICE_ERROR,
-                    "the owner hierarchy of TPM %s has a password, and no storage key can be made without it; "
-                    "make a persistent one at 0x%08x (tpm2_createprimary, tpm2_evictcontrol)",
-                    tpm_name(tpm), TPM_SRK_HANDLE);
+    return p11_fail(
+        CKR_DEVICE_ERROR,
+        "the owner hierarchy of TPM %s has a password, and no storage key can be made without it; "
+        "make a persistent one at 0x%08x (tpm2_createprimary, tpm2_evictcontrol)",
+        tpm_name(tpm), TPM_SRK_HANDLE);
 }
 
 /* The hierarchy itself: its primary is made anew in every process. */
@@ -264,28 +281,39 @@ TSS2_RC tpm_primary_handle(struct tpm *tpm, TPM2_HANDLE parent, TPM2_HANDLE *han
     return rc;
 }
 
-CK_RV tpm_primary_explain(const struct tpm_token *token, TPM2_HANDLE parent, TSS2_RC rc)
+/* Whether the persistent parent is another one than the token was made under; then that is said. */
+static bool parent_changed(const struct tpm_token *token)
 {
     TPM2B_PUBLIC area;
     TPM2B_NAME name;
 
+    if (tpm_rc_is_stale(read_public(token->tpm, token->parent, &area))) {
+        p11_fail(CKR_DEVICE_ERROR,
+                 "TPM %s has no storage key 0x%08x, under which the keys of %s were made; it was cleared, or "
+                 "it is "
+                 "another TPM: make a new token, or provision the storage key again",
+                 tpm_name(token->tpm), token->parent, token->path);
+        return true;
+    }
+    if (tpm_public_name(&area, &name) != CKR_OK ||
+        bytes_equal(name.name, name.size, token->parent_name.data, token->parent_name.size))
+        return false;
+    p11_fail(
+        CKR_DEVICE_ERROR,
+        "the storage key 0x%08x of TPM %s is not the one that the keys of %s were made under; the TPM was "
+        "cleared, or it is another one: make a new token",
+        token->parent, tpm_name(token->tpm), token->path);
+    return true;
+}
+
+CK_RV tpm_primary_explain(const struct tpm_token *token, TPM2_HANDLE parent, const char *step, TSS2_RC rc)
+{
+    bool own = parent == token->parent && parent != TPM2_RH_OWNER;
+
+    if (own && (tpm_rc_is_integrity(rc) || tpm_rc_is_stale(rc) || tpm_rc_is_salt(rc)) &&
+        parent_changed(token))
+        return CKR_DEVICE_ERROR;
     if (tpm_rc_is_auth(rc))
         return parent_has_password(token->tpm, parent);
-    if (parent != token->parent || parent == TPM2_RH_OWNER ||
-        !(tpm_rc_is_integrity(rc) || tpm_rc_is_stale(rc)))
-        return tpm_failed(token->tpm, "load the key", rc);
-    if (tpm_rc_is_stale(read_public(token->tpm, parent, &area)))
-        return p11_fail(CKR_DEVICE_ERROR,
-                        "TPM %s has no storage key 0x%08x, under which the keys of %s were made; it was "
-                        "cleared, or it is "
-                        "another TPM: make a new token, or provision the storage key again",
-                        tpm_name(token->tpm), parent, token->path);
-    if (tpm_public_name(&area, &name) == CKR_OK &&
-        !bytes_equal(name.name, name.size, token->parent_name.data, token->parent_name.size))
-        return p11_fail(CKR_DEVICE_ERROR,
-                        "the storage key 0x%08x of TPM %s is not the one that the keys of %s were made "
-                        "under; the TPM was "
-                        "cleared, or it is another one: make a new token",
-                        parent, tpm_name(token->tpm), token->path);
-    return tpm_failed(token->tpm, "load the key", rc);
+    return tpm_failed(token->tpm, step, rc);
 }

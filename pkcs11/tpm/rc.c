@@ -2,6 +2,7 @@
 #include "pkcs11/tpm/rc.h"
 
 #include "pkcs11/failure.h"
+#include "pkcs11/tpm/session.h"
 
 #include <tss2/tss2_rc.h>
 
@@ -35,6 +36,11 @@ bool tpm_rc_is_stale(TSS2_RC rc)
            (is_tpm_code(rc) && bare(rc) >= TPM2_RC_REFERENCE_H0 && bare(rc) <= TPM2_RC_REFERENCE_H6);
 }
 
+bool tpm_rc_is_session(TSS2_RC rc)
+{
+    return is_tpm_code(rc) && bare(rc) >= TPM2_RC_REFERENCE_S0 && bare(rc) <= TPM2_RC_REFERENCE_S6;
+}
+
 bool tpm_rc_is_memory(TSS2_RC rc)
 {
     return tpm_rc_is(rc, TPM2_RC_OBJECT_MEMORY) || tpm_rc_is(rc, TPM2_RC_OBJECT_HANDLES) ||
@@ -49,6 +55,14 @@ bool tpm_rc_is_auth(TSS2_RC rc)
 bool tpm_rc_is_integrity(TSS2_RC rc)
 {
     return tpm_rc_is(rc, TPM2_RC_INTEGRITY);
+}
+
+/* With an RSA parent the salt does not unwrap; with an ECC one it comes out as another. */
+bool tpm_rc_is_salt(TSS2_RC rc)
+{
+    return tpm_rc_is(rc, TPM2_RC_AUTH_FAIL) || tpm_rc_is(rc, TPM2_RC_BAD_AUTH) ||
+           tpm_rc_is(rc, TPM2_RC_VALUE) || tpm_rc_is(rc, TPM2_RC_SIZE) || tpm_rc_is(rc, TPM2_RC_KEY) ||
+           tpm_rc_is(rc, TPM2_RC_ECC_POINT);
 }
 
 static const struct {
@@ -69,8 +83,8 @@ static const struct {
      "the TPM's persistent memory is full; remove what is not used (tpm2_evictcontrol)"                               },
     {TPM2_RC_LOCKOUT,        CKR_PIN_LOCKED,
      "the TPM is in lockout after wrong authorizations; wait, or tpm2_dictionarylockout -c"                           },
-    {TPM2_RC_AUTH_FAIL,      CKR_PIN_INCORRECT,              "the authorization is wrong"                             },
-    {TPM2_RC_BAD_AUTH,       CKR_PIN_INCORRECT,              "the authorization is wrong"                             },
+    {TPM2_RC_AUTH_FAIL,      CKR_DEVICE_ERROR,               "the authorization is wrong"                             },
+    {TPM2_RC_BAD_AUTH,       CKR_DEVICE_ERROR,               "the authorization is wrong"                             },
     {TPM2_RC_INTEGRITY,      CKR_DEVICE_ERROR,               "the key belongs to another TPM, or this one was cleared"},
     {TPM2_RC_HANDLE,         CKR_DEVICE_ERROR,               "the object is not in this TPM"                          },
     {TPM2_RC_CURVE,          CKR_CURVE_NOT_SUPPORTED,        "the TPM does not have this curve"                       },
@@ -85,8 +99,25 @@ static const struct {
     {TPM2_RC_TESTING,        CKR_DEVICE_ERROR,               "the TPM is still testing itself; try again"             },
 };
 
+/* What went wrong on this side of the bus. */
+static const struct {
+    TSS2_RC code;
+    const char *advice;
+} own_rows[] = {
+    {TPM_RC_RESPONSE_FORGED,
+     "its answer was changed on the way, or something answers in its place; nothing of it is used"},
+    {TPM_RC_NO_PINNED_PARENT,
+     "token.conf has no 'parent-public' to protect the bus with; make a new token, or set 'bus-protection = "
+     "never'"                                                                                     },
+    {TSS2_SYS_RC_GENERAL_FAILURE, "no memory, or a failure inside OpenSSL or tpm2-tss"            },
+};
+
 CK_RV tpm_failed(const struct tpm *tpm, const char *step, TSS2_RC rc)
 {
+    for (size_t i = 0; i < sizeof own_rows / sizeof own_rows[0]; i++)
+        if (own_rows[i].code == rc)
+            return p11_fail(CKR_DEVICE_ERROR, "TPM %s cannot %s: %s", tpm_name(tpm), step,
+                            own_rows[i].advice);
     if (tpm_rc_is_lost(rc))
         return p11_fail(CKR_DEVICE_ERROR,
                         "TPM %s does not answer while it should %s (%s); check that it is there",

@@ -119,13 +119,13 @@ START_TEST(odd_labels_are_kept_and_make_harmless_names)
 }
 END_TEST
 
-START_TEST(a_pin_is_refused_rather_than_ignored)
+START_TEST(a_bad_pin_is_refused_rather_than_ignored)
 {
     CK_UTF8CHAR label[32] = "device                          ";
     CK_UTF8CHAR pin[] = "1234";
 
     ck_assert_rv(C_Initialize(NULL), CKR_OK);
-    ck_assert_rv(C_InitToken(test_slot(NULL), pin, 4, label), CKR_PIN_INVALID);
+    ck_assert_rv(C_InitToken(test_slot(NULL), pin, 3, label), CKR_PIN_LEN_RANGE);
     ck_assert_rv(C_InitToken(test_slot(NULL), NULL, 4, label), CKR_ARGUMENTS_BAD);
     ck_assert_ptr_null(strstr(p11_failure_text(), "1234"));
     ck_assert_rv(C_InitToken(99, NULL, 0, label), CKR_SLOT_ID_INVALID);
@@ -235,7 +235,7 @@ Suite *suite(void)
     tcase_add_test(t, equal_labels_make_two_directories);
     tcase_add_test(t, labels_are_checked);
     tcase_add_test(t, odd_labels_are_kept_and_make_harmless_names);
-    tcase_add_test(t, a_pin_is_refused_rather_than_ignored);
+    tcase_add_test(t, a_bad_pin_is_refused_rather_than_ignored);
     tcase_add_test(t, a_token_is_not_made_over_another);
     tcase_add_test(t, a_slot_that_was_taken_meanwhile_is_refused);
     tcase_add_test(t, without_a_tpm_nothing_is_left_behind);

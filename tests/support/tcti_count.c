@@ -17,7 +17,9 @@ struct counter {
     TSS2_TCTI_CONTEXT_COMMON_V2 common;
     TSS2_TCTI_CONTEXT *inner;
     struct tcti_count *count;
-    bool injected; /* the next receive answers with `answer` */
+    int record;        /* file descriptor, or -1 */
+    uint32_t underway; /* TPM_CC of the command whose response is awaited */
+    bool injected;     /* the next receive answers with `answer` */
     uint8_t answer[10];
 };
 
@@ -51,6 +53,20 @@ static bool should_inject(struct tcti_count *count, uint32_t command)
     return true;
 }
 
+static void record(const struct counter *counter, const uint8_t *data, size_t size)
+{
+    if (counter->record >= 0 && write(counter->record, data, size) != (ssize_t)size)
+        abort();
+}
+
+static void flip(struct tcti_count *count, uint8_t *response, size_t size)
+{
+    count->response_size = (uint32_t)size;
+    if (count->flip_bit / 8 < size)
+        response[count->flip_bit / 8] ^= (uint8_t)(0x80 >> count->flip_bit % 8);
+    count->flip_command = 0;
+}
+
 static TSS2_RC transmit(TSS2_TCTI_CONTEXT *context, size_t size, const uint8_t *command)
 {
     struct counter *counter = counter_of(context);
@@ -58,6 +74,8 @@ static TSS2_RC transmit(TSS2_TCTI_CONTEXT *context, size_t size, const uint8_t *
 
     __atomic_add_fetch(&counter->count->total, 1, __ATOMIC_SEQ_CST);
     __atomic_add_fetch(&counter->count->command[code & 0x1ff], 1, __ATOMIC_SEQ_CST);
+    counter->underway = code;
+    record(counter, command, size);
     counter->injected = should_inject(counter->count, code);
     if (!counter->injected)
         return Tss2_Tcti_Transmit(counter->inner, size, command);
@@ -74,8 +92,16 @@ static TSS2_RC receive(TSS2_TCTI_CONTEXT *context, size_t *size, uint8_t *respon
 {
     struct counter *counter = counter_of(context);
 
-    if (!counter->injected)
-        return Tss2_Tcti_Receive(counter->inner, size, response, timeout);
+    if (!counter->injected) {
+        TSS2_RC rc = Tss2_Tcti_Receive(counter->inner, size, response, timeout);
+
+        if (rc == TSS2_RC_SUCCESS && response != NULL) {
+            record(counter, response, *size);
+            if (counter->underway == counter->count->flip_command)
+                flip(counter->count, response, *size);
+        }
+        return rc;
+    }
     if (response != NULL) {
         memcpy(response, counter->answer, sizeof counter->answer);
         counter->injected = false;
@@ -89,6 +115,8 @@ static void finalize(TSS2_TCTI_CONTEXT *context)
     struct counter *counter = counter_of(context);
 
     Tss2_TctiLdr_Finalize(&counter->inner);
+    if (counter->record >= 0)
+        close(counter->record);
     munmap(counter->count, sizeof *counter->count);
 }
 
@@ -138,6 +166,7 @@ static TSS2_RC init(TSS2_TCTI_CONTEXT *context, size_t *size, const char *config
         return TSS2_RC_SUCCESS;
     }
     memset(counter, 0, sizeof *counter);
+    counter->record = -1;
     counter->count = map_counters();
     if (counter->count == NULL)
         return TSS2_TCTI_RC_GENERAL_FAILURE;
@@ -146,6 +175,8 @@ static TSS2_RC init(TSS2_TCTI_CONTEXT *context, size_t *size, const char *config
         munmap(counter->count, sizeof *counter->count);
         return rc;
     }
+    if (getenv("TCTI_RECORD_FILE") != NULL)
+        counter->record = open(getenv("TCTI_RECORD_FILE"), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     __atomic_add_fetch(&counter->count->connections, 1, __ATOMIC_SEQ_CST);
     counter->common.v1.magic = MAGIC;
     counter->common.v1.version = 2;

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DEVID_PKCS11_SOFT_AES_H
+#define DEVID_PKCS11_SOFT_AES_H
+
+#include <p11-kit/pkcs11.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SOFT_AES_BLOCK 16
+
+/* AES-128 in CFB mode with whole-block feedback, as TPMs use it (TPM 2.0 part 1, 21.3), in place. */
+CK_RV soft_aes128_cfb(bool encrypt, const uint8_t key[16], const uint8_t iv[SOFT_AES_BLOCK], uint8_t *data,
+                      size_t size);
+
+#endif

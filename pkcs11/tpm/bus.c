@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pkcs11/tpm/bus.h"
+
+#include "pkcs11/failure.h"
+#include "pkcs11/tpm/primary.h"
+#include "pkcs11/tpm/public.h"
+
+#include <tss2/tss2_mu.h>
+
+#include <string.h>
+
+/* --- what token.conf says
+ * ------------------------------------------------------------------------------------ */
+
+static bool read_protection(const struct token_conf *conf, enum tpm_protection *protection)
+{
+    static const char *const words[] = {
+        [TPM_PROTECT_AUTO] = "auto", [TPM_PROTECT_ALWAYS] = "always", [TPM_PROTECT_NEVER] = "never"};
+    const char *word = token_conf_get(conf, "bus-protection");
+
+    if (word == NULL)
+        return true;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (strcmp(words[i], word) == 0) {
+            *protection = (enum tpm_protection)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The area has to be that of the pinned Name: one of them edited by hand is an error, not a weaker session.
+ */
+static bool read_area(const struct token_conf *conf, TPM2B_PUBLIC *area)
+{
+    const char *hex = token_conf_get(conf, "parent-public");
+    const char *name_hex = token_conf_get(conf, "parent-name");
+    struct bytes wire = BYTES_EMPTY;
+    struct bytes pinned = BYTES_EMPTY;
+    TPM2B_NAME name = {.size = 0};
+    size_t used = 0;
+    bool good;
+
+    if (hex == NULL)
+        return true;
+    good = name_hex != NULL && bytes_from_hex(hex, strlen(hex), &wire) &&
+           bytes_from_hex(name_hex, strlen(name_hex), &pinned) &&
+           Tss2_MU_TPM2B_PUBLIC_Unmarshal(wire.data, wire.size, &used, area) == TSS2_RC_SUCCESS &&
+           used == wire.size && tpm_public_name(area, &name) == CKR_OK &&
+           bytes_equal(name.name, name.size, pinned.data, pinned.size);
+    bytes_free(&wire);
+    bytes_free(&pinned);
+    return good;
+}
+
+CK_RV tpm_bus_read(const struct token_conf *conf, const char *path, struct tpm_bus *bus)
+{
+    *bus = (struct tpm_bus){.protection = TPM_PROTECT_AUTO};
+    if (!read_protection(conf, &bus->protection))
+        return p11_fail(CKR_TOKEN_NOT_RECOGNIZED,
+                        "%s: 'bus-protection = %s' is not auto, always or never (token.conf, devid.conf or "
+                        "DEVID_BUS_PROTECTION)",
+                        path, token_conf_get(conf, "bus-protection"));
+    if (!read_area(conf, &bus->area))
+        return p11_fail(CKR_TOKEN_NOT_RECOGNIZED,
+                        "%s/" TOKEN_CONF_FILE ": 'parent-public' is not the public area of 'parent-name'",
+                        path);
+    return CKR_OK;
+}
+
+/* --- a command
+ * ----------------------------------------------------------------------------------------------- */
+
+static bool wants_session(const struct tpm_guard *guard, const struct tpm_command *command)
+{
+    bool authorised = command->authorizations != 0 || command->secrets != 0;
+
+    if (guard == NULL || guard->bus->protection == TPM_PROTECT_NEVER || !authorised)
+        return false;
+    return guard->bus->protection == TPM_PROTECT_ALWAYS || command->secrets != 0 ||
+           (guard->auth != NULL && guard->auth->size != 0);
+}
+
+static struct tpm_session_use use_of(const struct tpm_guard *guard, const struct tpm_command *command)
+{
+    return (struct tpm_session_use){
+        .names = &guard->name,
+        .name_count = guard->name.size != 0 ? 1 : 0,
+        .auth = guard->auth,
+        .secrets = command->secrets,
+        .more = guard->more,
+    };
+}
+
+/* The commands that make the session are not guarded themselves. */
+TSS2_RC tpm_bus_open(struct tpm *tpm, const struct tpm_command *command)
+{
+    struct tpm_guard *guard = tpm->guard;
+    TPM2_HANDLE parent;
+    TSS2_RC rc;
+
+    if (!wants_session(guard, command) || guard->session.handle != 0)
+        return TSS2_RC_SUCCESS;
+    if (guard->bus->area.size == 0)
+        return TPM_RC_NO_PINNED_PARENT;
+    tpm->guard = NULL;
+    rc = tpm_primary_handle(tpm, guard->bus->parent, &parent);
+    if (rc == TSS2_RC_SUCCESS)
+        rc = tpm_session_start(tpm, parent, &guard->bus->area, &guard->session);
+    tpm->guard = guard;
+    return rc;
+}
+
+static TSS2_RC authorise_by_password(struct tpm *tpm, const struct tpm_command *command)
+{
+    const struct bytes *auth = tpm->guard != NULL ? tpm->guard->auth : NULL;
+    TSS2L_SYS_AUTH_COMMAND passwords = {
+        .count = (UINT16)command->authorizations,
+        .auths = {{.sessionHandle = TPM2_RS_PW}, {.sessionHandle = TPM2_RS_PW}},
+    };
+    TSS2_RC rc;
+
+    if (passwords.count == 0)
+        return TSS2_RC_SUCCESS;
+    if (auth != NULL && auth->size > sizeof passwords.auths[0].hmac.buffer)
+        return TSS2_SYS_RC_BAD_VALUE;
+    if (auth != NULL && auth->size != 0) {
+        memcpy(passwords.auths[0].hmac.buffer, auth->data, auth->size);
+        passwords.auths[0].hmac.size = (UINT16)auth->size;
+    }
+    rc = Tss2_Sys_SetCmdAuths(tpm->sys, &passwords);
+    bytes_wipe(&passwords, sizeof passwords);
+    return rc;
+}
+
+TSS2_RC tpm_bus_authorise(struct tpm *tpm, const struct tpm_command *command)
+{
+    struct tpm_session_use use;
+
+    if (!wants_session(tpm->guard, command))
+        return authorise_by_password(tpm, command);
+    use = use_of(tpm->guard, command);
+    return tpm_session_authorise(tpm->sys, &tpm->guard->session, &use);
+}
+
+TSS2_RC tpm_bus_check(struct tpm *tpm, const struct tpm_command *command)
+{
+    struct tpm_session_use use;
+
+    if (!wants_session(tpm->guard, command))
+        return TSS2_RC_SUCCESS;
+    use = use_of(tpm->guard, command);
+    return tpm_session_check(tpm->sys, &tpm->guard->session, &use);
+}
+
+void tpm_bus_close(struct tpm *tpm)
+{
+    struct tpm_guard *guard = tpm->guard;
+
+    if (guard == NULL)
+        return;
+    tpm->guard = NULL;
+    tpm_session_end(tpm, &guard->session);
+    tpm->guard = guard;
+}

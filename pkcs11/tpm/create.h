@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DEVID_PKCS11_TPM_CREATE_H
+#define DEVID_PKCS11_TPM_CREATE_H
+
+#include "pkcs11/soft/tsskey.h"
+#include "pkcs11/tpm/key.h"
+
+/* What TPM2_Create makes: the halves of an object that can be loaded under the token's parent. */
+struct tpm_created {
+    TPM2B_PUBLIC public_area;
+    TPM2B_PRIVATE private_area;
+};
+
+/* TPM2_Create under the token's parent. `sensitive` (auth value, data to seal) crosses the bus encrypted;
+ * NULL: there is nothing in it. Failure of `step` is said. */
+CK_RV tpm_create(const struct tpm_token *token, const char *step, const TPM2B_SENSITIVE_CREATE *sensitive,
+                 const TPM2B_PUBLIC *template, struct tpm_created *created);
+
+/* The DER of the TSS2 block for it. */
+CK_RV tpm_created_block(const struct tpm_token *token, const struct tpm_created *created,
+                        enum tss_key_kind kind, bool empty_auth, struct bytes *block);
+/* And back. CKR_DATA_INVALID: its areas are broken (said). */
+CK_RV tpm_created_read(const struct tss_key *file, TPM2B_PUBLIC *public_area, TPM2B_PRIVATE *private_area);
+
+#endif

@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pkcs11/tpm/session.h"
+
+#include "common/log.h"
+#include "pkcs11/soft/aes.h"
+#include "pkcs11/soft/ec.h"
+#include "pkcs11/soft/hash.h"
+#include "pkcs11/soft/kdf.h"
+#include "pkcs11/soft/rsa.h"
+#include "pkcs11/tpm/command.h"
+#include "pkcs11/tpm/public.h"
+
+#include <tss2/tss2_mu.h>
+
+#include <string.h>
+#include <sys/random.h>
+
+#define SESSION_HASH HASH_SHA256
+#define CFB_KEY 16
+
+/* A failure of our own arithmetic: no memory, no random numbers, libcrypto. */
+static TSS2_RC own(CK_RV rv)
+{
+    return rv == CKR_OK ? TSS2_RC_SUCCESS : TSS2_SYS_RC_GENERAL_FAILURE;
+}
+
+static bool fill_random(uint8_t *out, size_t size)
+{
+    return getrandom(out, size, 0) == (ssize_t)size;
+}
+
+/* --- the salt
+ * ------------------------------------------------------------------------------------------------ */
+
+/* The salt and what the TPM gets of it. */
+struct salt {
+    uint8_t value[HASH_SIZE_MAXIMUM];
+    size_t size;
+    TPM2B_ENCRYPTED_SECRET wrapped;
+};
+
+/* Part 1, B.10.2: random, by OAEP with the parent's name algorithm. */
+static TSS2_RC salt_rsa(const struct public_key *parent, enum p11_hash hash, struct salt *salt)
+{
+    struct bytes wrapped = BYTES_EMPTY;
+    TSS2_RC rc = TSS2_SYS_RC_GENERAL_FAILURE;
+
+    salt->size = soft_hash_size(hash);
+    if (fill_random(salt->value, salt->size) &&
+        soft_rsa_encrypt_oaep(parent, hash, "SECRET", salt->value, salt->size, &wrapped) == CKR_OK &&
+        wrapped.size <= sizeof salt->wrapped.secret) {
+        memcpy(salt->wrapped.secret, wrapped.data, wrapped.size);
+        salt->wrapped.size = (UINT16)wrapped.size;
+        rc = TSS2_RC_SUCCESS;
+    }
+    bytes_free(&wrapped);
+    return rc;
+}
+
+/* Part 1, C.6.3: the wrapped salt is the ephemeral point, as a TPMS_ECC_POINT. */
+static TSS2_RC marshal_point(const struct bytes *point, TPM2B_ENCRYPTED_SECRET *wrapped)
+{
+    size_t field = point->size / 2;
+    TPMS_ECC_POINT wire = {.x.size = (UINT16)field, .y.size = (UINT16)field};
+    size_t size = 0;
+    TSS2_RC rc;
+
+    if (field > sizeof wire.x.buffer)
+        return TSS2_SYS_RC_GENERAL_FAILURE;
+    memcpy(wire.x.buffer, point->data + 1, field);
+    memcpy(wire.y.buffer, point->data + 1 + field, field);
+    rc = Tss2_MU_TPMS_ECC_POINT_Marshal(&wire, wrapped->secret, sizeof wrapped->secret, &size);
+    wrapped->size = (UINT16)size;
+    return rc;
+}
+
+static TSS2_RC salt_ecc(const struct public_key *parent, enum p11_hash hash, struct salt *salt)
+{
+    const size_t field = parent->curve->field_size;
+    struct bytes point;
+    struct bytes secret;
+    TSS2_RC rc = own(soft_ecdh_ephemeral(parent, &point, &secret));
+
+    if (rc == TSS2_RC_SUCCESS) {
+        const struct soft_kdf_input input = {
+            "SECRET", {point.data + 1,         field},
+             {parent->point.data + 1, field}
+        };
+
+        salt->size = soft_hash_size(hash);
+        rc = own(soft_kdfe(hash, secret.data, secret.size, &input, salt->value, salt->size));
+    }
+    if (rc == TSS2_RC_SUCCESS)
+        rc = marshal_point(&point, &salt->wrapped);
+    bytes_free(&point);
+    bytes_free(&secret);
+    return rc;
+}
+
+static TSS2_RC make_salt(const TPM2B_PUBLIC *parent, struct salt *salt)
+{
+    enum p11_hash hash = tpm_hash(parent->publicArea.nameAlg);
+    struct public_key key;
+    TSS2_RC rc = own(tpm_public_key(parent, &key));
+
+    *salt = (struct salt){0};
+    if (rc != TSS2_RC_SUCCESS)
+        return rc;
+    rc = key.type == CKK_RSA ? salt_rsa(&key, hash, salt) : salt_ecc(&key, hash, salt);
+    public_key_free(&key);
+    return rc;
+}
+
+/* --- starting one
+ * -------------------------------------------------------------------------------------------- */
+
+struct start {
+    TPM2_HANDLE parent;
+    const struct salt *salt;
+    TPM2B_NONCE nonce;
+};
+
+static TSS2_RC prepare_start(TSS2_SYS_CONTEXT *sys, const void *arguments)
+{
+    static const TPMT_SYM_DEF aes = {
+        .algorithm = TPM2_ALG_AES, .keyBits.aes = 8 * CFB_KEY, .mode.aes = TPM2_ALG_CFB};
+    const struct start *start = arguments;
+
+    return Tss2_Sys_StartAuthSession_Prepare(sys, start->parent, TPM2_RH_NULL, &start->nonce,
+                                             &start->salt->wrapped, TPM2_SE_HMAC, &aes, TPM2_ALG_SHA256);
+}
+
+static TSS2_RC complete_start(TSS2_SYS_CONTEXT *sys, void *result)
+{
+    struct tpm_session *session = result;
+
+    session->nonce_tpm.size = 0;
+    return Tss2_Sys_StartAuthSession_Complete(sys, &session->handle, &session->nonce_tpm);
+}
+
+/* Part 1, 17.6.8: an unbound session's key comes from the salt alone. */
+static TSS2_RC derive_session_key(const struct salt *salt, struct tpm_session *session)
+{
+    const struct soft_kdf_input input = {
+        "ATH",
+        {session->nonce_tpm.buffer, session->nonce_tpm.size     },
+        {session->nonce_caller,     sizeof session->nonce_caller}
+    };
+
+    return own(soft_kdfa(SESSION_HASH, salt->value, salt->size, &input, session->key, sizeof session->key));
+}
+
+TSS2_RC tpm_session_start(struct tpm *tpm, TPM2_HANDLE handle, const TPM2B_PUBLIC *parent,
+                          struct tpm_session *session)
+{
+    static const struct tpm_command command = {"StartAuthSession", prepare_start, complete_start, 0};
+    struct salt salt;
+    struct start start = {.parent = handle, .salt = &salt, .nonce.size = TPM_SESSION_DIGEST};
+    TSS2_RC rc = make_salt(parent, &salt);
+
+    *session = (struct tpm_session){0};
+    if (rc == TSS2_RC_SUCCESS && !fill_random(session->nonce_caller, sizeof session->nonce_caller))
+        rc = TSS2_SYS_RC_GENERAL_FAILURE;
+    memcpy(start.nonce.buffer, session->nonce_caller, sizeof session->nonce_caller);
+    if (rc == TSS2_RC_SUCCESS)
+        rc = tpm_execute(tpm, &command, &start, session);
+    if (rc == TSS2_RC_SUCCESS)
+        rc = derive_session_key(&salt, session);
+    bytes_wipe(&salt, sizeof salt);
+    if (rc != TSS2_RC_SUCCESS)
+        tpm_session_end(tpm, session);
+    return rc;
+}
+
+void tpm_session_end(struct tpm *tpm, struct tpm_session *session)
+{
+    if (session->handle != 0)
+        tpm_flush(tpm, session->handle);
+    bytes_wipe(session, sizeof *session);
+}
+
+/* --- HMAC and parameter encryption
+ * ----------------------------------------------------------------------------- */
+
+/* The session's key and the auth value behind it: HMAC's key and the one that parameters are encrypted from.
+ */
+struct session_value {
+    uint8_t data[TPM_SESSION_DIGEST + sizeof(TPMU_HA)];
+    size_t size;
+};
+
+/* TPMs keep an auth value without the zeros at its end (part 1, 17.6.4.3). */
+static TSS2_RC make_value(const struct tpm_session *session, const struct bytes *auth,
+                          struct session_value *value)
+{
+    size_t size = auth != NULL ? auth->size : 0;
+
+    while (size > 0 && auth->data[size - 1] == 0)
+        size--;
+    if (size > sizeof value->data - sizeof session->key)
+        return TSS2_SYS_RC_BAD_VALUE;
+    memcpy(value->data, session->key, sizeof session->key);
+    if (size != 0)
+        memcpy(value->data + sizeof session->key, auth->data, size);
+    value->size = sizeof session->key + size;
+    return TSS2_RC_SUCCESS;
+}
+
+/* Part 1, 21.3: key and IV come from the session's value and the two nonces, the newer first. */
+static TSS2_RC crypt_parameter(bool encrypt, const struct session_value *value,
+                               const struct soft_piece nonces[2], uint8_t *data, size_t size)
+{
+    const struct soft_kdf_input input = {"CFB", nonces[0], nonces[1]};
+    uint8_t derived[CFB_KEY + SOFT_AES_BLOCK];
+    CK_RV rv = soft_kdfa(SESSION_HASH, value->data, value->size, &input, derived, sizeof derived);
+
+    if (rv == CKR_OK)
+        rv = soft_aes128_cfb(encrypt, derived, derived + CFB_KEY, data, size);
+    bytes_wipe(derived, sizeof derived);
+    return own(rv);
+}
+
+/* Part 1, 17.6.5: over cpHash or rpHash, newer nonce, older nonce, attributes. */
+static TSS2_RC make_hmac(const struct session_value *value, const uint8_t digest[TPM_SESSION_DIGEST],
+                         const struct soft_piece nonces[2], TPMA_SESSION attributes,
+                         uint8_t mac[TPM_SESSION_DIGEST])
+{
+    const uint8_t wire = (uint8_t)attributes;
+    const struct soft_piece pieces[] = {
+        {digest, TPM_SESSION_DIGEST},
+        nonces[0], nonces[1], {&wire,  sizeof wire       }
+    };
+
+    return own(soft_hmac(SESSION_HASH, value->data, value->size, pieces, 4, mac));
+}
+
+/* --- a command
+ * ----------------------------------------------------------------------------------------------- */
+
+static TSS2_RC encrypt_first(TSS2_SYS_CONTEXT *sys, const struct session_value *value,
+                             const struct soft_piece nonces[2])
+{
+    struct bytes copy = BYTES_EMPTY;
+    const uint8_t *plain;
+    size_t size;
+    TSS2_RC rc = Tss2_Sys_GetDecryptParam(sys, &size, &plain);
+
+    if (rc != TSS2_RC_SUCCESS)
+        return rc;
+    if (!bytes_copy(&copy, plain, size))
+        return TSS2_SYS_RC_GENERAL_FAILURE;
+    rc = crypt_parameter(true, value, nonces, copy.data, copy.size);
+    if (rc == TSS2_RC_SUCCESS)
+        rc = Tss2_Sys_SetDecryptParam(sys, copy.size, copy.data);
+    bytes_free(&copy);
+    return rc;
+}
+
+/* cpHash (part 1, 16.7): code, Names, parameters as they go out. */
+static TSS2_RC hash_command(TSS2_SYS_CONTEXT *sys, const struct tpm_session_use *use,
+                            uint8_t digest[TPM_SESSION_DIGEST])
+{
+    struct soft_piece pieces[4] = {{0}};
+    uint8_t code[4];
+    TSS2_RC rc = Tss2_Sys_GetCommandCode(sys, code);
+    size_t count = 1;
+
+    if (use->name_count > 2)
+        return TSS2_SYS_RC_BAD_VALUE;
+    pieces[0] = (struct soft_piece){code, sizeof code};
+    for (size_t i = 0; i < use->name_count; i++)
+        pieces[count++] = (struct soft_piece){use->names[i].name, use->names[i].size};
+    if (rc == TSS2_RC_SUCCESS)
+        rc = Tss2_Sys_GetCpBuffer(sys, &pieces[count].size, (const uint8_t **)&pieces[count].data);
+    if (rc == TSS2_RC_SUCCESS)
+        rc = own(soft_hash_pieces(SESSION_HASH, pieces, count + 1, digest));
+    return rc;
+}
+
+static TPMA_SESSION attributes_of(const struct tpm_session_use *use)
+{
+    return (use->more ? TPMA_SESSION_CONTINUESESSION : 0) |
+           ((use->secrets & TPM_SECRET_IN) != 0 ? TPMA_SESSION_DECRYPT : 0) |
+           ((use->secrets & TPM_SECRET_OUT) != 0 ? TPMA_SESSION_ENCRYPT : 0);
+}
+
+TSS2_RC tpm_session_authorise(TSS2_SYS_CONTEXT *sys, struct tpm_session *session,
+                              const struct tpm_session_use *use)
+{
+    const struct soft_piece nonces[2] = {
+        {session->nonce_caller,     sizeof session->nonce_caller},
+        {session->nonce_tpm.buffer, session->nonce_tpm.size     }
+    };
+    TSS2L_SYS_AUTH_COMMAND auths = {.count = 1};
+    TPMS_AUTH_COMMAND *auth = &auths.auths[0];
+    uint8_t digest[TPM_SESSION_DIGEST];
+    struct session_value value;
+    TSS2_RC rc = make_value(session, use->auth, &value);
+
+    if (rc == TSS2_RC_SUCCESS && !fill_random(session->nonce_caller, sizeof session->nonce_caller))
+        rc = TSS2_SYS_RC_GENERAL_FAILURE;
+    if (rc == TSS2_RC_SUCCESS && (use->secrets & TPM_SECRET_IN) != 0)
+        rc = encrypt_first(sys, &value, nonces);
+    if (rc == TSS2_RC_SUCCESS)
+        rc = hash_command(sys, use, digest);
+    auth->sessionHandle = session->handle;
+    auth->sessionAttributes = attributes_of(use);
+    auth->nonce.size = sizeof session->nonce_caller;
+    memcpy(auth->nonce.buffer, session->nonce_caller, sizeof session->nonce_caller);
+    auth->hmac.size = TPM_SESSION_DIGEST;
+    if (rc == TSS2_RC_SUCCESS)
+        rc = make_hmac(&value, digest, nonces, auth->sessionAttributes, auth->hmac.buffer);
+    if (rc == TSS2_RC_SUCCESS)
+        rc = Tss2_Sys_SetCmdAuths(sys, &auths);
+    bytes_wipe(&value, sizeof value);
+    return rc;
+}
+
+/* --- its response
+ * -------------------------------------------------------------------------------------------- */
+
+/* rpHash (part 1, 16.8): the response code, which is zero, the command code, parameters as they came. */
+static TSS2_RC hash_response(TSS2_SYS_CONTEXT *sys, uint8_t digest[TPM_SESSION_DIGEST])
+{
+    static const uint8_t success[4];
+    struct soft_piece pieces[3] = {
+        {success, sizeof success}
+    };
+    uint8_t code[4];
+    TSS2_RC rc = Tss2_Sys_GetCommandCode(sys, code);
+
+    pieces[1] = (struct soft_piece){code, sizeof code};
+    if (rc == TSS2_RC_SUCCESS)
+        rc = Tss2_Sys_GetRpBuffer(sys, &pieces[2].size, (const uint8_t **)&pieces[2].data);
+    return rc == TSS2_RC_SUCCESS ? own(soft_hash_pieces(SESSION_HASH, pieces, 3, digest)) : rc;
+}
+
+static TSS2_RC check_hmac(TSS2_SYS_CONTEXT *sys, const struct session_value *value,
+                          const struct soft_piece nonces[2], const TPMS_AUTH_RESPONSE *auth)
+{
+    uint8_t digest[TPM_SESSION_DIGEST];
+    uint8_t mac[TPM_SESSION_DIGEST];
+    TSS2_RC rc = hash_response(sys, digest);
+
+    if (rc == TSS2_RC_SUCCESS)
+        rc = make_hmac(value, digest, nonces, auth->sessionAttributes, mac);
+    if (rc == TSS2_RC_SUCCESS && !bytes_equal(mac, sizeof mac, auth->hmac.buffer, auth->hmac.size))
+        rc = TPM_RC_RESPONSE_FORGED;
+    return rc;
+}
+
+static TSS2_RC decrypt_first(TSS2_SYS_CONTEXT *sys, const struct session_value *value,
+                             const struct soft_piece nonces[2])
+{
+    struct bytes copy = BYTES_EMPTY;
+    const uint8_t *secret;
+    size_t size;
+    TSS2_RC rc = Tss2_Sys_GetEncryptParam(sys, &size, &secret);
+
+    if (rc != TSS2_RC_SUCCESS)
+        return rc;
+    if (!bytes_copy(&copy, secret, size))
+        return TSS2_SYS_RC_GENERAL_FAILURE;
+    rc = crypt_parameter(false, value, nonces, copy.data, copy.size);
+    if (rc == TSS2_RC_SUCCESS)
+        rc = Tss2_Sys_SetEncryptParam(sys, copy.size, copy.data);
+    bytes_free(&copy);
+    return rc;
+}
+
+TSS2_RC tpm_session_check(TSS2_SYS_CONTEXT *sys, struct tpm_session *session,
+                          const struct tpm_session_use *use)
+{
+    TSS2L_SYS_AUTH_RESPONSE auths = {.count = 1};
+    const TPMS_AUTH_RESPONSE *auth = &auths.auths[0];
+    struct session_value value;
+    TSS2_RC rc = make_value(session, use->auth, &value);
+
+    if (rc == TSS2_RC_SUCCESS && Tss2_Sys_GetRspAuths(sys, &auths) != TSS2_RC_SUCCESS)
+        rc = TPM_RC_RESPONSE_FORGED; /* it comes without a session, or is malformed */
+    if (rc == TSS2_RC_SUCCESS) {
+        const struct soft_piece nonces[2] = {
+            {auth->nonce.buffer,    auth->nonce.size            },
+            {session->nonce_caller, sizeof session->nonce_caller}
+        };
+
+        rc = check_hmac(sys, &value, nonces, auth);
+        if (rc == TSS2_RC_SUCCESS && (use->secrets & TPM_SECRET_OUT) != 0)
+            rc = decrypt_first(sys, &value, nonces);
+        session->nonce_tpm = auth->nonce;
+    }
+    if (rc == TSS2_RC_SUCCESS && !use->more)
+        bytes_wipe(session, sizeof *session);
+    bytes_wipe(&value, sizeof value);
+    return rc;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DEVID_PKCS11_TPM_SESSION_H
+#define DEVID_PKCS11_TPM_SESSION_H
+
+#include "common/bytes.h"
+#include "pkcs11/tpm/context.h"
+
+#define TPM_SESSION_DIGEST 32 /* SHA-256 throughout */
+
+/*
+ * A salted HMAC session (TPM 2.0 part 1, 17.6 and 21), with the arithmetic done here: nobody on the bus
+ * between this process and the TPM can read what goes in it encrypted, or change any of it unnoticed. All of
+ * zero: there is none.
+ */
+struct tpm_session {
+    TPM2_HANDLE handle;
+    uint8_t key[TPM_SESSION_DIGEST];
+    uint8_t nonce_caller[TPM_SESSION_DIGEST];
+    TPM2B_NONCE nonce_tpm;
+};
+
+/* What a session's command needs to be authorised: Names of its handles in their order (size 0: it has no
+ * such), the auth value of the first (NULL: empty), and what of it is secret (TPM_SECRET_...). */
+struct tpm_session_use {
+    const TPM2B_NAME *names;
+    size_t name_count;
+    const struct bytes *auth;
+    unsigned secrets;
+    bool more; /* another command follows in the session; else it ends with this one */
+};
+
+/*
+ * TPM2_StartAuthSession with a salt that only the holder of `parent` can unwrap: an RSA or ECC storage key at
+ * `handle`, whose public area the caller got from where nobody on the bus could change it.
+ */
+TSS2_RC tpm_session_start(struct tpm *tpm, TPM2_HANDLE handle, const TPM2B_PUBLIC *parent,
+                          struct tpm_session *session);
+
+/* Between prepare and execute: encrypts the first parameter when it is secret, and adds the session's HMAC.
+ */
+TSS2_RC tpm_session_authorise(TSS2_SYS_CONTEXT *sys, struct tpm_session *session,
+                              const struct tpm_session_use *use);
+
+/*
+ * Between execute and complete of a command that succeeded: checks the response's HMAC, and decrypts its
+ * first parameter when that is secret. TPM_RC_RESPONSE_FORGED: the response is not the TPM's, and nothing of
+ * it may be used; the session is to be ended. After a good response it is over unless `more` was said.
+ */
+TSS2_RC tpm_session_check(TSS2_SYS_CONTEXT *sys, struct tpm_session *session,
+                          const struct tpm_session_use *use);
+
+/* Flushes a session that is still there, and wipes it. */
+void tpm_session_end(struct tpm *tpm, struct tpm_session *session);
+
+/* Codes that the system API has no use for. A response is not authentic: */
+#define TPM_RC_RESPONSE_FORGED ((TSS2_RC)(TSS2_SYS_RC_LAYER | TSS2_BASE_RC_RSP_AUTH_FAILED))
+/* There is no parent whose public area is pinned. */
+#define TPM_RC_NO_PINNED_PARENT ((TSS2_RC)(TSS2_SYS_RC_LAYER | TSS2_BASE_RC_NOT_PROVISIONED))
+
+#endif
