@@ -41,8 +41,34 @@ pkcs11_tests = \
 	tests/pkcs11/soft/test_tsskey \
 	tests/pkcs11/soft/test_x509 \
 	tests/pkcs11/tpm/test_budget \
+	tests/pkcs11/tpm/test_loaded \
+	tests/pkcs11/tpm/test_primary \
 	tests/pkcs11/tpm/test_public \
 	tests/pkcs11/tpm/test_rc
+
+# Each runs as a libFuzzer target too, see tests/fuzz/fuzz.h.
+fuzz_tests = \
+	tests/fuzz/fuzz_keyfile \
+	tests/fuzz/fuzz_message \
+	tests/fuzz/fuzz_pem \
+	tests/fuzz/fuzz_tokenconf \
+	tests/fuzz/fuzz_tsskey
+
+fuzz_data = \
+	tests/data/fuzz/keyfile/chain \
+	tests/data/fuzz/keyfile/ec \
+	tests/data/fuzz/keyfile/lines \
+	tests/data/fuzz/keyfile/rsa \
+	tests/data/fuzz/message/assigned \
+	tests/data/fuzz/message/assigning \
+	tests/data/fuzz/message/error \
+	tests/data/fuzz/message/failed \
+	tests/data/fuzz/pem/bundle \
+	tests/data/fuzz/pem/uri \
+	tests/data/fuzz/tokenconf/owner \
+	tests/data/fuzz/tokenconf/tpm \
+	tests/data/fuzz/tsskey/ec \
+	tests/data/fuzz/tsskey/rsa
 
 provider_tests = \
 	tests/provider/test_config \
@@ -141,8 +167,14 @@ unit_tests += $(emulator_tests)
 TESTS += $(emulator_story_tests)
 endif
 
-check_PROGRAMS += $(unit_tests)
-TESTS += $(unit_tests) $(story_tests) $(rule_tests)
+tests_fuzz_fuzz_keyfile_SOURCES = tests/fuzz/fuzz_keyfile.c tests/fuzz/main.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_message_SOURCES = tests/fuzz/fuzz_message.c tests/fuzz/main.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_pem_SOURCES = tests/fuzz/fuzz_pem.c tests/fuzz/main.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_tokenconf_SOURCES = tests/fuzz/fuzz_tokenconf.c tests/fuzz/main.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_tsskey_SOURCES = tests/fuzz/fuzz_tsskey.c tests/fuzz/main.c tests/fuzz/fuzz.h
+
+check_PROGRAMS += $(unit_tests) $(fuzz_tests)
+TESTS += $(unit_tests) $(fuzz_tests) $(story_tests) $(rule_tests)
 AM_CPPFLAGS += $(CHECK_CFLAGS)
 
 # What every test program is linked with: the support, and all layers as convenience libraries.
@@ -162,7 +194,7 @@ LDADD += $(emulator_libraries)
 endif
 endif
 
-EXTRA_DIST += $(story_tests) $(emulator_story_tests) $(rule_tests) tests/cli/capture.h tests/support/run \
+EXTRA_DIST += $(fuzz_data) $(story_tests) $(emulator_story_tests) $(rule_tests) tests/cli/capture.h tests/support/run \
 	tests/story/lib.sh tests/story/cloud.sh tests/check.sh tests/ci.sh
 
 AM_TESTS_ENVIRONMENT = \

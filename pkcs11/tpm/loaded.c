@@ -101,8 +101,9 @@ static TSS2_RC load_and_use(struct tpm *tpm, const struct tpm_key *key, tpm_key_
     return use(tpm, entry->handle, data);
 }
 
-/* Whether a second attempt makes sense, with what stood in the way put aside. */
-static bool recover(struct tpm *tpm, TSS2_RC rc, bool loading)
+/* Whether a second attempt makes sense, with what stood in the way put aside. `persistent`: the command named
+ * a persistent parent and nothing of ours, so a handle that names nothing is not one that the TPM lost. */
+static bool recover(struct tpm *tpm, TSS2_RC rc, bool persistent)
 {
     if (tpm_rc_is_lost(rc))
         return tpm_reconnect(tpm) == CKR_OK;
@@ -110,7 +111,7 @@ static bool recover(struct tpm *tpm, TSS2_RC rc, bool loading)
         flush_keys(tpm);
         return true;
     }
-    if (!tpm_rc_is_stale(rc) || (loading && tpm->primary == 0))
+    if (!tpm_rc_is_stale(rc) || persistent)
         return false;
     log_warning("TPM %s has lost our objects; they are loaded again", tpm_name(tpm));
     tpm_forget(tpm);
@@ -128,12 +129,10 @@ CK_RV tpm_with_key(const struct tpm_token *token, const struct tpm_key *key, con
     if (rv != CKR_OK)
         return rv;
     rc = load_and_use(tpm, key, use, data, &loading);
-    if (rc != TSS2_RC_SUCCESS && recover(tpm, rc, loading))
+    if (rc != TSS2_RC_SUCCESS && recover(tpm, rc, loading && key->parent != TPM2_RH_OWNER))
         rc = load_and_use(tpm, key, use, data, &loading);
     if (rc != TSS2_RC_SUCCESS)
-        rv = loading && (tpm_rc_is_integrity(rc) || tpm_rc_is_stale(rc))
-                 ? tpm_primary_explain(token, key->parent, rc)
-                 : tpm_failed(tpm, step, rc);
+        rv = loading ? tpm_primary_explain(token, key->parent, rc) : tpm_failed(tpm, step, rc);
     tpm_leave(tpm);
     return rv;
 }
@@ -156,10 +155,11 @@ CK_RV tpm_with_parent(const struct tpm_token *token, const char *step, tpm_key_u
     if (rv != CKR_OK)
         return rv;
     rc = use_parent(token, use, data);
-    if (rc != TSS2_RC_SUCCESS && recover(tpm, rc, false))
+    if (rc != TSS2_RC_SUCCESS && recover(tpm, rc, token->parent != TPM2_RH_OWNER))
         rc = use_parent(token, use, data);
     if (rc != TSS2_RC_SUCCESS)
-        rv = tpm_rc_is_stale(rc) ? tpm_primary_explain(token, token->parent, rc) : tpm_failed(tpm, step, rc);
+        rv = tpm_rc_is_stale(rc) || tpm_rc_is_auth(rc) ? tpm_primary_explain(token, token->parent, rc)
+                                                       : tpm_failed(tpm, step, rc);
     tpm_leave(tpm);
     return rv;
 }

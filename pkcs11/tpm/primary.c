@@ -149,12 +149,28 @@ static CK_RV write_parent(struct token_conf *conf, TPM2_HANDLE parent, const TPM
     return rv == CKR_OK ? token_conf_set(conf, "parent-name", hex) : rv;
 }
 
+/* Nobody was asked for this password, so it is no PIN that was wrong. */
+static CK_RV parent_has_password(const struct tpm *tpm, TPM2_HANDLE parent)
+{
+    if (parent != TPM2_RH_OWNER)
+        return p11_fail(CKR_DEVICE_ERROR,
+                        "the storage key 0x%08x of TPM %s has a password; keys can be made and used only "
+                        "under one without",
+                        parent, tpm_name(tpm));
+    return p11_fail(CKR_DEVICE_ERROR,
+                    "the owner hierarchy of TPM %s has a password, and no storage key can be made without it; "
+                    "make a persistent one at 0x%08x (tpm2_createprimary, tpm2_evictcontrol)",
+                    tpm_name(tpm), TPM_SRK_HANDLE);
+}
+
 /* The hierarchy itself: its primary is made anew in every process. */
 static CK_RV choose_transient(struct tpm *tpm, struct token_conf *conf)
 {
     struct created_primary created;
     TSS2_RC rc = create_primary(tpm, &ecc_template, &created);
 
+    if (tpm_rc_is_auth(rc))
+        return parent_has_password(tpm, TPM2_RH_OWNER);
     if (rc != TSS2_RC_SUCCESS)
         return tpm_failed(tpm, "make a storage key under the owner hierarchy", rc);
     tpm_flush(tpm, created.handle);
@@ -221,8 +237,8 @@ CK_RV tpm_primary_choose(struct tpm *tpm, struct token_conf *conf)
         return choose_automatically(tpm, conf);
     if (strcmp(wanted, "owner") == 0)
         return choose_transient(tpm, conf);
-    if (token_conf_get_number(conf, "parent", TPM2_PERSISTENT_LAST, &handle) &&
-        handle >= TPM2_PERSISTENT_FIRST)
+    if (token_conf_get_number(conf, "parent", UINT32_MAX, &handle) &&
+        handle >> TPM2_HR_SHIFT == TPM2_HT_PERSISTENT)
         return choose_handle(tpm, conf, (TPM2_HANDLE)handle);
     return p11_fail(CKR_ARGUMENTS_BAD,
                     "'parent = %s' is not auto, owner or a persistent handle such as 0x81000001", wanted);
@@ -253,7 +269,10 @@ CK_RV tpm_primary_explain(const struct tpm_token *token, TPM2_HANDLE parent, TSS
     TPM2B_PUBLIC area;
     TPM2B_NAME name;
 
-    if (parent != token->parent || parent == TPM2_RH_OWNER)
+    if (tpm_rc_is_auth(rc))
+        return parent_has_password(token->tpm, parent);
+    if (parent != token->parent || parent == TPM2_RH_OWNER ||
+        !(tpm_rc_is_integrity(rc) || tpm_rc_is_stale(rc)))
         return tpm_failed(token->tpm, "load the key", rc);
     if (tpm_rc_is_stale(read_public(token->tpm, parent, &area)))
         return p11_fail(CKR_DEVICE_ERROR,

@@ -19,7 +19,8 @@ CK_RV tpm_primary_choose(struct tpm *tpm, struct token_conf *conf);
  * primary, made once and kept loaded. */
 TSS2_RC tpm_primary_handle(struct tpm *tpm, TPM2_HANDLE parent, TPM2_HANDLE *handle);
 
-/* Says why a key did not load under its parent, which it reads once more for that. */
+/* Says why a key did not load under its parent, or none could be made; reads the parent once more for that
+ * where it may be another one by now. */
 CK_RV tpm_primary_explain(const struct tpm_token *token, TPM2_HANDLE parent, TSS2_RC rc);
 
 #endif

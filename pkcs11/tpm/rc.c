@@ -41,6 +41,11 @@ bool tpm_rc_is_memory(TSS2_RC rc)
            tpm_rc_is(rc, TPM2_RC_MEMORY);
 }
 
+bool tpm_rc_is_auth(TSS2_RC rc)
+{
+    return tpm_rc_is(rc, TPM2_RC_AUTH_FAIL) || tpm_rc_is(rc, TPM2_RC_BAD_AUTH);
+}
+
 bool tpm_rc_is_integrity(TSS2_RC rc)
 {
     return tpm_rc_is(rc, TPM2_RC_INTEGRITY);

@@ -244,7 +244,8 @@ START_TEST(a_child_begins_anew)
         bool good = C_GetInfo(&info) == CKR_CRYPTOKI_NOT_INITIALIZED && C_Initialize(NULL) == CKR_OK &&
                     C_GetInfo(&info) == CKR_OK && C_Finalize(NULL) == CKR_OK;
 
-        _exit(good ? 0 : 1);
+        execlp(good ? "true" : "false", "good", (char *)NULL); /* what it leaves to the parent is no leak */
+        _exit(2);
     }
     ck_assert_int_eq(waitpid(child, &status, 0), child);
     ck_assert_int_eq(status, 0);

@@ -49,7 +49,8 @@ static CK_RV create_with(const CK_ATTRIBUTE *more, size_t more_count, CK_OBJECT_
         {CKA_TOKEN,            &test_yes,          1                       },
     };
 
-    memcpy(items + 4, more, more_count * sizeof *more);
+    for (size_t i = 0; i < more_count; i++)
+        items[4 + i] = more[i];
     *object = 0;
     return C_CreateObject(session, items, 4 + more_count, object);
 }
@@ -229,7 +230,7 @@ static void drop_chain(void)
     FILE *file = fopen(test_token_file("chain.pem"), "w");
 
     for (long i = 0; i < 3; i++) {
-        char name[16];
+        char name[32];
         char *pem;
 
         snprintf(name, sizeof name, "c%ld", i);

@@ -2,6 +2,7 @@
 #include "tests/support/tpm.h"
 #include "tests/support/support.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -9,8 +10,10 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static pid_t swtpm;
@@ -95,13 +98,31 @@ void test_tpm_start(void)
     setenv("DEVID_TCTI", tcti, 1);
 }
 
+/* Whether nobody listens on the port any more. */
+static bool is_closed(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int connected;
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    connected = connect(fd, (struct sockaddr *)&address, sizeof address);
+    close(fd);
+    return connected != 0;
+}
+
+/* In a test that Check forked, swtpm is the child of the parent, and only its port tells that it has ended. */
 void test_tpm_stop(void)
 {
+    const struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
+
     if (swtpm == 0)
         return;
     kill(swtpm, SIGTERM);
     waitpid(swtpm, NULL, 0);
     swtpm = 0;
+    for (int i = 0; i < 500 && !is_closed(); i++)
+        nanosleep(&pause, NULL);
 }
 
 const char *test_tpm_tcti(void)

@@ -100,7 +100,7 @@ START_TEST(two_keys_in_turn_stay_loaded)
     CK_OBJECT_HANDLE rsa = test_find(session, CKO_PRIVATE_KEY, "rsa");
 
     for (int i = 0; i < 3; i++) {
-        CK_BYTE signature[256];
+        CK_BYTE signature[256] = {0};
         CK_ULONG size = sizeof signature;
 
         ck_assert_rv(test_sign(session, ec_key(session)), CKR_OK);
@@ -121,7 +121,7 @@ START_TEST(pss_costs_no_more)
     CK_OBJECT_HANDLE rsa = test_find(session, CKO_PRIVATE_KEY, "rsa");
 
     for (unsigned i = 1; i <= 3; i++) {
-        CK_BYTE signature[256];
+        CK_BYTE signature[256] = {0};
         CK_ULONG size = sizeof signature;
 
         ck_assert_rv(C_SignInit(session, &mechanism, rsa), CKR_OK);

@@ -15,7 +15,9 @@ static void start(void)
 
 static TPM2B_PUBLIC ec_area(TPM2_ECC_CURVE curve, size_t x_size, size_t y_size)
 {
-    TPM2B_PUBLIC area = {.publicArea = {.type = TPM2_ALG_ECC, .nameAlg = TPM2_ALG_SHA256}};
+    TPM2B_PUBLIC area = {
+        .publicArea = {.type = TPM2_ALG_ECC, .nameAlg = TPM2_ALG_SHA256}
+    };
 
     area.publicArea.parameters.eccDetail = (TPMS_ECC_PARMS){.symmetric.algorithm = TPM2_ALG_NULL,
                                                             .scheme.scheme = TPM2_ALG_NULL,
@@ -30,7 +32,9 @@ static TPM2B_PUBLIC ec_area(TPM2_ECC_CURVE curve, size_t x_size, size_t y_size)
 
 static TPM2B_PUBLIC rsa_area(uint32_t exponent, size_t size)
 {
-    TPM2B_PUBLIC area = {.publicArea = {.type = TPM2_ALG_RSA, .nameAlg = TPM2_ALG_SHA256}};
+    TPM2B_PUBLIC area = {
+        .publicArea = {.type = TPM2_ALG_RSA, .nameAlg = TPM2_ALG_SHA256}
+    };
 
     area.publicArea.parameters.rsaDetail = (TPMS_RSA_PARMS){
         .symmetric.algorithm = TPM2_ALG_NULL, .scheme.scheme = TPM2_ALG_NULL, .exponent = exponent};
@@ -93,9 +97,9 @@ START_TEST(exponents_have_no_leading_zeros)
         const char *bytes;
         size_t size;
     } rows[] = {
-        {0,          "\1\0\1",         3},
-        {65537,      "\1\0\1",         3},
-        {3,          "\3",             1},
+        {0,          "\1\0\1",           3},
+        {65537,      "\1\0\1",           3},
+        {3,          "\3",               1},
         {0xfffffffb, "\xff\xff\xff\xfb", 4},
     };
 

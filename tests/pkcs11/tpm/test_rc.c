@@ -14,28 +14,28 @@ START_TEST(codes_become_the_standards_with_a_sentence)
         CK_RV rv;
         const char *said;
     } rows[] = {
-        {TPM2_RC_OBJECT_MEMORY,                CKR_DEVICE_MEMORY,              "tpm2_flushcontext"},
-        {RESMGR(TPM2_RC_OBJECT_MEMORY),        CKR_DEVICE_MEMORY,              "tpm2_flushcontext"},
-        {TPM2_RC_OBJECT_HANDLES,               CKR_DEVICE_MEMORY,              "flush"            },
-        {TPM2_RC_SESSION_MEMORY,               CKR_DEVICE_MEMORY,              "sessions"         },
-        {TPM2_RC_MEMORY,                       CKR_DEVICE_MEMORY,              "memory"           },
-        {TPM2_RC_NV_SPACE,                     CKR_DEVICE_MEMORY,              "persistent"       },
-        {TPM2_RC_LOCKOUT,                      CKR_PIN_LOCKED,                 "lockout"          },
-        {TPM2_RC_AUTH_FAIL | TPM2_RC_S | TPM2_RC_1, CKR_PIN_INCORRECT,         "authorization"    },
-        {TPM2_RC_BAD_AUTH | TPM2_RC_S | TPM2_RC_1,  CKR_PIN_INCORRECT,         "authorization"    },
-        {TPM2_RC_INTEGRITY | TPM2_RC_P | TPM2_RC_1, CKR_DEVICE_ERROR,          "another TPM"      },
-        {TPM2_RC_HANDLE | TPM2_RC_1,           CKR_DEVICE_ERROR,               "not in this TPM"  },
-        {TPM2_RC_CURVE | TPM2_RC_P | TPM2_RC_2, CKR_CURVE_NOT_SUPPORTED,       "curve"            },
-        {TPM2_RC_KEY_SIZE | TPM2_RC_P | TPM2_RC_2, CKR_KEY_SIZE_RANGE,         "size"             },
-        {TPM2_RC_ATTRIBUTES | TPM2_RC_1,       CKR_KEY_FUNCTION_NOT_PERMITTED, "another use"      },
-        {TPM2_RC_SCHEME | TPM2_RC_P | TPM2_RC_2, CKR_KEY_FUNCTION_NOT_PERMITTED, "scheme"         },
-        {TPM2_RC_INITIALIZE,                   CKR_DEVICE_ERROR,               "TPM2_Startup"     },
-        {TPM2_RC_FAILURE,                      CKR_DEVICE_ERROR,               "failure mode"     },
-        {TPM2_RC_RETRY,                        CKR_DEVICE_ERROR,               "busy"             },
-        {TSS2_TCTI_RC_IO_ERROR,                CKR_DEVICE_ERROR,               "does not answer"  },
-        {TSS2_SYS_RC_BAD_VALUE,                CKR_DEVICE_ERROR,               "cannot do this"   },
-        {TPM2_RC_NV_LOCKED,                    CKR_DEVICE_ERROR,               "cannot do this"   },
-        {0xffffffff,                           CKR_DEVICE_ERROR,               "cannot do this"   },
+        {TPM2_RC_OBJECT_MEMORY,                     CKR_DEVICE_MEMORY,              "tpm2_flushcontext"},
+        {RESMGR(TPM2_RC_OBJECT_MEMORY),             CKR_DEVICE_MEMORY,              "tpm2_flushcontext"},
+        {TPM2_RC_OBJECT_HANDLES,                    CKR_DEVICE_MEMORY,              "flush"            },
+        {TPM2_RC_SESSION_MEMORY,                    CKR_DEVICE_MEMORY,              "sessions"         },
+        {TPM2_RC_MEMORY,                            CKR_DEVICE_MEMORY,              "memory"           },
+        {TPM2_RC_NV_SPACE,                          CKR_DEVICE_MEMORY,              "persistent"       },
+        {TPM2_RC_LOCKOUT,                           CKR_PIN_LOCKED,                 "lockout"          },
+        {TPM2_RC_AUTH_FAIL | TPM2_RC_S | TPM2_RC_1, CKR_PIN_INCORRECT,              "authorization"    },
+        {TPM2_RC_BAD_AUTH | TPM2_RC_S | TPM2_RC_1,  CKR_PIN_INCORRECT,              "authorization"    },
+        {TPM2_RC_INTEGRITY | TPM2_RC_P | TPM2_RC_1, CKR_DEVICE_ERROR,               "another TPM"      },
+        {TPM2_RC_HANDLE | TPM2_RC_1,                CKR_DEVICE_ERROR,               "not in this TPM"  },
+        {TPM2_RC_CURVE | TPM2_RC_P | TPM2_RC_2,     CKR_CURVE_NOT_SUPPORTED,        "curve"            },
+        {TPM2_RC_KEY_SIZE | TPM2_RC_P | TPM2_RC_2,  CKR_KEY_SIZE_RANGE,             "size"             },
+        {TPM2_RC_ATTRIBUTES | TPM2_RC_1,            CKR_KEY_FUNCTION_NOT_PERMITTED, "another use"      },
+        {TPM2_RC_SCHEME | TPM2_RC_P | TPM2_RC_2,    CKR_KEY_FUNCTION_NOT_PERMITTED, "scheme"           },
+        {TPM2_RC_INITIALIZE,                        CKR_DEVICE_ERROR,               "TPM2_Startup"     },
+        {TPM2_RC_FAILURE,                           CKR_DEVICE_ERROR,               "failure mode"     },
+        {TPM2_RC_RETRY,                             CKR_DEVICE_ERROR,               "busy"             },
+        {TSS2_TCTI_RC_IO_ERROR,                     CKR_DEVICE_ERROR,               "does not answer"  },
+        {TSS2_SYS_RC_BAD_VALUE,                     CKR_DEVICE_ERROR,               "cannot do this"   },
+        {TPM2_RC_NV_LOCKED,                         CKR_DEVICE_ERROR,               "cannot do this"   },
+        {0xffffffff,                                CKR_DEVICE_ERROR,               "cannot do this"   },
     };
     char name[] = "the:tcti";
     const struct tpm tpm = {.tcti = name};
@@ -76,7 +76,7 @@ START_TEST(kinds_of_failure_are_told_apart)
         {TPM2_RC_MEMORY,                            false, false, true,  false},
         {TPM2_RC_SESSION_MEMORY,                    false, false, false, false},
         {TPM2_RC_INTEGRITY | TPM2_RC_P | TPM2_RC_1, false, false, false, true },
-        {TSS2_SYS_RC_LAYER | TPM2_RC_HANDLE, false, false, false, false},
+        {TSS2_SYS_RC_LAYER | TPM2_RC_HANDLE,        false, false, false, false},
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -90,6 +90,9 @@ END_TEST
 
 START_TEST(a_code_is_found_whatever_it_names)
 {
+    ck_assert(tpm_rc_is_auth(TPM2_RC_BAD_AUTH | TPM2_RC_S | TPM2_RC_1));
+    ck_assert(tpm_rc_is_auth(TPM2_RC_AUTH_FAIL | TPM2_RC_S | TPM2_RC_2));
+    ck_assert(!tpm_rc_is_auth(TPM2_RC_LOCKOUT));
     ck_assert(tpm_rc_is(TPM2_RC_HANDLE | TPM2_RC_2, TPM2_RC_HANDLE));
     ck_assert(tpm_rc_is(TPM2_RC_VALUE | TPM2_RC_P | TPM2_RC_7, TPM2_RC_VALUE));
     ck_assert(!tpm_rc_is(TPM2_RC_VALUE, TPM2_RC_HANDLE));

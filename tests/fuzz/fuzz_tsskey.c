@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The DER of a TSS2 PRIVATE KEY: what is read is written and read again alike. */
+#include "pkcs11/soft/libctx.h"
+#include "pkcs11/soft/tsskey.h"
+#include "tests/fuzz/fuzz.h"
+
+#include <stdlib.h>
+
+const char fuzz_seeds[] = "tsskey";
+
+static bool same(const struct tss_key *a, const struct tss_key *b)
+{
+    return a->kind == b->kind && a->empty_auth == b->empty_auth && a->rsa_parent == b->rsa_parent &&
+           a->parent == b->parent &&
+           bytes_equal(a->public.data, a->public.size, b->public.data, b->public.size) &&
+           bytes_equal(a->private.data, a->private.size, b->private.data, b->private.size);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct bytes der;
+    struct bytes again;
+    struct tss_key key;
+    struct tss_key reread;
+
+    if (soft_start() != CKR_OK || !bytes_copy(&der, data, size))
+        abort();
+    if (soft_tss_key_read(&der, &key) == CKR_OK) {
+        if (soft_tss_key_write(&key, &again) != CKR_OK || soft_tss_key_read(&again, &reread) != CKR_OK ||
+            !same(&key, &reread))
+            abort();
+        tss_key_free(&reread);
+        bytes_free(&again);
+        tss_key_free(&key);
+    }
+    bytes_free(&der);
+    return 0;
+}
