@@ -4,7 +4,7 @@
 
 /*
  * What DevID's PKCS#11 module has beyond the standard: vendor attributes, and an interface that tells why a
- * call failed. Everything else of it is PKCS#11 2.40 by C_GetFunctionList.
+ * call failed. Everything else of it is PKCS#11: 2.40 by C_GetFunctionList, 3.0 by C_GetInterface.
  */
 
 #include <p11-kit/pkcs11.h>

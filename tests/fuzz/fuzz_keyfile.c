@@ -84,18 +84,32 @@ static void write_again(const struct object *object)
     buffer_free(&text);
 }
 
-static void without_each_block(const char *text, size_t size)
+/* A line that is set is what is read then, unless another line of ours has no value. */
+static void edit_each_block(const char *text, size_t size)
 {
-    unsigned left = 1;
+    static char label[] = "set";
+    CK_ATTRIBUTE item = {CKA_LABEL, label, 3};
+    struct attributes changed = {.items = &item, .count = 1};
+    struct keyfile_block block;
+    size_t offset = 0;
 
-    for (unsigned number = 0; left != 0 && number < 8; number++) {
-        struct buffer rest;
+    while (keyfile_next(text, size, &offset, &block)) {
+        struct attributes read = {0};
+        struct buffer lines;
+        const CK_ATTRIBUTE *found;
 
-        buffer_init(&rest, size);
-        keyfile_without_block(text, size, number, &rest, &left);
-        if (rest.failed || rest.size > size)
+        buffer_init(&lines, size + 64);
+        if (keyfile_edit_lines(&block, CKO_PRIVATE_KEY, &changed, &lines) != CKR_OK)
             abort();
-        buffer_free(&rest);
+        block.lines = buffer_text(&lines);
+        block.lines_size = lines.size;
+        if (keyfile_read_lines(&block, CKO_PRIVATE_KEY, &read) == CKR_OK) {
+            found = attributes_find(&read, CKA_LABEL);
+            if (found == NULL || found->ulValueLen != 3 || memcmp(found->pValue, label, 3) != 0)
+                abort();
+        }
+        attributes_free(&read);
+        buffer_free(&lines);
     }
 }
 
@@ -112,6 +126,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     while (objects->map.count != 0)
         objects_remove(objects, objects->map.entries[0].handle);
-    without_each_block((const char *)data, size);
+    edit_each_block((const char *)data, size);
     return 0;
 }

@@ -52,6 +52,38 @@ pss() { # SALT LENGTH
 check 'RSA PSS verifies with the salt as long as the digest' pss 32
 check 'RSA PSS verifies with another salt' pss 11
 
+interfaces() { [ "$(p11 --list-interfaces | grep -cE 'version: (3.0|2.40|1.0)')" = 3 ]; }
+check 'pkcs11-tool sees the interfaces 3.0, 2.40 and our own' interfaces
+verifies() { # MECHANISM ID INPUT OPTION...: what the token signs verifies, and nothing else does
+    local mechanism=$1 id=$2 input=$3
+    shift 3
+    token --sign --mechanism "$mechanism" --id "$id" -i "$input" -o "$work/signature" "$@" &&
+        token --verify --mechanism "$mechanism" --id "$id" -i "$input" --signature-file "$work/signature" "$@" | grep -q 'Signature is valid' &&
+        ! token --verify --mechanism "$mechanism" --id "$id" -i "$work/other" --signature-file "$work/signature" "$@" | grep -q 'Signature is valid'
+}
+head -c 32 /dev/zero >"$work/other"
+check 'the token verifies ECDSA' verifies ECDSA 01 "$work/digest"
+check 'the token verifies RSA PKCS#1' verifies SHA256-RSA-PKCS 02 "$work/data"
+check 'the token verifies RSA PSS' verifies RSA-PKCS-PSS 02 "$work/digest" --hash-algorithm SHA256
+hashes() { token --hash --mechanism "$1" -i "$work/data" -o "$work/hash" && openssl dgst "-$2" -binary "$work/data" | cmp - "$work/hash"; }
+check 'SHA-256 is that of openssl' hashes SHA256 sha256
+check 'SHA-512 is that of openssl' hashes SHA512 sha512
+data_object() {
+    token --write-object "$work/data" --type data --label note --application-label story &&
+        token --read-object --type data --label note -o "$work/note" && cmp "$work/data" "$work/note" &&
+        grep -q 'BEGIN DEVID DATA' "$work/tokens/device/note.data.pem"
+}
+check 'a data object is stored and read back' data_object
+public_object() {
+    token --write-object "$work/device-id.der" --type pubkey --label peer --id 77 &&
+        openssl pkey -pubin -in "$work/tokens/device/peer.pub.pem" -outform DER | cmp - "$work/device-id.der"
+}
+check 'a public key is stored as a file that openssl reads' public_object
+check 'the id of an object is changed in its file' eval \
+    "token --set-id 78 --type pubkey --label peer --id 77 && grep -q '^ID: 78' $work/tokens/device/peer.pub.pem"
+check 'both are deleted with their files' eval \
+    "token --delete-object --type pubkey --id 78 && token --delete-object --type data --label note && ! ls $work/tokens/device | grep -qE 'peer|note'"
+
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=other -keyout "$work/k" -out "$work/other.pem" 2>/dev/null
 openssl x509 -in "$work/other.pem" -outform DER -out "$work/other.der"
 check 'a certificate is stored' token --write-object "$work/other.der" --type cert --label other --id 01
