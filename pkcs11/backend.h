@@ -14,7 +14,7 @@ struct mechanism;
 struct key_request {
     CK_KEY_TYPE type;
     size_t bits;                   /* RSA */
-    const struct p11_curve *curve; /* EC */
+    const struct p11_curve *curve; /* EC and Edwards */
     bool sign;
     bool decrypt; /* RSA: decryption, and signatures that need the bare private operation */
     bool derive;  /* EC: ECDH */
@@ -30,10 +30,13 @@ struct key_request {
  * member that fails with a CKR_ code has said why with p11_fail.
  */
 struct backend {
-    const char *name;      /* "tpm": in token.conf, and CKA_DEVID_BACKEND */
-    const char *slot_name; /* description of its uninitialised slot */
-    const char *pem_label; /* the PEM blocks that are its keys */
-    const char *model;     /* CK_TOKEN_INFO.model */
+    const char *name;                    /* "tpm": in token.conf, and CKA_DEVID_BACKEND */
+    const char *slot_name;               /* description of its uninitialised slot */
+    const char *pem_label;               /* the PEM blocks that are its keys */
+    const char *const *other_pem_labels; /* more of them, which are read and not written; NULL, or ends so */
+    const char *model;                   /* CK_TOKEN_INFO.model */
+    bool hardware;                       /* keys are in a device: CKF_HW */
+    bool extractable; /* keys may leave it when they are made so: CKA_EXTRACTABLE, CKA_SENSITIVE false */
 
     /* Makes an instance from token.conf, without touching a device; conf is kept no longer than the call. */
     CK_RV (*open)(const struct token_conf *conf, const char *directory, void **instance);
@@ -62,7 +65,8 @@ struct backend {
      * cannot use. */
     CK_RV (*load)(void *instance, const struct bytes *block, void **key, struct public_key *public);
     void (*drop)(void *instance, void *key);
-    /* CKA_DEVID_... attributes of a key. CKR_ATTRIBUTE_TYPE_INVALID: it has none such. */
+    /* CKA_DEVID_... attributes of a key, and the secret ones, which the caller has leave to read.
+     * CKR_ATTRIBUTE_TYPE_INVALID: it has none such. */
     CK_RV (*key_attribute)(const void *key, CK_ATTRIBUTE_TYPE type, struct bytes *value);
 
     /* Makes a key pair; *block is what a later load takes. The key is not kept by the device. */
@@ -70,10 +74,10 @@ struct backend {
     CK_RV (*generate)(void *instance, CK_KEY_TYPE type, size_t size, struct bytes *block);
     /* Turns plain key material into a block. */
     CK_RV (*import)(void *instance, const struct attributes *attributes, struct bytes *block);
-    CK_RV (*unwrap)
+    CK_RV(*unwrap)
     (void *instance, void *key, const struct mechanism *row, const struct p11_parameters *parameters,
      const struct bytes *wrapped, struct bytes *block);
-    CK_RV (*wrap)
+    CK_RV(*wrap)
     (void *instance, void *key, const struct mechanism *row, const struct p11_parameters *parameters,
      void *target, struct bytes *wrapped);
     CK_RV (*derive)(void *instance, void *key, const struct public_key *peer, struct bytes *secret);
@@ -83,13 +87,13 @@ struct backend {
      * padding goes around (a DigestInfo), for SCHEME_ECDSA a digest of any length, for SCHEME_RAW the block.
      * `size` bytes are written to `out`: public_key_signature_size.
      */
-    CK_RV (*sign)
+    CK_RV(*sign)
     (void *instance, void *key, enum p11_scheme scheme, const struct p11_parameters *parameters,
      const uint8_t *input, size_t input_size, uint8_t *out, size_t size);
-    CK_RV (*decrypt)
+    CK_RV(*decrypt)
     (void *instance, void *key, enum p11_scheme scheme, const struct p11_parameters *parameters,
      const uint8_t *input, size_t input_size, struct bytes *out);
-    CK_RV (*encrypt)
+    CK_RV(*encrypt)
     (void *instance, void *key, enum p11_scheme scheme, const struct p11_parameters *parameters,
      const uint8_t *input, size_t input_size, struct bytes *out);
     CK_RV (*random)(void *instance, uint8_t *out, size_t size);
@@ -97,7 +101,7 @@ struct backend {
 
 /* All backends, in the order of their slots; ends with NULL. */
 extern const struct backend *const p11_backends[];
-#define BACKENDS 1
+#define BACKENDS 2
 
 /* NULL: no backend of that name, or none whose keys are in such PEM blocks. */
 const struct backend *backend_by_name(const char *name);

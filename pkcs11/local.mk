@@ -20,6 +20,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/object.c \
 	pkcs11/objects.c pkcs11/objects.h \
 	pkcs11/operation.c pkcs11/operation.h \
+	pkcs11/pair.c pkcs11/pair.h \
 	pkcs11/publickey.c pkcs11/publickey.h \
 	pkcs11/scheme.h \
 	pkcs11/session.c pkcs11/session.h \
@@ -30,11 +31,20 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/token.c pkcs11/token.h \
 	pkcs11/tokenconf.c pkcs11/tokenconf.h \
 	pkcs11/unsupported.c \
+	pkcs11/file/backend.c pkcs11/file/backend.h \
+	pkcs11/file/generate.c \
+	pkcs11/file/key.h \
+	pkcs11/file/sign.c \
+	pkcs11/soft/der.c pkcs11/soft/der.h \
+	pkcs11/soft/generate.c \
 	pkcs11/soft/hash.c pkcs11/soft/hash.h \
 	pkcs11/soft/internal.h \
 	pkcs11/soft/key.c pkcs11/soft/key.h \
 	pkcs11/soft/libctx.c pkcs11/soft/libctx.h \
 	pkcs11/soft/pem.c pkcs11/soft/pem.h \
+	pkcs11/soft/pkcs8.c pkcs11/soft/pkcs8.h \
+	pkcs11/soft/private.c pkcs11/soft/private.h \
+	pkcs11/soft/privatesign.c \
 	pkcs11/soft/rsa.c pkcs11/soft/rsa.h \
 	pkcs11/soft/tsskey.c pkcs11/soft/tsskey.h \
 	pkcs11/soft/x509.c pkcs11/soft/x509.h \

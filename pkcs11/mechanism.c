@@ -55,8 +55,33 @@ static CK_RV parse_pss(const CK_MECHANISM *mechanism, const struct mechanism *ro
     return CKR_OK;
 }
 
+/* PKCS#11 3.0 current mechanisms, 2.3.14: no parameter is pure EdDSA, and so is one without phFlag and
+ * context; the other variants are not for Ed25519. */
+static CK_RV parse_eddsa(const CK_MECHANISM *mechanism, const struct mechanism *row,
+                         struct p11_parameters *parameters)
+{
+    struct {
+        CK_BBOOL prehashed;
+        CK_ULONG context_size;
+        CK_BYTE *context;
+    } given;
+
+    if (mechanism->ulParameterLen == 0)
+        return CKR_OK;
+    (void)parameters;
+    if (mechanism->pParameter == NULL || mechanism->ulParameterLen != sizeof given)
+        return p11_fail(CKR_MECHANISM_PARAM_INVALID, "%s takes a CK_EDDSA_PARAMS or nothing", row->name);
+    memcpy(&given, mechanism->pParameter, sizeof given);
+    if (given.prehashed != CK_FALSE || given.context_size != 0)
+        return p11_fail(CKR_MECHANISM_PARAM_INVALID, "%s: only pure Ed25519, without a context, is done here",
+                        row->name);
+    return CKR_OK;
+}
+
 #define RSA_BITS .key_type = CKK_RSA, .minimum = 1024, .maximum = 4096
 #define EC_BITS .key_type = CKK_EC, .minimum = 256, .maximum = 521
+#define ED_BITS .key_type = CKK_EC_EDWARDS, .minimum = 255, .maximum = 255
+#define ED_FORMS (CKF_EC_F_P | CKF_EC_NAMEDCURVE)
 #define EC_FORMS (CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS)
 #define NAMED(mechanism) .type = mechanism, .name = #mechanism
 
@@ -70,9 +95,11 @@ static CK_RV parse_pss(const CK_MECHANISM *mechanism, const struct mechanism *ro
                                    .parse = parse_none                                                       \
     }
 
+/* clang-format off */
 static const struct mechanism table[] = {
-    {NAMED(CKM_RSA_PKCS_KEY_PAIR_GEN), RSA_BITS, .flags = CKF_GENERATE_KEY_PAIR,            .parse = parse_none},
-    {NAMED(CKM_EC_KEY_PAIR_GEN),       EC_BITS,  .flags = CKF_GENERATE_KEY_PAIR | EC_FORMS, .parse = parse_none},
+    {NAMED(CKM_RSA_PKCS_KEY_PAIR_GEN), RSA_BITS, .flags = CKF_GENERATE_KEY_PAIR, .parse = parse_none},
+    {NAMED(CKM_EC_KEY_PAIR_GEN), EC_BITS, .flags = CKF_GENERATE_KEY_PAIR | EC_FORMS, .parse = parse_none},
+    {NAMED(CKM_EC_EDWARDS_KEY_PAIR_GEN), ED_BITS, .flags = CKF_GENERATE_KEY_PAIR | ED_FORMS, .parse = parse_none},
 
     SIGN_RSA(CKM_RSA_X_509, HASH_NONE, SCHEME_RAW, parse_none),
     SIGN_RSA(CKM_RSA_PKCS, HASH_NONE, SCHEME_PKCS1, parse_none),
@@ -95,7 +122,10 @@ static const struct mechanism table[] = {
     SIGN_EC(CKM_ECDSA_SHA256, HASH_SHA256),
     SIGN_EC(CKM_ECDSA_SHA384, HASH_SHA384),
     SIGN_EC(CKM_ECDSA_SHA512, HASH_SHA512),
+
+    {NAMED(CKM_EDDSA), ED_BITS, .flags = CKF_SIGN | ED_FORMS, .scheme = SCHEME_EDDSA, .parse = parse_eddsa},
 };
+/* clang-format on */
 
 #define ROWS (sizeof table / sizeof table[0])
 
@@ -105,12 +135,19 @@ const struct mechanism *mechanism_table(size_t *count)
     return table;
 }
 
-static const struct mechanism *row_of(const struct token *token, CK_MECHANISM_TYPE type)
+const struct mechanism *mechanism_row(CK_MECHANISM_TYPE type)
 {
     for (size_t i = 0; i < ROWS; i++)
         if (table[i].type == type)
-            return token_supports(token, &table[i]) ? &table[i] : NULL;
+            return &table[i];
     return NULL;
+}
+
+static const struct mechanism *row_of(const struct token *token, CK_MECHANISM_TYPE type)
+{
+    const struct mechanism *row = mechanism_row(type);
+
+    return row != NULL && token_supports(token, row) ? row : NULL;
 }
 
 CK_RV mechanism_find(const struct token *token, CK_MECHANISM_TYPE type, CK_FLAGS flag,

@@ -16,6 +16,7 @@ enum p11_scheme {
     SCHEME_PSS,   /* RSASSA-PSS over a digest */
     SCHEME_RAW,   /* the bare RSA private operation */
     SCHEME_ECDSA, /* over a digest, r || s */
+    SCHEME_EDDSA, /* pure Ed25519, over the message */
 };
 
 /* A mechanism's parameter, parsed and checked; zero where the scheme has none. */

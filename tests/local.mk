@@ -8,7 +8,10 @@ common_tests = \
 	tests/common/test_file \
 	tests/common/test_settings
 
-pkcs11_tests =
+pkcs11_tests = \
+	tests/pkcs11/file/test_backend \
+	tests/pkcs11/file/test_sign \
+	tests/pkcs11/soft/test_pkcs8
 
 provider_tests =
 
@@ -39,6 +42,7 @@ check_LTLIBRARIES += tests/support/libsupport.la tests/support/tcti_count.la
 tests_support_libsupport_la_SOURCES = \
 	tests/support/dps_fixture.c tests/support/dps_fixture.h \
 	tests/support/dps_server.c tests/support/dps_server.h \
+	tests/support/filetoken.c tests/support/filetoken.h \
 	tests/support/main.c \
 	tests/support/support.c tests/support/support.h \
 	tests/support/tpm.c tests/support/tpm.h \
@@ -65,7 +69,7 @@ LDADD = tests/support/libsupport.la \
 	$(layer_libraries) \
 	common/libcommon.la \
 	$(TSS2_LIBS) $(P11KIT_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(CHECK_LIBS) -ldl -lpthread
-layer_libraries = dps/libcore.la
+layer_libraries = dps/libcore.la pkcs11/libcore.la
 endif
 
 EXTRA_DIST += $(story_tests) $(rule_tests) tests/support/run tests/story/lib.sh tests/check.sh tests/ci.sh

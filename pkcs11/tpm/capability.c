@@ -195,8 +195,11 @@ bool tpm_supports(const void *instance, const struct mechanism *row)
 {
     const struct tpm_token *token = instance;
 
-    return row->key_type == CKK_RSA ? token->capability.rsa_maximum != 0
-                                    : token->capability.curve_maximum != 0;
+    if (row->scheme > SCHEME_ECDSA)
+        return false;
+    if (row->key_type == CKK_RSA)
+        return token->capability.rsa_maximum != 0;
+    return row->key_type == CKK_EC && token->capability.curve_maximum != 0;
 }
 
 void tpm_limits(const void *instance, const struct mechanism *row, CK_MECHANISM_INFO *info)
