@@ -12,6 +12,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/handle.c pkcs11/handle.h \
 	pkcs11/inittoken.c \
 	pkcs11/item.c pkcs11/object.h \
+	pkcs11/import.c pkcs11/import.h \
 	pkcs11/keyfile.c pkcs11/keyfile.h \
 	pkcs11/login.c \
 	pkcs11/mechanism.c pkcs11/mechanism.h \
@@ -33,8 +34,11 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/unsupported.c \
 	pkcs11/file/backend.c pkcs11/file/backend.h \
 	pkcs11/file/generate.c \
+	pkcs11/file/import.c \
 	pkcs11/file/key.h \
 	pkcs11/file/sign.c \
+	pkcs11/soft/assemble.c pkcs11/soft/assemble.h \
+	pkcs11/soft/assemblersa.c pkcs11/soft/assemblersa.h \
 	pkcs11/soft/der.c pkcs11/soft/der.h \
 	pkcs11/soft/generate.c \
 	pkcs11/soft/hash.c pkcs11/soft/hash.h \

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pkcs11/failure.h"
+#include "pkcs11/import.h"
 #include "pkcs11/keyfile.h"
 #include "pkcs11/session.h"
 #include "pkcs11/soft/pem.h"
@@ -118,6 +119,7 @@ static const struct {
     (struct session *session, const CK_ATTRIBUTE *items, CK_ULONG count, CK_OBJECT_HANDLE *handle);
 } creators[] = {
     {CKO_CERTIFICATE, create_certificate},
+    {CKO_PRIVATE_KEY, import_private_key},
 };
 
 CK_RV C_CreateObject(CK_SESSION_HANDLE handle, CK_ATTRIBUTE *items, CK_ULONG count, CK_OBJECT_HANDLE *object)

@@ -90,5 +90,6 @@ const struct backend file_backend = {
     .drop = drop_key,
     .key_attribute = key_attribute,
     .generate_pair = file_generate_pair,
+    .import = file_import,
     .sign = file_sign,
 };

@@ -43,6 +43,9 @@ void soft_context_free(struct soft_context *context);
 /* PKCS#8 PrivateKeyInfo. */
 CK_RV soft_pkey_write(const EVP_PKEY *pkey, struct bytes *der);
 
+/* The same, of a key made of parameters. CKR_TEMPLATE_INCONSISTENT, said: they make none. */
+CK_RV soft_pkey_from(const char *algorithm, OSSL_PARAM_BLD *build, struct bytes *der);
+
 /* secret * G, uncompressed. CKR_DATA_INVALID, said: the secret is not in the range of the order. */
 CK_RV soft_curve_point(const struct p11_curve *curve, const struct bytes *secret, struct bytes *point);
 
