@@ -12,6 +12,7 @@ pkcs11_tests = \
 	tests/pkcs11/file/test_backend \
 	tests/pkcs11/file/test_import \
 	tests/pkcs11/file/test_sign \
+	tests/pkcs11/file/test_threads \
 	tests/pkcs11/soft/test_pkcs8
 
 provider_tests =
@@ -31,6 +32,7 @@ emulator_tests =
 cli_tests =
 
 story_tests = \
+	tests/story/file_token.sh \
 	tests/story/openssl_tpm.sh \
 	tests/story/pkcs11_tools.sh
 
