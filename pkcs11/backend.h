@@ -90,6 +90,8 @@ struct backend {
     CK_RV(*sign)
     (void *instance, void *key, enum p11_scheme scheme, const struct p11_parameters *parameters,
      const uint8_t *input, size_t input_size, uint8_t *out, size_t size);
+    /* Decrypts a block of the modulus's size. SCHEME_PKCS1 with a broken padding is CKR_OK all the same, with
+     * bytes that tell nothing (implicit rejection); SCHEME_OAEP is CKR_ENCRYPTED_DATA_INVALID. */
     CK_RV(*decrypt)
     (void *instance, void *key, enum p11_scheme scheme, const struct p11_parameters *parameters,
      const uint8_t *input, size_t input_size, struct bytes *out);

@@ -3,8 +3,11 @@ noinst_LTLIBRARIES += pkcs11/libcore.la
 pkcs11_libcore_la_SOURCES = \
 	pkcs11/attribute.c pkcs11/attribute.h \
 	pkcs11/backend.c pkcs11/backend.h \
+	pkcs11/cipher.c pkcs11/cipher.h \
 	pkcs11/config.c pkcs11/config.h \
 	pkcs11/curve.c pkcs11/curve.h \
+	pkcs11/decrypt.c \
+	pkcs11/encrypt.c \
 	pkcs11/failure.c pkcs11/failure.h \
 	pkcs11/find.c \
 	pkcs11/general.c \
@@ -33,6 +36,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/tokenconf.c pkcs11/tokenconf.h \
 	pkcs11/unsupported.c \
 	pkcs11/file/backend.c pkcs11/file/backend.h \
+	pkcs11/file/decrypt.c \
 	pkcs11/file/generate.c \
 	pkcs11/file/import.c \
 	pkcs11/file/key.h \
@@ -40,6 +44,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/soft/assemble.c pkcs11/soft/assemble.h \
 	pkcs11/soft/assemblersa.c pkcs11/soft/assemblersa.h \
 	pkcs11/soft/der.c pkcs11/soft/der.h \
+	pkcs11/soft/encrypt.c pkcs11/soft/encrypt.h \
 	pkcs11/soft/generate.c \
 	pkcs11/soft/hash.c pkcs11/soft/hash.h \
 	pkcs11/soft/internal.h \
@@ -48,7 +53,9 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/soft/pem.c pkcs11/soft/pem.h \
 	pkcs11/soft/pkcs8.c pkcs11/soft/pkcs8.h \
 	pkcs11/soft/private.c pkcs11/soft/private.h \
+	pkcs11/soft/privatedecrypt.c \
 	pkcs11/soft/privatesign.c \
+	pkcs11/soft/rejection.c pkcs11/soft/rejection.h \
 	pkcs11/soft/rsa.c pkcs11/soft/rsa.h \
 	pkcs11/soft/tsskey.c pkcs11/soft/tsskey.h \
 	pkcs11/soft/x509.c pkcs11/soft/x509.h \

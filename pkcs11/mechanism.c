@@ -27,6 +27,7 @@ static const struct {
     {CKM_SHA512, CKG_MGF1_SHA512, HASH_SHA512},
 };
 
+#define LABEL_MAXIMUM 65536
 #define HASHES (sizeof hashes / sizeof hashes[0])
 
 static CK_RV parse_pss(const CK_MECHANISM *mechanism, const struct mechanism *row,
@@ -78,6 +79,33 @@ static CK_RV parse_eddsa(const CK_MECHANISM *mechanism, const struct mechanism *
     return CKR_OK;
 }
 
+/* PKCS#11 2.40 current mechanisms, 2.1.8: without a source of the label there is none. */
+static CK_RV parse_oaep(const CK_MECHANISM *mechanism, const struct mechanism *row,
+                        struct p11_parameters *parameters)
+{
+    CK_RSA_PKCS_OAEP_PARAMS given;
+
+    if (mechanism->pParameter == NULL || mechanism->ulParameterLen != sizeof given)
+        return p11_fail(CKR_MECHANISM_PARAM_INVALID, "%s needs a CK_RSA_PKCS_OAEP_PARAMS", row->name);
+    memcpy(&given, mechanism->pParameter, sizeof given);
+    for (size_t i = 0; i < HASHES; i++) {
+        if (hashes[i].digest == given.hashAlg)
+            parameters->hash = hashes[i].hash;
+        if (hashes[i].mgf == given.mgf)
+            parameters->mgf_hash = hashes[i].hash;
+    }
+    if (parameters->hash == HASH_NONE || parameters->mgf_hash == HASH_NONE)
+        return p11_fail(CKR_MECHANISM_PARAM_INVALID, "%s: hash 0x%lx with MGF 0x%lx is not supported",
+                        row->name, given.hashAlg, given.mgf);
+    if ((given.source != 0 && given.source != CKZ_DATA_SPECIFIED) ||
+        (given.ulSourceDataLen != 0 && (given.pSourceData == NULL || given.source == 0)) ||
+        given.ulSourceDataLen > LABEL_MAXIMUM)
+        return p11_fail(CKR_MECHANISM_PARAM_INVALID, "%s: the label is not valid", row->name);
+    return bytes_copy(&parameters->label, given.pSourceData, given.ulSourceDataLen) ? CKR_OK
+                                                                                    : CKR_HOST_MEMORY;
+}
+
+#define CIPHER (CKF_ENCRYPT | CKF_DECRYPT)
 #define RSA_BITS .key_type = CKK_RSA, .minimum = 1024, .maximum = 4096
 #define EC_BITS .key_type = CKK_EC, .minimum = 256, .maximum = 521
 #define ED_BITS .key_type = CKK_EC_EDWARDS, .minimum = 255, .maximum = 255
@@ -101,8 +129,9 @@ static const struct mechanism table[] = {
     {NAMED(CKM_EC_KEY_PAIR_GEN), EC_BITS, .flags = CKF_GENERATE_KEY_PAIR | EC_FORMS, .parse = parse_none},
     {NAMED(CKM_EC_EDWARDS_KEY_PAIR_GEN), ED_BITS, .flags = CKF_GENERATE_KEY_PAIR | ED_FORMS, .parse = parse_none},
 
-    SIGN_RSA(CKM_RSA_X_509, HASH_NONE, SCHEME_RAW, parse_none),
-    SIGN_RSA(CKM_RSA_PKCS, HASH_NONE, SCHEME_PKCS1, parse_none),
+    {NAMED(CKM_RSA_X_509), RSA_BITS, .flags = CKF_SIGN | CIPHER, .scheme = SCHEME_RAW, .parse = parse_none},
+    {NAMED(CKM_RSA_PKCS), RSA_BITS, .flags = CKF_SIGN | CIPHER, .scheme = SCHEME_PKCS1, .parse = parse_none},
+    {NAMED(CKM_RSA_PKCS_OAEP), RSA_BITS, .flags = CIPHER, .scheme = SCHEME_OAEP, .parse = parse_oaep},
     SIGN_RSA(CKM_SHA1_RSA_PKCS, HASH_SHA1, SCHEME_PKCS1, parse_none),
     SIGN_RSA(CKM_SHA224_RSA_PKCS, HASH_SHA224, SCHEME_PKCS1, parse_none),
     SIGN_RSA(CKM_SHA256_RSA_PKCS, HASH_SHA256, SCHEME_PKCS1, parse_none),

@@ -114,5 +114,6 @@ void operation_end(struct operation *operation)
     if (operation->hash != NULL)
         soft_hash_free(operation->hash);
     buffer_free(&operation->data);
+    bytes_free(&operation->parameters.label);
     *operation = (struct operation){0};
 }

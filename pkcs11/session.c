@@ -11,6 +11,8 @@
 static void free_session(struct session *session)
 {
     operation_end(&session->sign);
+    operation_end(&session->encrypt);
+    operation_end(&session->decrypt);
     free(session->find.handles);
     pthread_mutex_destroy(&session->lock);
     free(session);

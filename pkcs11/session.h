@@ -14,6 +14,8 @@ struct session {
     bool writable;
     bool closed; /* taken out of the table while somebody waited for it */
     struct operation sign;
+    struct operation encrypt;
+    struct operation decrypt;
     struct find {
         CK_OBJECT_HANDLE *handles; /* NULL with active: nothing found */
         size_t count;

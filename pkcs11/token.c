@@ -131,6 +131,8 @@ void token_mechanism_info(const struct token *token, const struct mechanism *row
 {
     if (token->backend->limits != NULL)
         token->backend->limits(token_instance(token, token->backend), row, info);
+    if (token->backend->decrypt == NULL)
+        info->flags &= ~(CK_FLAGS)CKF_DECRYPT;
     if (token->backend->hardware)
         info->flags |= CKF_HW;
 }

@@ -10,6 +10,7 @@ common_tests = \
 
 pkcs11_tests = \
 	tests/pkcs11/file/test_backend \
+	tests/pkcs11/file/test_decrypt \
 	tests/pkcs11/file/test_import \
 	tests/pkcs11/file/test_sign \
 	tests/pkcs11/file/test_threads \

@@ -27,8 +27,8 @@ static void close_instance(void *instance)
 static bool supports(const void *instance, const struct mechanism *row)
 {
     static const bool schemes[] = {
-        [SCHEME_NONE] = true, [SCHEME_PKCS1] = true, [SCHEME_PSS] = true,
-        [SCHEME_RAW] = true,  [SCHEME_ECDSA] = true, [SCHEME_EDDSA] = true,
+        [SCHEME_NONE] = true,  [SCHEME_PKCS1] = true, [SCHEME_PSS] = true,  [SCHEME_RAW] = true,
+        [SCHEME_ECDSA] = true, [SCHEME_EDDSA] = true, [SCHEME_OAEP] = true,
     };
 
     (void)instance;
@@ -92,4 +92,5 @@ const struct backend file_backend = {
     .generate_pair = file_generate_pair,
     .import = file_import,
     .sign = file_sign,
+    .decrypt = file_decrypt,
 };

@@ -9,6 +9,8 @@
 #include <openssl/types.h>
 #include <p11-kit/pkcs11.h>
 
+#include <stdbool.h>
+
 /* Of the module's library context, NULL before soft_start. Owned by libctx.c. */
 OSSL_LIB_CTX *soft_libctx(void);
 const EVP_MD *soft_md(enum p11_hash hash);
@@ -39,6 +41,9 @@ struct soft_context *soft_context_take(struct soft_private *key, enum p11_scheme
                                        const struct p11_parameters *parameters);
 void soft_context_return(struct soft_private *key, struct soft_context *context);
 void soft_context_free(struct soft_context *context);
+
+/* Sets a context for RSA up for OAEP. */
+bool soft_set_oaep(EVP_PKEY_CTX *context, const struct p11_parameters *parameters);
 
 /* PKCS#8 PrivateKeyInfo. */
 CK_RV soft_pkey_write(const EVP_PKEY *pkey, struct bytes *der);

@@ -29,6 +29,15 @@ CK_RV soft_private_sign(struct soft_private *key, enum p11_scheme scheme,
                         const struct p11_parameters *parameters, const uint8_t *input, size_t input_size,
                         uint8_t *out, size_t size);
 
+/*
+ * Decrypts; *out is freed with bytes_free. SCHEME_PKCS1 never tells a broken padding from a good one
+ * (draft-irtf-cfrg-rsa-guidance): the answer is then of a length and content that only key and input decide.
+ * CKR_ENCRYPTED_DATA_LEN_RANGE, CKR_ENCRYPTED_DATA_INVALID.
+ */
+CK_RV soft_private_decrypt(struct soft_private *key, enum p11_scheme scheme,
+                           const struct p11_parameters *parameters, const uint8_t *input, size_t input_size,
+                           struct bytes *out);
+
 /* New keys, as PKCS#8 PrivateKeyInfo. */
 CK_RV soft_generate_rsa(size_t bits, struct bytes *der);
 CK_RV soft_generate_on_curve(const struct p11_curve *curve, struct bytes *der);
