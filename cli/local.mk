@@ -1,1 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
+# devid, the command: a table of sub-commands in main.c, one file each; the rest is what they share.
+noinst_LTLIBRARIES += cli/libcore.la
+cli_libcore_la_SOURCES = \
+	cli/command.h \
+	cli/token.c cli/key.c cli/csr.c cli/cert.c cli/provision.c cli/send.c \
+	cli/client.c cli/client.h \
+	cli/crypto.c cli/crypto.h \
+	cli/files.c cli/files.h \
+	cli/keypair.c cli/keypair.h \
+	cli/module.c cli/module.h \
+	cli/object.c cli/object.h \
+	cli/options.c cli/options.h \
+	cli/output.c cli/output.h \
+	cli/publickey.c \
+	cli/rv.c cli/rv.h \
+	cli/session.c cli/session.h \
+	cli/slot.c cli/slot.h \
+	cli/state.c cli/state.h \
+	cli/status.c cli/status.h \
+	cli/subject.c cli/subject.h \
+	cli/uri.c cli/uri.h \
+	cli/uripem.c cli/uripem.h
+cli_libcore_la_CPPFLAGS = $(AM_CPPFLAGS) $(CRYPTO_CFLAGS) $(JANSSON_CFLAGS)
+
+bin_PROGRAMS += cli/devid
+cli_devid_SOURCES = cli/main.c
+cli_devid_LDADD = cli/libcore.la dps/libdevid-dps.la common/libcommon.la \
+	$(CRYPTO_LIBS) $(P11KIT_LIBS) $(JANSSON_LIBS) -ldl
+
+bashcompletiondir = $(datadir)/bash-completion/completions
+dist_bashcompletion_DATA = cli/completion/devid

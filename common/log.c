@@ -85,6 +85,14 @@ bool log_wanted(enum log_level level)
     return level <= __atomic_load_n(&state.level, __ATOMIC_RELAXED);
 }
 
+/* Parts of a line may come from files; what is logged stays one line and does nothing to a terminal. */
+static void make_printable(char *line)
+{
+    for (; *line != '\0'; line++)
+        if ((unsigned char)*line < 0x20 || *line == 0x7f)
+            *line = '?';
+}
+
 void log_write(enum log_level level, const char *function, const char *format, ...)
 {
     char line[LINE_MAXIMUM];
@@ -96,6 +104,7 @@ void log_write(enum log_level level, const char *function, const char *format, .
     va_start(arguments, format);
     vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
+    make_printable(line);
     pthread_mutex_lock(&lock);
     if (state.sink != NULL)
         state.sink(state.data, level, function, line);

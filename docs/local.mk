@@ -1,1 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
+dist_man_MANS += \
+	docs/man/devid.1 \
+	docs/man/devid.conf.5
+EXTRA_DIST += \
+	docs/architecture.md \
+	docs/decisions \
+	docs/pkcs11-vendor.md \
+	docs/store-format.md

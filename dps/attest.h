@@ -29,22 +29,19 @@ struct dps_attest {
 
     /* Makes *state, which `close` frees; not on failure. The settings live as long as the state. */
     dps_status (*open)(const struct dps_attest_settings *settings, void **state);
-    /* Loads certificate and key into the TLS context and checks them against the settings, without network.
-     */
+    /* Loads certificate and key into the TLS context and checks them, without network. */
     dps_status (*configure_tls)(void *state);
-    /* The registration id that the method's credential implies, after configure_tls; "" if none. Owned by the
-     * state. */
+    /* The registration id that the credential implies, after configure_tls; "" if none. Owned by the state.
+     */
     const char *(*registration_id)(const void *state);
     /* Adds what the method says in the body of a registration; the texts belong to the state. */
     dps_status (*body)(void *state, struct dps_register_request *request);
-    /* Takes a key that the service wrapped for this device (base64 text) and authorises with it from now on.
-     */
+    /* Takes a key that the service wrapped for this device (base64 text); `authorize` uses it from now on. */
     dps_status (*take_key)(void *state, const char *wrapped);
-    /* The value of an Authorization header for the resource until `expiry` (seconds since 1970); the caller
-     * frees *out. */
+    /* The value of an Authorization header for the resource ("SCOPE/registrations/ID" or "HUB/devices/ID",
+     * not encoded) until `expiry`, in seconds since 1970; the caller frees *out. */
     dps_status (*authorize)(void *state, const char *resource, int64_t expiry, char **out);
-    /* What a person should look at when the service does not accept this proof: a phrase, or "". Owned by the
-     * state. */
+    /* What to look at when the service does not accept this proof: a phrase, or "". Owned by the state. */
     const char *(*advice)(const void *state);
     void (*close)(void *state);
 };

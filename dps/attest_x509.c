@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <time.h>
 
 struct x509 {
     const struct dps_attest_settings *settings;
@@ -22,6 +23,44 @@ static dps_status check_name(const struct dps_attest_settings *settings)
         "the certificate %s is for \"%s\" and cannot register \"%s\": its common name must be the "
         "registration id",
         settings->certificate, name, settings->registration_id);
+}
+
+static const char *date_text(int64_t date, char *out, size_t size)
+{
+    time_t time = (time_t)date;
+    struct tm parts;
+
+    if (gmtime_r(&time, &parts) == NULL || strftime(out, size, "%Y-%m-%d %H:%M:%S UTC", &parts) == 0)
+        snprintf(out, size, "%lld s after 1970", (long long)date);
+    return out;
+}
+
+/* A certificate that is not valid now would be refused, with fewer words; often it is the clock that is
+ * wrong. */
+static dps_status check_dates(const struct dps_attest_settings *settings)
+{
+    int64_t from;
+    int64_t to;
+    char limit[64];
+    char now[64];
+
+    if (!dps_tls_validity(settings->tls, &from, &to))
+        return dps_report_fail(settings->report, DPS_KEY, "the dates of the certificate %s cannot be read",
+                               settings->certificate);
+    if (settings->date < from)
+        return dps_report_fail(
+            settings->report, DPS_KEY,
+            "the certificate %s is not valid before %s and this device's clock says %s: set the clock, "
+            "or use another certificate",
+            settings->certificate, date_text(from, limit, sizeof limit),
+            date_text(settings->date, now, sizeof now));
+    if (settings->date > to)
+        return dps_report_fail(
+            settings->report, DPS_KEY,
+            "the certificate %s expired at %s and this device's clock says %s: renew it, or set the clock",
+            settings->certificate, date_text(to, limit, sizeof limit),
+            date_text(settings->date, now, sizeof now));
+    return DPS_OK;
 }
 
 static void write_advice(struct x509 *x509)
@@ -59,7 +98,7 @@ static dps_status x509_configure_tls(void *state)
     if (status == DPS_OK)
         status = check_name(settings);
     if (status == DPS_OK)
-        status = dps_tls_check_dates(settings->tls, settings->date);
+        status = check_dates(settings);
     if (status == DPS_OK)
         write_advice(x509);
     return status;

@@ -14,6 +14,8 @@
 #define TIMEOUT_S 120
 #define TIMEOUT_MAXIMUM_S 86400
 #define TRUST_MAXIMUM (8 * 1024 * 1024)
+#define AUTHORIZATION_MAXIMUM 4096
+#define TOKEN_LIFETIME_S 3600
 
 /* Replaces a text setting; NULL is a value like others. */
 static dps_status set_text(dps_client *client, char **setting, const char *value)
@@ -235,6 +237,27 @@ dps_status dps_client_prepare(struct dps_client *client)
     if (status != DPS_OK)
         unprepare(client);
     return status;
+}
+
+dps_status dps_client_authorize(struct dps_client *client, const char *resource, char **out)
+{
+    const int64_t expiry = client->clock.date(client->clock.data) + TOKEN_LIFETIME_S;
+    struct buffer header;
+    char *token = NULL;
+    dps_status status;
+
+    *out = NULL;
+    if (client->attest->authorize == NULL)
+        return DPS_OK;
+    status = client->attest->authorize(client->attest_state, resource, expiry, &token);
+    if (status != DPS_OK)
+        return status;
+    buffer_init(&header, AUTHORIZATION_MAXIMUM);
+    buffer_addf(&header, "Authorization: %s", token);
+    *out = buffer_take_text(&header);
+    buffer_free(&header);
+    free(token);
+    return *out != NULL ? DPS_OK : dps_report_no_memory(&client->report);
 }
 
 dps_status dps_client_finish(struct dps_client *client, dps_status status)

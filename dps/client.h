@@ -43,8 +43,14 @@ struct dps_client {
  */
 __attribute__((warn_unused_result)) dps_status dps_client_prepare(struct dps_client *client);
 
-/* Ends a call of the public interface: logs a failure, and a cancellation is used up by it. Answers `status`.
+/*
+ * The whole Authorization header for the resource, which the caller frees; NULL, and DPS_OK, where the method
+ * of attestation has none.
  */
+__attribute__((warn_unused_result)) dps_status dps_client_authorize(struct dps_client *client,
+                                                                    const char *resource, char **out);
+
+/* Ends a call of the public interface: logs a failure, uses a cancellation up. Answers `status`. */
 dps_status dps_client_finish(struct dps_client *client, dps_status status);
 
 #endif

@@ -28,30 +28,32 @@ static dps_status fail_cancelled(struct dps_client *client, const char *what)
     return dps_report_fail(&client->report, DPS_CANCELLED, "%s was cancelled", what);
 }
 
-/* False, and nothing waited, when the deadline comes first. */
-static bool sleep_within_limit(struct dps_client *client, int64_t milliseconds)
+static bool fits(const struct dps_client *client, int64_t milliseconds)
 {
-    if (milliseconds >= time_left(client))
-        return false;
+    return milliseconds < time_left(client);
+}
+
+static void sleep_for(const struct dps_client *client, int64_t milliseconds)
+{
     client->clock.sleep(client->clock.data, milliseconds, client->wake);
-    return true;
 }
 
 dps_status dps_exchange_wait(struct dps_client *client, const char *what, int64_t milliseconds)
 {
-    if (!sleep_within_limit(client, milliseconds))
+    if (!fits(client, milliseconds))
         return dps_report_fail(
             &client->report, DPS_TIMEOUT,
             "%s did not end within %u s: the service is still at work; register again later or allow more "
             "time",
             what, client->timeout);
+    sleep_for(client, milliseconds);
     return is_cancelled(client) ? fail_cancelled(client, what) : DPS_OK;
 }
 
 static bool is_transient(dps_status status, const struct dps_http_response *response)
 {
     if (status == DPS_OK)
-        return response->status == 429 || response->status >= 500;
+        return dps_retry_is_worthwhile(response->status);
     return status == DPS_TRANSPORT || status == DPS_TIMEOUT;
 }
 
@@ -63,13 +65,15 @@ static dps_status wait_for_next(struct dps_client *client, dps_status trouble, u
 
     if (pause == 0)
         pause = dps_retry_backoff(attempt, client->clock.random(client->clock.data));
+    if (!fits(client, pause)) {
+        dps_report_add(&client->report, "; gave up after attempt %u, the time limit is %u s", attempt + 1,
+                       client->timeout);
+        return trouble == DPS_OK ? DPS_TIMEOUT : trouble;
+    }
     dps_report_log(&client->report, DPS_LOG_WARNING, "%s; trying again in %d.%d s", client->report.text,
                    (int)(pause / 1000), (int)(pause % 1000 / 100));
-    if (sleep_within_limit(client, pause))
-        return DPS_OK;
-    dps_report_add(&client->report, "; gave up after %u attempts, the time limit is %u s", attempt + 1,
-                   client->timeout);
-    return trouble == DPS_OK ? DPS_TIMEOUT : trouble;
+    sleep_for(client, pause);
+    return DPS_OK;
 }
 
 dps_status dps_exchange_send(struct dps_client *client, const char *what,

@@ -157,28 +157,29 @@ void dps_http_free(struct dps_http *http)
 
 /* ---- one request ---- */
 
-/* libcurl's results that mean something in particular; every other one is DPS_TRANSPORT with libcurl's own
- * words. */
+#define HINT_UNTRUSTED                                                                                       \
+    "a trusted CA must have issued its certificate for this host name (a private CA goes into the trust "    \
+    "file), "                                                                                                \
+    "and this device's clock must be right"
+
+/* libcurl's results that mean something in particular; the others are DPS_TRANSPORT in its own words. */
 static const struct outcome {
     CURLcode code;
     dps_status status;
     const char *hint;
 } outcomes[] = {
-    {CURLE_COULDNT_RESOLVE_HOST,     DPS_TRANSPORT, "check the host name and the name service"               },
-    {CURLE_COULDNT_RESOLVE_PROXY,    DPS_TRANSPORT, "check the proxy's name"                                 },
-    {CURLE_COULDNT_CONNECT,          DPS_TRANSPORT, "check host, port and firewall"                          },
-    {CURLE_PEER_FAILED_VERIFICATION, DPS_TLS,
-     "its certificate must be issued by a trusted CA for this host name (for a private CA set the trust "
-     "file) and be "
-     "valid by this device's clock"                                                                          },
-    {CURLE_SSL_CACERT_BADFILE,       DPS_TLS,       "the trust file must be a PEM file with CA certificates" },
-    {CURLE_SSL_CERTPROBLEM,          DPS_KEY,       "the device's certificate and key cannot be used for TLS"},
-    {CURLE_UNSUPPORTED_PROTOCOL,     DPS_PROTOCOL,  "it does not speak HTTP over TLS"                        },
-    {CURLE_WEIRD_SERVER_REPLY,       DPS_PROTOCOL,  "what listens there does not speak HTTP"                 },
-    {CURLE_HTTP2,                    DPS_PROTOCOL,  "what listens there does not speak HTTP/1.1"             },
-    {CURLE_URL_MALFORMAT,            DPS_INVALID,   "the URL cannot be used"                                 },
-    {CURLE_OUT_OF_MEMORY,            DPS_NO_MEMORY, "there is not enough memory"                             },
-    {CURLE_OPERATION_TIMEDOUT,       DPS_TIMEOUT,   "it did not answer in time"                              },
+    {CURLE_COULDNT_RESOLVE_HOST,     DPS_TRANSPORT, "check the host name and the name service"              },
+    {CURLE_COULDNT_RESOLVE_PROXY,    DPS_TRANSPORT, "check the proxy's name"                                },
+    {CURLE_COULDNT_CONNECT,          DPS_TRANSPORT, "check host, port and firewall"                         },
+    {CURLE_PEER_FAILED_VERIFICATION, DPS_TLS,       HINT_UNTRUSTED                                          },
+    {CURLE_SSL_CACERT_BADFILE,       DPS_TLS,       "the trust file must be a PEM file with CA certificates"},
+    {CURLE_SSL_CERTPROBLEM,          DPS_KEY,       "certificate and key cannot be used for TLS"            },
+    {CURLE_UNSUPPORTED_PROTOCOL,     DPS_PROTOCOL,  "it does not speak HTTP over TLS"                       },
+    {CURLE_WEIRD_SERVER_REPLY,       DPS_PROTOCOL,  "what listens there does not speak HTTP"                },
+    {CURLE_HTTP2,                    DPS_PROTOCOL,  "what listens there does not speak HTTP/1.1"            },
+    {CURLE_URL_MALFORMAT,            DPS_INVALID,   "the URL cannot be used"                                },
+    {CURLE_OUT_OF_MEMORY,            DPS_NO_MEMORY, "there is not enough memory"                            },
+    {CURLE_OPERATION_TIMEDOUT,       DPS_TIMEOUT,   "it did not answer in time"                             },
 };
 
 static const struct outcome *find_outcome(CURLcode code)
@@ -226,7 +227,7 @@ static dps_status translate(struct dps_http *http, const char *url, CURLcode cod
         return DPS_OK;
     if (http->oversized)
         return dps_report_fail(http->report, DPS_PROTOCOL,
-                               "the answer of %.*s is larger than %d KiB, which no answer of the service is",
+                               "the answer of %.*s is larger than any of the service's (%d KiB)",
                                origin_length(url), url, DPS_HTTP_BODY_MAXIMUM / 1024);
     if (http->response->body.failed)
         return dps_report_no_memory(http->report);
@@ -285,8 +286,7 @@ static void read_response_headers(struct dps_http *http)
         response->date = (int64_t)curl_getdate(header->value, NULL);
 }
 
-/* The request's headers as libcurl's list; without "Expect", for which no server here waits. NULL: no memory.
- */
+/* The request's headers as libcurl's list; without "Expect", which no server here heeds. NULL: no memory. */
 static struct curl_slist *make_headers(const struct dps_http_request *request)
 {
     struct curl_slist *list = curl_slist_append(NULL, "Expect:");

@@ -14,12 +14,15 @@
 #define MESSAGE_MAXIMUM (256 * 1024)
 #define PROPERTIES_MAXIMUM 1000
 #define WHAT_MAXIMUM 256
+#define COMMON_HEADERS 3
+#define RESOURCE_MAXIMUM 512
 
 struct dps_hub {
     dps_client *client;
-    char *url; /* of the device's events */
-    char *to;  /* the header that says the same to the hub's routes */
-    char what[WHAT_MAXIMUM];
+    char *url;                       /* of the device's events */
+    char *to;                        /* the header that says the same to the hub's routes */
+    char resource[RESOURCE_MAXIMUM]; /* what the device must be authorised for */
+    char what[WHAT_MAXIMUM];         /* for reports */
 };
 
 /* Headers under construction: malloc'ed texts, NULL behind the last. */
@@ -94,6 +97,7 @@ dps_status dps_hub_open(dps_client *client, const char *host, const char *device
     hub->url = make_url(host, device_id);
     hub->to = make_to(device_id);
     snprintf(hub->what, sizeof hub->what, "a message of \"%s\" to %s", device_id, host);
+    snprintf(hub->resource, sizeof hub->resource, "%s/devices/%s", host, device_id);
     if (hub->url == NULL || hub->to == NULL) {
         dps_hub_close(hub);
         return dps_report_fail(&client->report, DPS_INVALID, "the device's name \"%s\" makes no web address",
@@ -165,7 +169,8 @@ static dps_status make_headers(const dps_hub *hub, const struct dps_message *mes
     if (message->property_count > PROPERTIES_MAXIMUM)
         return dps_report_fail(report, DPS_INVALID, "a message cannot have more than %d properties",
                                PROPERTIES_MAXIMUM);
-    headers->text = calloc(system_count + message->property_count + 3, sizeof *headers->text);
+    headers->text =
+        calloc(system_count + message->property_count + COMMON_HEADERS + 1, sizeof *headers->text);
     if (headers->text == NULL)
         return dps_report_no_memory(report);
     for (size_t i = 0; status == DPS_OK && i < system_count; i++)
@@ -181,20 +186,28 @@ static dps_status make_headers(const dps_hub *hub, const struct dps_message *mes
     return status;
 }
 
+/* Adds a header line (transferred, in any case). NULL: no memory. */
+static bool take_header(struct headers *headers, char *line)
+{
+    if (line != NULL)
+        headers->text[headers->count++] = line;
+    return line != NULL;
+}
+
 /* The headers that every message has. */
 static dps_status add_common_headers(const dps_hub *hub, struct headers *headers)
 {
-    char *type = strdup("Content-Type: application/octet-stream");
-    char *to = strdup(hub->to);
+    char *authorization;
+    dps_status status = dps_client_authorize(hub->client, hub->resource, &authorization);
 
-    if (type != NULL && to != NULL) {
-        headers->text[headers->count++] = type; /* transferred */
-        headers->text[headers->count++] = to;   /* transferred */
-        return DPS_OK;
-    }
-    free(type);
-    free(to);
-    return dps_report_no_memory(&hub->client->report);
+    if (status != DPS_OK)
+        return status;
+    if (authorization != NULL)
+        take_header(headers, authorization);
+    if (!take_header(headers, strdup("Content-Type: application/octet-stream")) ||
+        !take_header(headers, strdup(hub->to)))
+        return dps_report_no_memory(&hub->client->report);
+    return DPS_OK;
 }
 
 static dps_status send_request(const dps_hub *hub, const struct dps_message *message,
@@ -233,10 +246,10 @@ dps_status dps_hub_send(dps_hub *hub, const struct dps_message *message)
                                  MESSAGE_MAXIMUM);
     else
         status = make_headers(hub, message, &headers);
-    if (status == DPS_OK)
-        status = add_common_headers(hub, &headers);
     if (status == DPS_OK && client->http == NULL)
         status = dps_client_prepare(client);
+    if (status == DPS_OK)
+        status = add_common_headers(hub, &headers);
     if (status == DPS_OK)
         status = send_request(hub, message, &headers);
     free_headers(&headers);

@@ -10,11 +10,13 @@ dps_libcore_la_SOURCES = \
 	dps/http.c dps/http.h \
 	dps/hub.c \
 	dps/message.c dps/message.h \
+	dps/provider.c dps/provider.h \
 	dps/refusal.c dps/refusal.h \
 	dps/register.c \
 	dps/registration.c dps/registration.h \
 	dps/report.c dps/report.h \
 	dps/retry.c dps/retry.h \
+	dps/source.c dps/source.h \
 	dps/status.c \
 	dps/tls.c dps/tls.h \
 	dps/url.c dps/url.h

@@ -193,8 +193,7 @@ static char *unwrap_message(const char *message)
     return copy;
 }
 
-/* Why a registration failed. What is missing or of another type is left out: the failure itself is certain.
- */
+/* Why a registration failed. What is missing or of another type is left out: that it failed is certain. */
 static void read_failure(const json_t *state, struct dps_operation *out)
 {
     const char *message = json_string_value(json_object_get(state, "errorMessage"));

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dps/refusal.h"
 
+#include "dps/retry.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,12 +113,6 @@ static dps_status tell(struct dps_client *client, const char *what, const struct
     return DPS_REJECTED;
 }
 
-/* The service cannot now, rather than will not. */
-static bool is_trouble(unsigned status)
-{
-    return status == 429 || status >= 500;
-}
-
 dps_status dps_refusal_report(struct dps_client *client, const char *what,
                               const struct dps_http_response *response)
 {
@@ -127,8 +123,8 @@ dps_status dps_refusal_report(struct dps_client *client, const char *what,
     if (response->status == 401)
         describe_skew(client, response->date, skew, sizeof skew);
     tell(client, what,
-         &(struct refusal){is_trouble(response->status) ? "was not served" : "was refused", response->status,
-                           body.error_code, body.message, body.tracking_id, skew});
+         &(struct refusal){dps_retry_is_worthwhile(response->status) ? "was not served" : "was refused",
+                           response->status, body.error_code, body.message, body.tracking_id, skew});
     dps_error_body_free(&body);
     return DPS_REJECTED;
 }

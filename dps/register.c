@@ -14,8 +14,6 @@
 #define ORIGIN "https://global.azure-devices-provisioning.net"
 #define URL_MAXIMUM 4096
 #define ID_MAXIMUM 128
-#define AUTHORIZATION_MAXIMUM 4096
-#define TOKEN_LIFETIME_S 3600
 
 enum state { STATE_REGISTER, STATE_POLL, STATE_ASSIGNED, STATE_FAILED };
 
@@ -31,10 +29,8 @@ struct run {
     int64_t delay; /* before the state's request, milliseconds */
 };
 
-/* A state that sends: how its request is made, and how an answer to it that is not passing trouble is read.
- */
+/* A state that sends: its request, and who reads an answer to it that is no passing trouble. */
 struct step {
-    const char *name;
     const char *method;
     bool (*path)(const struct run *run, struct buffer *url);
     bool has_body;
@@ -96,29 +92,16 @@ static dps_status make_body(const struct run *run, const struct step *step, char
     return *out != NULL ? DPS_OK : dps_report_no_memory(&client->report);
 }
 
-/* The whole Authorization header; NULL where the method has none. */
 static dps_status make_authorization(const struct run *run, char **out)
 {
-    struct dps_client *client = run->client;
-    struct buffer text;
-    char *token = NULL;
+    struct buffer resource;
     dps_status status;
 
-    *out = NULL;
-    if (client->attest->authorize == NULL)
-        return DPS_OK;
-    buffer_init(&text, AUTHORIZATION_MAXIMUM);
-    buffer_addf(&text, "%s/registrations/%s", client->id_scope, run->registration_id);
-    status = client->attest->authorize(client->attest_state, buffer_text(&text),
-                                       client->clock.date(client->clock.data) + TOKEN_LIFETIME_S, &token);
-    buffer_free(&text);
-    if (status != DPS_OK)
-        return status;
-    buffer_addf(&text, "Authorization: %s", token);
-    *out = buffer_take_text(&text);
-    buffer_free(&text);
-    free(token);
-    return *out != NULL ? DPS_OK : dps_report_no_memory(&client->report);
+    buffer_init(&resource, URL_MAXIMUM);
+    buffer_addf(&resource, "%s/registrations/%s", run->client->id_scope, run->registration_id);
+    status = dps_client_authorize(run->client, buffer_text(&resource), out);
+    buffer_free(&resource);
+    return status;
 }
 
 /* Sends the request of the step; *response is freed by the caller in any case. */
@@ -131,10 +114,9 @@ static dps_status send_step(struct run *run, const struct step *step, struct dps
     dps_status status;
 
     *response = (struct dps_http_response){0};
-    status = url != NULL
-                 ? DPS_OK
-                 : dps_report_fail(report, DPS_INVALID, "%s has names that make no web address", run->what);
-    if (status == DPS_OK)
+    if (url == NULL)
+        status = dps_report_fail(report, DPS_INVALID, "%s has names that make no web address", run->what);
+    else
         status = make_body(run, step, &body);
     if (status == DPS_OK)
         status = make_authorization(run, &authorization);
@@ -258,12 +240,8 @@ static enum state read_operation(struct run *run, const struct dps_http_response
 
 /* The states that send, by number; the others end the loop. */
 static const struct step steps[] = {
-    [STATE_REGISTER] = {.name = "register",
-                        .method = "PUT",
-                        .path = add_register_path,
-                        .has_body = true,
-                        .read = read_operation},
-    [STATE_POLL] = {.name = "poll",                  .method = "GET", .path = add_operation_path, .read = read_operation},
+    [STATE_REGISTER] = {"PUT", add_register_path, .has_body = true, .read = read_operation},
+    [STATE_POLL] = {"GET",     add_operation_path,                  .read = read_operation           },
 };
 
 static void enter(struct run *run, enum state next)

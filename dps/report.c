@@ -2,10 +2,17 @@
 #include "dps/report.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #define LINE_MAXIMUM 1024
+
+/* Where a URI's attribute ends in a sentence; a colon may belong to it unless a space follows. */
+static bool ends_value(const char *c)
+{
+    return *c == '\0' || strchr("&; \"'),", *c) != NULL || (c[0] == ':' && c[1] == ' ');
+}
 
 /*
  * Texts from outside must not break a line or a terminal, and a PIN that a URI carries must not be shown,
@@ -20,7 +27,7 @@ static void make_presentable(char *text)
         if ((unsigned char)*c < 0x20 || *c == 0x7f)
             *c = ' ';
     for (c = text; (c = strstr(c, mark)) != NULL;)
-        for (c += strlen(mark); *c != '\0' && strchr("&; \"'),", *c) == NULL; c++)
+        for (c += strlen(mark); !ends_value(c); c++)
             *c = '*';
 }
 

@@ -8,6 +8,11 @@
 #define BACKOFF_FIRST_MS 1000
 #define BACKOFF_MAXIMUM_MS 30000
 
+bool dps_retry_is_worthwhile(unsigned http_status)
+{
+    return http_status == 429 || (http_status >= 500 && http_status <= 599);
+}
+
 int64_t dps_retry_after(const char *value)
 {
     int64_t seconds = 0;

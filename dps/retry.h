@@ -2,9 +2,13 @@
 #ifndef DPS_RETRY_H
 #define DPS_RETRY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
-/* Pure functions of numbers: how long to wait before asking again, in milliseconds. */
+/* Pure functions of numbers: whether to ask again, and after how many milliseconds. */
+
+/* True for an HTTP status that says "not now" rather than "no": 429 and 5xx. */
+bool dps_retry_is_worthwhile(unsigned http_status);
 
 /*
  * What a Retry-After header asks for. It must be an integer number of seconds, as the service sends it; the

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dps/tls.h"
 
-#include "common/buffer.h"
-#include "common/file.h"
+#include "dps/provider.h"
+#include "dps/source.h"
 
 #include <openssl/conf.h>
 #include <openssl/err.h>
@@ -13,14 +13,12 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
-#include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <unistd.h>
+#include <time.h>
 
-#define FILE_MAXIMUM (1024 * 1024)
 #define CONFIGURATION_MAXIMUM 16384
 #define NAME_MAXIMUM 256
 
@@ -99,32 +97,6 @@ void dps_tls_free(struct dps_tls *tls)
     free(tls);
 }
 
-/* $OPENSSL_MODULES/devid.so if it exists, else where DevID was installed. Answers `path`. */
-static const char *provider_path(char *path, size_t size)
-{
-    const char *directory = secure_getenv("OPENSSL_MODULES");
-
-    if (directory != NULL) {
-        snprintf(path, size, "%s/devid.so", directory);
-        if (access(path, R_OK) == 0)
-            return path;
-    }
-    snprintf(path, size, "%s", DEVID_PROVIDER);
-    return path;
-}
-
-/* Adds "name = value" with the value's characters protected that a configuration file gives a meaning. */
-static void add_setting(struct buffer *text, const char *name, const char *value)
-{
-    buffer_addf(text, "%s = ", name);
-    for (; *value != '\0'; value++) {
-        if (strchr("\\$#\"'`;", *value) != NULL)
-            buffer_add_text(text, "\\");
-        buffer_add(text, value, 1);
-    }
-    buffer_add_text(text, "\n");
-}
-
 /* OpenSSL 3.0 hands parameters to a provider only by way of a configuration; this one never was a file. */
 static bool load_configuration(OSSL_LIB_CTX *context, const struct buffer *text)
 {
@@ -134,7 +106,7 @@ static bool load_configuration(OSSL_LIB_CTX *context, const struct buffer *text)
     bool loaded;
 
     loaded = bio != NULL && configuration != NULL && NCONF_load_bio(configuration, bio, &line) == 1 &&
-             CONF_modules_load(configuration, "dps", 0) == 1;
+             CONF_modules_load(configuration, DPS_PROVIDER_APPLICATION, 0) == 1;
     NCONF_free(configuration);
     BIO_free(bio);
     return loaded;
@@ -142,30 +114,24 @@ static bool load_configuration(OSSL_LIB_CTX *context, const struct buffer *text)
 
 static dps_status load_provider(struct dps_tls *tls, const char *wanted_by)
 {
-    const char *module = tls->settings.module;
     char path[4096];
     char reason[256];
     struct buffer text;
     bool loaded;
 
-    if (OSSL_PROVIDER_available(tls->context, "devid") == 1)
+    if (OSSL_PROVIDER_available(tls->context, DPS_PROVIDER_NAME) == 1)
         return DPS_OK;
-    buffer_init(&text, CONFIGURATION_MAXIMUM);
-    buffer_add_text(&text, "dps = dps_section\n[dps_section]\nproviders = providers_section\n"
-                           "[providers_section]\ndevid = devid_section\n[devid_section]\n");
-    add_setting(&text, "module", provider_path(path, sizeof path));
-    if (module != NULL)
-        add_setting(&text, "pkcs11-module-path", module);
-    buffer_add_text(&text, "activate = 1\n");
     ERR_clear_error();
-    loaded = !text.failed && load_configuration(tls->context, &text) &&
-             OSSL_PROVIDER_available(tls->context, "devid") == 1;
+    buffer_init(&text, CONFIGURATION_MAXIMUM);
+    loaded = dps_provider_configure(&text, dps_provider_find(path, sizeof path), tls->settings.module) &&
+             load_configuration(tls->context, &text) &&
+             OSSL_PROVIDER_available(tls->context, DPS_PROVIDER_NAME) == 1;
     buffer_free(&text);
     if (!loaded)
         return dps_report_fail(
             tls->settings.report, DPS_KEY,
-            "%s needs DevID's OpenSSL provider, but %s cannot be loaded (%s); install it or point "
-            "OPENSSL_MODULES at its directory",
+            "%s needs DevID's OpenSSL provider, but %s cannot be loaded (%s); install it or "
+            "point OPENSSL_MODULES at its directory",
             wanted_by, path, last_reason(reason, sizeof reason));
     ERR_clear_error();
     return DPS_OK;
@@ -173,46 +139,16 @@ static dps_status load_provider(struct dps_tls *tls, const char *wanted_by)
 
 /* ---- loading ---- */
 
-static bool is_pkcs11(const char *source)
-{
-    return strncasecmp(source, "pkcs11:", 7) == 0;
-}
-
-/* The path of a file: URI or plain path, "file:x", "file:///x" and "file://localhost/x" as OpenSSL reads
- * them. */
-static const char *file_path(const char *source)
-{
-    static const char *const prefixes[] = {"file://localhost/", "file:///", "file:"};
-
-    for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
-        size_t length = strlen(prefixes[i]);
-
-        if (strncasecmp(source, prefixes[i], length) == 0)
-            return source + length - (prefixes[i][length - 1] == '/' ? 1 : 0);
-    }
-    return source;
-}
-
-/* Loads DevID's provider if what `source` names can only be read with it; sees to it that a file can be read
- * at all. */
+/* Loads DevID's provider if it takes that to read the source. */
 static dps_status prepare(struct dps_tls *tls, const char *what, const char *source)
 {
-    static const char *const marks[] = {"-----BEGIN TSS2 PRIVATE KEY-----",
-                                        "-----BEGIN PKCS#11 PROVIDER URI-----"};
-    struct bytes content = BYTES_EMPTY;
-    bool foreign = false;
-    int error;
+    bool needs_provider;
+    int error = dps_source_inspect(source, &needs_provider);
 
-    if (is_pkcs11(source))
-        return load_provider(tls, source);
-    error = file_read(AT_FDCWD, file_path(source), FILE_MAXIMUM, &content);
     if (error != 0)
         return dps_report_fail(tls->settings.report, DPS_KEY, "the %s %s cannot be read: %s", what, source,
                                strerror(error));
-    for (size_t i = 0; content.size > 0 && i < sizeof marks / sizeof marks[0]; i++)
-        foreign |= memmem(content.data, content.size, marks[i], strlen(marks[i])) != NULL;
-    bytes_free(&content);
-    return foreign ? load_provider(tls, source) : DPS_OK;
+    return needs_provider ? load_provider(tls, source) : DPS_OK;
 }
 
 struct question {
@@ -461,40 +397,22 @@ const char *dps_tls_open_issuer(const struct dps_tls *tls)
     return tls->open_issuer;
 }
 
-static void time_text(const ASN1_TIME *time, char *out, size_t size)
+static bool read_time(const ASN1_TIME *time, int64_t *out)
 {
     struct tm parts = {0};
 
-    if (ASN1_TIME_to_tm(time, &parts) != 1 || strftime(out, size, "%Y-%m-%d %H:%M:%S UTC", &parts) == 0)
-        snprintf(out, size, "an unreadable date");
+    if (ASN1_TIME_to_tm(time, &parts) != 1)
+        return false;
+    *out = (int64_t)timegm(&parts);
+    return true;
 }
 
-dps_status dps_tls_check_dates(struct dps_tls *tls, int64_t date)
+bool dps_tls_validity(const struct dps_tls *tls, int64_t *from, int64_t *to)
 {
     const X509 *leaf = sk_X509_value(tls->chain, 0);
-    time_t now = (time_t)date;
-    struct tm parts = {0};
-    char limit[64];
-    char today[64] = "";
 
-    if (gmtime_r(&now, &parts) != NULL)
-        strftime(today, sizeof today, "%Y-%m-%d", &parts);
-    if (X509_cmp_time(X509_get0_notBefore(leaf), &now) > 0) {
-        time_text(X509_get0_notBefore(leaf), limit, sizeof limit);
-        return dps_report_fail(
-            tls->settings.report, DPS_KEY,
-            "the certificate of \"%s\" is not valid before %s, and this device's clock says %s: set "
-            "the clock or use another certificate",
-            tls->common_name, limit, today);
-    }
-    if (X509_cmp_time(X509_get0_notAfter(leaf), &now) <= 0) {
-        time_text(X509_get0_notAfter(leaf), limit, sizeof limit);
-        return dps_report_fail(
-            tls->settings.report, DPS_KEY,
-            "the certificate of \"%s\" expired at %s, and this device's clock says %s: renew it",
-            tls->common_name, limit, today);
-    }
-    return DPS_OK;
+    return leaf != NULL && read_time(X509_get0_notBefore(leaf), from) &&
+           read_time(X509_get0_notAfter(leaf), to);
 }
 
 /* ---- connections ---- */

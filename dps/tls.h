@@ -40,19 +40,18 @@ __attribute__((warn_unused_result)) dps_status dps_tls_load(struct dps_tls *tls,
 /* The leaf's only or last common name; "" when it has none or nothing is loaded. Owned by `tls`. */
 const char *dps_tls_common_name(const struct dps_tls *tls);
 
-/* DPS_KEY: the leaf is not valid at `date` (seconds since 1970). */
-__attribute__((warn_unused_result)) dps_status dps_tls_check_dates(struct dps_tls *tls, int64_t date);
+/* From when to when the leaf is valid, in seconds since 1970. False: nothing is loaded, or a date cannot be
+ * read. */
+bool dps_tls_validity(const struct dps_tls *tls, int64_t *from, int64_t *to);
 
 /* The name of who must be enrolled or trusted beyond the chain that is sent: the issuer of its last
  * certificate. "" for a chain that ends self-signed. */
 const char *dps_tls_open_issuer(const struct dps_tls *tls);
 
-/* Puts certificate, chain and key into an SSL_CTX and watches its alerts. False: OpenSSL did not take them.
- */
+/* Puts certificate, chain and key into an SSL_CTX and watches its alerts. False: OpenSSL refused. */
 bool dps_tls_install(struct dps_tls *tls, void *ssl_ctx);
 
-/* Makes the private context the calling thread's default until dps_tls_leave, which gets what this answered.
- */
+/* Makes the private context the thread's default until dps_tls_leave, which gets what this answered. */
 void *dps_tls_enter(struct dps_tls *tls);
 void dps_tls_leave(void *previous);
 

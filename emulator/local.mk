@@ -1,1 +1,40 @@
 # SPDX-License-Identifier: Apache-2.0
+if ENABLE_EMULATOR
+noinst_LTLIBRARIES += emulator/libcore.la
+emulator_libcore_la_SOURCES = \
+	emulator/allocate.c emulator/allocate.h \
+	emulator/attest.c emulator/attest.h \
+	emulator/attest_x509.c \
+	emulator/ca.c emulator/ca.h \
+	emulator/certificate.c emulator/certificate.h \
+	emulator/chain.c emulator/chain.h \
+	emulator/check.c emulator/check.h \
+	emulator/device_api.c emulator/device_api.h \
+	emulator/emulator.h \
+	emulator/enrollment.c emulator/enrollment.h \
+	emulator/enrollment_change.c emulator/enrollment_change.h \
+	emulator/error.c emulator/error.h \
+	emulator/http.c emulator/http.h \
+	emulator/hub_api.c emulator/hub_api.h \
+	emulator/messages.c emulator/messages.h \
+	emulator/options.c emulator/options.h \
+	emulator/registration.c emulator/registration.h \
+	emulator/request.c emulator/request.h \
+	emulator/route.c emulator/route.h \
+	emulator/sas.c emulator/sas.h \
+	emulator/service_api.c emulator/service_api.h \
+	emulator/service_auth.c emulator/service_auth.h \
+	emulator/service_bulk.c \
+	emulator/service_query.c \
+	emulator/state.c emulator/state.h \
+	emulator/store.c emulator/store.h \
+	emulator/text.c emulator/text.h
+emulator_libcore_la_CPPFLAGS = $(AM_CPPFLAGS) \
+	$(MICROHTTPD_CFLAGS) $(GNUTLS_CFLAGS) $(SQLITE_CFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS)
+emulator_libraries = $(MICROHTTPD_LIBS) $(GNUTLS_LIBS) $(SQLITE_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS)
+
+bin_PROGRAMS += emulator/devid-emulator
+emulator_devid_emulator_SOURCES = emulator/main.c
+emulator_devid_emulator_LDADD = emulator/libcore.la common/libcommon.la $(emulator_libraries) -lpthread
+dist_man_MANS += docs/man/devid-emulator.1
+endif

@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-/* The symbols that the module exports are listed in pkcs11.map too. No libcrypto here, and no lock: loaders
- * call these before C_Initialize. */
+/* The symbols that the module exports; they are listed in pkcs11.map too. No libcrypto here, and no lock:
+ * loaders call these before C_Initialize. */
 
 #define EXPORT __attribute__((visibility("default")))
 

@@ -64,6 +64,9 @@ static CK_RV make_request(const struct backend *backend, const struct mechanism 
         return p11_fail(
             CKR_TEMPLATE_INCONSISTENT,
             "a key made in this token never leaves it: CKA_SENSITIVE is true, CKA_EXTRACTABLE is false");
+    if (attributes_get_bool(private, CKA_ALWAYS_AUTHENTICATE, false))
+        return p11_fail(CKR_TEMPLATE_INCONSISTENT,
+                        "a key on a token without a PIN cannot have CKA_ALWAYS_AUTHENTICATE");
     return request->type == CKK_RSA ? read_rsa(row, pair, request) : read_curve(pair, request);
 }
 
@@ -124,6 +127,8 @@ static CK_RV read_templates(const struct mechanism *row, const CK_ATTRIBUTE *pub
     CK_RV rv = read_template(row, CKO_PUBLIC_KEY, public_items, public_count, &pair->public);
     if (rv == CKR_OK)
         rv = read_template(row, CKO_PRIVATE_KEY, private_items, private_count, &pair->private);
+    if (rv == CKR_OK)
+        rv = objects_pair_inherit(&pair->private, &pair->public);
     return rv;
 }
 

@@ -7,7 +7,8 @@
 
 #define LABEL_SIZE 32
 
-/* The field is padded with blanks and has no NUL. An empty label has no name for its directory. */
+/* The field is padded with blanks and has no NUL. An empty label has no name for its directory, and blanks in
+ * front would not be read back from token.conf. */
 static CK_RV read_label(const CK_UTF8CHAR *field, char label[LABEL_SIZE + 1])
 {
     size_t length = LABEL_SIZE;
@@ -17,6 +18,8 @@ static CK_RV read_label(const CK_UTF8CHAR *field, char label[LABEL_SIZE + 1])
     for (size_t i = 0; i < length; i++)
         if (field[i] < 0x20 || field[i] == 0x7f)
             return p11_fail(CKR_ARGUMENTS_BAD, "the token label has a control character");
+    if (field[0] == ' ' && length != 0)
+        return p11_fail(CKR_ARGUMENTS_BAD, "the token label begins with a blank");
     memcpy(label, field, length);
     label[length] = '\0';
     return length != 0 ? CKR_OK : p11_fail(CKR_ARGUMENTS_BAD, "a token needs a label");
@@ -44,7 +47,9 @@ CK_RV C_InitToken(CK_SLOT_ID id, CK_UTF8CHAR *pin, CK_ULONG pin_size, CK_UTF8CHA
 
     if (rv != CKR_OK)
         return rv;
-    rv = module_slot(module, id, &slot);
+    rv = module_refresh_slots(module); /* another process may have made a token in this slot */
+    if (rv == CKR_OK)
+        rv = module_slot(module, id, &slot);
     if (rv == CKR_OK && (label_field == NULL || (pin == NULL && pin_size != 0)))
         rv = CKR_ARGUMENTS_BAD;
     if (rv == CKR_OK && slot->token != NULL)

@@ -5,6 +5,7 @@
 #include "pkcs11/template.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,9 +13,8 @@
 #define BEGIN "-----BEGIN "
 #define END "-----END "
 #define DASHES "-----"
-#define VALUE_MAXIMUM 4096
 
-enum line_form { FORM_TEXT, FORM_HEX, FORM_DATE, FORM_BOOL, FORM_NUMBERS };
+enum line_form { FORM_TEXT, FORM_HEX, FORM_DATE, FORM_BOOL, FORM_NUMBER, FORM_NUMBERS };
 
 /* One row a line. The form is how the value is written, not what PKCS#11 calls its type. */
 static const struct line {
@@ -32,7 +32,7 @@ static const struct line {
     {"Copyable",             CKA_COPYABLE,             FORM_BOOL   },
     {"Destroyable",          CKA_DESTROYABLE,          FORM_BOOL   },
     {"Trusted",              CKA_TRUSTED,              FORM_BOOL   },
-    {"Certificate-Category", CKA_CERTIFICATE_CATEGORY, FORM_NUMBERS},
+    {"Certificate-Category", CKA_CERTIFICATE_CATEGORY, FORM_NUMBER },
     {"Sign",                 CKA_SIGN,                 FORM_BOOL   },
     {"Sign-Recover",         CKA_SIGN_RECOVER,         FORM_BOOL   },
     {"Decrypt",              CKA_DECRYPT,              FORM_BOOL   },
@@ -45,10 +45,11 @@ static const struct line {
     {"Sensitive",            CKA_SENSITIVE,            FORM_BOOL   },
     {"Extractable",          CKA_EXTRACTABLE,          FORM_BOOL   },
     {"Wrap-With-Trusted",    CKA_WRAP_WITH_TRUSTED,    FORM_BOOL   },
+    {"Always-Authenticate",  CKA_ALWAYS_AUTHENTICATE,  FORM_BOOL   },
     {"Local",                CKA_LOCAL,                FORM_BOOL   },
     {"Always-Sensitive",     CKA_ALWAYS_SENSITIVE,     FORM_BOOL   },
     {"Never-Extractable",    CKA_NEVER_EXTRACTABLE,    FORM_BOOL   },
-    {"Key-Gen-Mechanism",    CKA_KEY_GEN_MECHANISM,    FORM_NUMBERS},
+    {"Key-Gen-Mechanism",    CKA_KEY_GEN_MECHANISM,    FORM_NUMBER },
     {"Allowed-Mechanisms",   CKA_ALLOWED_MECHANISMS,   FORM_NUMBERS},
 };
 
@@ -123,6 +124,23 @@ bool keyfile_next(const char *text, size_t size, size_t *offset, struct keyfile_
     return true;
 }
 
+void keyfile_without_block(const char *text, size_t size, unsigned number, struct buffer *out, unsigned *left)
+{
+    struct keyfile_block block;
+    size_t offset = 0;
+    size_t copied = 0;
+    unsigned count = 0;
+
+    for (; keyfile_next(text, size, &offset, &block); count++) {
+        if (count != number)
+            continue;
+        buffer_add(out, text + copied, (size_t)(block.lines - text) - copied);
+        copied = offset;
+    }
+    buffer_add(out, text + copied, size - copied);
+    *left = number < count ? count - 1 : count;
+}
+
 /* Text is written with %XX for what would break the line or the file: control characters, '%', a dash after a
  * dash, blanks at either end. */
 static void write_text(const CK_ATTRIBUTE *item, struct buffer *out)
@@ -145,7 +163,7 @@ static CK_RV read_text(const struct line *line, const char *value, struct attrib
     struct buffer text;
     CK_RV rv = CKR_DATA_INVALID;
 
-    buffer_init(&text, VALUE_MAXIMUM);
+    buffer_init(&text, strlen(value));
     while (*value != '\0') {
         struct bytes byte = BYTES_EMPTY;
 
@@ -193,20 +211,41 @@ static CK_RV read_bool(const struct line *line, const char *value, struct attrib
     return yes || strcmp(value, "no") == 0 ? attributes_set_bool(out, line->type, yes) : CKR_DATA_INVALID;
 }
 
+/* A number that strtoul reads whole: decimal or 0x... */
+static bool next_number(const char **value, CK_ULONG *number)
+{
+    char *end;
+
+    if (!isdigit((unsigned char)**value))
+        return false;
+    errno = 0;
+    *number = strtoul(*value, &end, 0);
+    *value = end + strspn(end, " ");
+    return errno == 0;
+}
+
+static CK_RV read_number(const struct line *line, const char *value, struct attributes *out)
+{
+    CK_ULONG number;
+
+    return next_number(&value, &number) && *value == '\0' ? attributes_set_ulong(out, line->type, number)
+                                                          : CKR_DATA_INVALID;
+}
+
 static CK_RV read_numbers(const struct line *line, const char *value, struct attributes *out)
 {
-    CK_ULONG numbers[64];
-    size_t count = 0;
+    struct buffer numbers;
+    CK_ULONG number;
+    CK_RV rv = CKR_OK;
 
-    while (*value != '\0') {
-        char *end;
-
-        if (!isdigit((unsigned char)*value) || count == sizeof numbers / sizeof numbers[0])
-            return CKR_DATA_INVALID;
-        numbers[count++] = strtoul(value, &end, 0);
-        value = end + strspn(end, " ");
-    }
-    return attributes_set(out, line->type, numbers, count * sizeof numbers[0]);
+    buffer_init(&numbers, strlen(value) * sizeof number); /* a digit each at least */
+    while (rv == CKR_OK && *value != '\0')
+        rv = next_number(&value, &number) && buffer_add(&numbers, &number, sizeof number) ? CKR_OK
+                                                                                          : CKR_DATA_INVALID;
+    if (rv == CKR_OK)
+        rv = attributes_set(out, line->type, numbers.data, numbers.size);
+    buffer_free(&numbers);
+    return rv;
 }
 
 static void write_hex(const CK_ATTRIBUTE *item, struct buffer *out)
@@ -241,7 +280,8 @@ static const struct {
       [FORM_HEX] = {read_hex,     write_hex    },
     [FORM_DATE] = {read_date,    write_date   },
       [FORM_BOOL] = {read_bool,    write_bool   },
-    [FORM_NUMBERS] = {read_numbers, write_numbers},
+    [FORM_NUMBER] = {read_number,  write_numbers},
+      [FORM_NUMBERS] = {read_numbers, write_numbers},
 };
 
 static const struct line *line_named(const char *name, CK_OBJECT_CLASS object_class)
@@ -256,8 +296,10 @@ static const struct line *line_named(const char *name, CK_OBJECT_CLASS object_cl
     return NULL;
 }
 
-static CK_RV read_line(char *text, CK_OBJECT_CLASS object_class, struct attributes *out)
+/* `length` counts NULs too, which no value of ours has. */
+static CK_RV read_line(char *text, size_t length, CK_OBJECT_CLASS object_class, struct attributes *out)
 {
+    bool whole = strlen(text) == length;
     char *colon = strchr(text, ':');
     const struct line *line;
     char *value;
@@ -271,7 +313,7 @@ static CK_RV read_line(char *text, CK_OBJECT_CLASS object_class, struct attribut
     value[strcspn(value, "\r")] = '\0';
     if (line == NULL || template_rule(object_class, ANY_KEY, line->type) == NULL)
         return CKR_OK;
-    rv = forms[line->form].read(line, value, out);
+    rv = whole ? forms[line->form].read(line, value, out) : CKR_DATA_INVALID;
     if (rv == CKR_DATA_INVALID)
         p11_fail(rv, "line '%s: %.40s' has a value that does not fit", text, value);
     return rv;
@@ -286,13 +328,13 @@ CK_RV keyfile_read_lines(const struct keyfile_block *block, CK_OBJECT_CLASS obje
     for (const char *from = block->lines; rv == CKR_OK && from < end;) {
         const char *stop = line_end(from, end);
         size_t length = (size_t)(stop - from);
-        char text[VALUE_MAXIMUM];
+        char *text = calloc(1, length + 1);
 
-        if (length < sizeof text) {
-            memcpy(text, from, length);
-            text[length] = '\0';
-            rv = read_line(text, object_class, out);
-        }
+        if (text == NULL)
+            return CKR_HOST_MEMORY;
+        memcpy(text, from, length);
+        rv = read_line(text, length, object_class, out);
+        free(text);
         from = stop + 1;
     }
     return rv;
@@ -304,7 +346,7 @@ CK_RV keyfile_write_lines(const struct attributes *attributes, CK_OBJECT_CLASS o
     for (size_t i = 0; i < LINES; i++) {
         const CK_ATTRIBUTE *item = attributes_find(attributes, lines[i].type);
 
-        if (item == NULL || item->ulValueLen == 0)
+        if (item == NULL || (lines[i].form == FORM_DATE && item->ulValueLen == 0)) /* no date */
             continue;
         buffer_addf(out, "%s%s: ", prefix_of(object_class), lines[i].name);
         forms[lines[i].form].write(item, out);

@@ -21,6 +21,9 @@ struct keyfile_block {
  * missing (then *offset is where it begins, and less than size). */
 bool keyfile_next(const char *text, size_t size, size_t *offset, struct keyfile_block *block);
 
+/* Adds the text without its block `number` (from 0) and the lines above that; *left is how many blocks stay. */
+void keyfile_without_block(const char *text, size_t size, unsigned number, struct buffer *out, unsigned *left);
+
 /*
  * Reads the lines that state attributes of an object of the class; others are passed over.
  * docs/store-format.md has the names. CKR_DATA_INVALID: a line of ours has a value that is none (said with

@@ -113,14 +113,16 @@ static CK_RV parse_oaep(const CK_MECHANISM *mechanism, const struct mechanism *r
 #define EC_FORMS (CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS)
 #define NAMED(mechanism) .type = mechanism, .name = #mechanism
 
+/* Not by way of NAMED, which would be given the number. */
 #define SIGN_RSA(mechanism, hash, how, parser)                                                               \
     {                                                                                                        \
-        NAMED(mechanism), RSA_BITS, .flags = CKF_SIGN, .digest = hash, .scheme = how, .parse = parser        \
+        .type = mechanism, .name = #mechanism, RSA_BITS, .flags = CKF_SIGN, .digest = hash, .scheme = how,   \
+        .parse = parser                                                                                      \
     }
 #define SIGN_EC(mechanism, hash)                                                                             \
     {                                                                                                        \
-        NAMED(mechanism), EC_BITS, .flags = CKF_SIGN | EC_FORMS, .digest = hash, .scheme = SCHEME_ECDSA,     \
-                                   .parse = parse_none                                                       \
+        .type = mechanism, .name = #mechanism, EC_BITS, .flags = CKF_SIGN | EC_FORMS, .digest = hash,        \
+        .scheme = SCHEME_ECDSA, .parse = parse_none                                                          \
     }
 
 /* clang-format off */

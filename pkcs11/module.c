@@ -170,39 +170,41 @@ static CK_RV add_token(struct module *module, struct token *token)
     return add_slot(module, (struct slot){.id = token->slot, .backend = token->backend, .token = token});
 }
 
-/* A directory that holds no usable token is one log line, and the other tokens are there. */
+/* A directory that holds a broken token is noted, and the other tokens are there. One without a token.conf is
+ * none. */
 static void look_at(struct module *module, const char *name)
 {
     char path[PATH_MAX];
     struct token *token;
+    CK_RV rv;
 
     if (name[0] == '.' ||
         snprintf(path, sizeof path, "%s/%s", module->config.tokens, name) >= (int)sizeof path ||
         slot_of_path(module, path) != NULL)
         return;
-    if (token_open(path, module->config.tcti, &token) != CKR_OK)
-        log_info("%s holds no token", path);
-    else if (add_token(module, token) != CKR_OK)
+    rv = token_open(path, module->config.tcti, &token);
+    if (rv == CKR_OK && add_token(module, token) != CKR_OK)
         token_close(token);
-    p11_failure_clear();
+    else if (rv != CKR_OK && p11_failure_kept())
+        p11_failure_to_note(path, rv, "mend or remove it");
+    else if (rv != CKR_OK)
+        log_info("%s holds no token", path);
 }
 
-static CK_RV look_for_tokens(struct module *module)
+static void look_for_tokens(struct module *module)
 {
     struct dirent **entries;
     int count = scandir(module->config.tokens, &entries, NULL, alphasort);
 
-    if (count < 0) {
-        if (errno != ENOENT)
-            log_error("directory of tokens %s cannot be read: %s", module->config.tokens, strerror(errno));
-        return CKR_OK;
-    }
+    if (count < 0 && errno != ENOENT)
+        p11_note("the directory of tokens %s cannot be read: %s; see who may (ls -ld), or set DEVID_TOKENS",
+                 module->config.tokens, strerror(errno));
     for (int i = 0; i < count; i++) {
         look_at(module, entries[i]->d_name);
         free(entries[i]);
     }
-    free(entries);
-    return CKR_OK;
+    if (count >= 0)
+        free(entries);
 }
 
 static bool has_empty_slot(const struct module *module, const struct backend *backend)
@@ -215,8 +217,9 @@ static bool has_empty_slot(const struct module *module, const struct backend *ba
 
 CK_RV module_refresh_slots(struct module *module)
 {
-    CK_RV rv = look_for_tokens(module);
+    CK_RV rv = CKR_OK;
 
+    look_for_tokens(module);
     for (size_t i = 0; rv == CKR_OK && module->config.empty_slots && p11_backends[i] != NULL; i++)
         if (!has_empty_slot(module, p11_backends[i]))
             rv = add_slot(module, (struct slot){.id = free_slot_id(module), .backend = p11_backends[i]});

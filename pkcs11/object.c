@@ -18,7 +18,6 @@
  * filled in. */
 static CK_RV complete_certificate(struct attributes *attributes)
 {
-    static const CK_ATTRIBUTE_TYPE callers[] = {CKA_ID, CKA_START_DATE, CKA_END_DATE};
     const CK_ATTRIBUTE *value = attributes_find(attributes, CKA_VALUE);
     struct bytes der = {value->pValue, value->ulValueLen};
     struct attributes said = {0};
@@ -29,13 +28,10 @@ static CK_RV complete_certificate(struct attributes *attributes)
     for (size_t i = 0; rv == CKR_OK && i < said.count; i++) {
         const CK_ATTRIBUTE *item = &said.items[i];
         const CK_ATTRIBUTE *given = attributes_find(attributes, item->type);
-        bool free_choice = false;
 
-        for (size_t c = 0; c < sizeof callers / sizeof callers[0]; c++)
-            free_choice = free_choice || callers[c] == item->type;
         if (given == NULL || given->ulValueLen == 0)
             rv = attributes_set(attributes, item->type, item->pValue, item->ulValueLen);
-        else if (!free_choice &&
+        else if (item->type != CKA_ID &&
                  !bytes_equal(given->pValue, given->ulValueLen, item->pValue, item->ulValueLen))
             rv = p11_fail(CKR_TEMPLATE_INCONSISTENT, "attribute 0x%lx differs from what the certificate says",
                           item->type);

@@ -26,6 +26,7 @@ struct object {
     struct attributes attributes; /* what is not the schema's default */
     struct key *key;              /* NULL: not a key */
     char *file;                   /* of a token object, in the token's directory */
+    unsigned block;               /* its place among the file's blocks; under the token's lock */
 };
 
 /* A key read from a block by the backend. *key starts with one reference. CKR_DATA_INVALID: the backend

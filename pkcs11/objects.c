@@ -9,8 +9,12 @@
 #include "pkcs11/soft/x509.h"
 #include "pkcs11/token.h"
 
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 void objects_free(struct objects *objects)
 {
@@ -87,18 +91,25 @@ static CK_RV set_default_id(struct object *object)
     return rv == CKR_OK ? attributes_set(&object->attributes, CKA_ID, id, sizeof id) : rv;
 }
 
+/* Where in a token's directory an object stands. */
+struct place {
+    const char *file;
+    unsigned block;
+};
+
 /* What every object of a file has; then it becomes visible. `rv` is how its making went so far. */
-static CK_RV finish(struct token *token, struct object *object, const char *file, CK_RV rv)
+static CK_RV finish(struct token *token, struct object *object, const struct place *place, CK_RV rv)
 {
     if (object == NULL)
         return CKR_HOST_MEMORY;
-    object->file = strdup(file);
+    object->file = strdup(place->file);
+    object->block = place->block;
     if (rv == CKR_OK && object->file == NULL)
         rv = CKR_HOST_MEMORY;
     if (rv == CKR_OK)
         rv = attributes_set_bool(&object->attributes, CKA_TOKEN, true);
     if (rv == CKR_OK)
-        rv = set_default_label(&object->attributes, file);
+        rv = set_default_label(&object->attributes, place->file);
     if (rv == CKR_OK)
         rv = set_default_id(object);
     if (rv == CKR_OK)
@@ -121,8 +132,7 @@ bool objects_pair_shares(CK_ATTRIBUTE_TYPE type)
     return false;
 }
 
-/* The public half is called as the private one, where no Public- line says otherwise. */
-static CK_RV inherit(const struct attributes *private, struct attributes *public)
+CK_RV objects_pair_inherit(const struct attributes *private, struct attributes *public)
 {
     CK_RV rv = CKR_OK;
 
@@ -136,7 +146,7 @@ static CK_RV inherit(const struct attributes *private, struct attributes *public
 }
 
 static CK_RV add_pair(struct token *token, const struct keyfile_block *block, struct key *key,
-                      const char *file)
+                      const struct place *place)
 {
     struct object *private = object_new(CKO_PRIVATE_KEY, key);
     struct object *public = object_new(CKO_PUBLIC_KEY, key);
@@ -147,13 +157,13 @@ static CK_RV add_pair(struct token *token, const struct keyfile_block *block, st
     if (rv == CKR_OK)
         rv = keyfile_read_lines(block, CKO_PUBLIC_KEY, &public->attributes);
     if (rv == CKR_OK)
-        rv = inherit(&private->attributes, &public->attributes);
-    rv = finish(token, private, file, rv);
-    return finish(token, public, file, rv);
+        rv = objects_pair_inherit(&private->attributes, &public->attributes);
+    rv = finish(token, private, place, rv);
+    return finish(token, public, place, rv);
 }
 
 static CK_RV add_key(struct token *token, const struct keyfile_block *block, const struct bytes *der,
-                     const char *file)
+                     const struct place *place)
 {
     const struct backend *backend = backend_by_pem_label(block->label, block->label_size);
     struct key *key;
@@ -161,13 +171,13 @@ static CK_RV add_key(struct token *token, const struct keyfile_block *block, con
 
     if (rv != CKR_OK)
         return rv;
-    rv = add_pair(token, block, key, file);
+    rv = add_pair(token, block, key, place);
     key_return(key);
     return rv;
 }
 
 static CK_RV add_certificate(struct token *token, const struct keyfile_block *block, const struct bytes *der,
-                             const char *file)
+                             const struct place *place)
 {
     struct object *object = object_new(CKO_CERTIFICATE, NULL);
     CK_RV rv = CKR_HOST_MEMORY;
@@ -178,10 +188,10 @@ static CK_RV add_certificate(struct token *token, const struct keyfile_block *bl
         rv = attributes_set_ulong(&object->attributes, CKA_CERTIFICATE_TYPE, CKC_X_509);
     if (rv == CKR_OK)
         rv = soft_certificate_attributes(der, &object->attributes);
-    return finish(token, object, file, rv);
+    return finish(token, object, place, rv);
 }
 
-static CK_RV add_block(struct token *token, const struct keyfile_block *block, const char *file)
+static CK_RV add_block(struct token *token, const struct keyfile_block *block, const struct place *place)
 {
     bool certificate = block->label_size == strlen(CERTIFICATE_PEM) &&
                        memcmp(block->label, CERTIFICATE_PEM, block->label_size) == 0;
@@ -189,7 +199,7 @@ static CK_RV add_block(struct token *token, const struct keyfile_block *block, c
     CK_RV rv;
 
     if (!certificate && backend_by_pem_label(block->label, block->label_size) == NULL) {
-        log_info("%s/%s: PEM blocks '%.*s' are not used here", token->store.path, file,
+        log_info("%s/%s: PEM blocks '%.*s' are not used here", token->store.path, place->file,
                  (int)block->label_size, block->label);
         return CKR_OK;
     }
@@ -197,19 +207,20 @@ static CK_RV add_block(struct token *token, const struct keyfile_block *block, c
     if (rv == CKR_DATA_INVALID)
         return p11_fail(rv, "PEM block '%.*s' is broken", (int)block->label_size, block->label);
     if (rv == CKR_OK)
-        rv = certificate ? add_certificate(token, block, &der, file) : add_key(token, block, &der, file);
+        rv = certificate ? add_certificate(token, block, &der, place) : add_key(token, block, &der, place);
     bytes_free(&der);
     return rv;
 }
 
 CK_RV objects_read_text(struct token *token, const char *file, const char *text, size_t size)
 {
+    struct place place = {.file = file};
     struct keyfile_block block;
     size_t offset = 0;
     CK_RV rv = CKR_OK;
 
-    while (rv == CKR_OK && keyfile_next(text, size, &offset, &block))
-        rv = add_block(token, &block, file);
+    for (; rv == CKR_OK && keyfile_next(text, size, &offset, &block); place.block++)
+        rv = add_block(token, &block, &place);
     if (rv == CKR_OK && offset < size)
         rv = p11_fail(CKR_DATA_INVALID, "a PEM block has no END line");
     if (rv != CKR_OK)
@@ -217,19 +228,22 @@ CK_RV objects_read_text(struct token *token, const char *file, const char *text,
     return rv;
 }
 
-/* One broken file is one object missing: said in the log, and nothing else happens. */
-static void load_file(struct token *token, const char *name)
+/* One broken file is one object missing: noted, and nothing else happens. False: it could not be read, which
+ * may be better the next time. */
+static bool load_file(struct token *token, const char *name)
 {
+    char path[PATH_MAX];
     struct bytes text;
     CK_RV rv = store_read(&token->store, name, &text);
+    bool read = rv == CKR_OK;
 
     if (rv == CKR_OK)
         rv = objects_read_text(token, name, (const char *)text.data, text.size);
+    snprintf(path, sizeof path, "%s/%s", token->store.path, name);
     if (rv != CKR_OK)
-        log_error("%s/%s is left out: %s; mend or remove the file", token->store.path, name,
-                  p11_failure_text()[0] != '\0' ? p11_failure_text() : p11_rv_name(rv));
-    p11_failure_clear();
+        p11_failure_to_note(path, rv, "mend or remove the file");
     bytes_free(&text);
+    return read;
 }
 
 static bool unchanged(const struct stat *a, const struct stat *b)
@@ -265,9 +279,8 @@ static CK_RV scan_file(void *data, const char *name, const struct stat *status)
         return CKR_OK;
     if ((status->st_mode & 077) != 0 && strstr(name, ".crt.pem") == NULL)
         log_warning("%s/%s can be read by others; chmod 600 it", token->store.path, name);
-    entry->status = *status;
     remove_file_objects(&token->objects, name);
-    load_file(token, name);
+    entry->status = load_file(token, name) ? *status : (struct stat){0};
     return CKR_OK;
 }
 
@@ -295,6 +308,8 @@ CK_RV objects_refresh(struct token *token)
     rv = store_each(&token->store, scan_file, token);
     if (rv == CKR_OK)
         forget_absent_files(&token->objects);
+    else
+        token->store.settled = false; /* half a look is none: look again */
     return rv;
 }
 
@@ -325,7 +340,9 @@ CK_RV objects_store(struct token *token, const char *suffix, const struct buffer
         rv = store_add(&token->store, label, suffix, text->data, text->size, &name);
     for (size_t i = 0; rv == CKR_OK && i < count; i++) {
         added[i]->file = strdup(name);
-        rv = added[i]->file != NULL ? objects_add(&token->objects, added[i]) : CKR_HOST_MEMORY;
+        rv = added[i]->file != NULL ? set_default_label(&added[i]->attributes, name) : CKR_HOST_MEMORY;
+        if (rv == CKR_OK)
+            rv = objects_add(&token->objects, added[i]);
     }
     if (rv == CKR_OK)
         note_file(token, name);
@@ -339,13 +356,71 @@ CK_RV objects_store(struct token *token, const char *suffix, const struct buffer
     return rv;
 }
 
+/* The objects of one block go, and those of the blocks behind it move up. */
+static void remove_block_objects(struct objects *objects, const char *file, unsigned block)
+{
+    for (size_t i = objects->map.count; i-- > 0;) {
+        struct object *object = objects->map.entries[i].pointer;
+
+        if (object->file == NULL || strcmp(object->file, file) != 0)
+            continue;
+        if (object->block == block)
+            objects_remove(objects, object->handle);
+        else if (object->block > block)
+            object->block--;
+    }
+}
+
+/* Whether the file is the one that the objects were read from; one that is gone has nothing to lose. */
+static bool is_as_read(struct token *token, const char *name)
+{
+    struct object_file *entry = file_entry(&token->objects, name);
+    struct stat now;
+
+    return entry != NULL &&
+           (fstatat(token->store.directory, name, &now, 0) != 0 || unchanged(&entry->status, &now));
+}
+
+static CK_RV remove_block(struct token *token, const char *name, unsigned number)
+{
+    struct buffer rest;
+    struct bytes text;
+    unsigned left;
+    CK_RV rv = store_read(&token->store, name, &text);
+
+    if (rv != CKR_OK)
+        return rv;
+    buffer_init(&rest, text.size);
+    keyfile_without_block((const char *)text.data, text.size, number, &rest, &left);
+    if (rest.failed)
+        rv = CKR_HOST_MEMORY;
+    else if (left != 0)
+        rv = store_replace(&token->store, name, rest.data, rest.size);
+    else
+        rv = store_remove(&token->store, name);
+    buffer_free(&rest);
+    bytes_free(&text);
+    return rv;
+}
+
 CK_RV objects_delete(struct token *token, const struct object *object)
 {
     char *name = strdup(object->file);
-    CK_RV rv = name != NULL ? store_remove(&token->store, name) : CKR_HOST_MEMORY;
+    CK_RV rv = CKR_OK;
 
+    if (name == NULL)
+        return CKR_HOST_MEMORY;
+    if (!is_as_read(token, name)) {
+        token->store.settled = false;
+        rv = p11_fail(CKR_OBJECT_HANDLE_INVALID, "%s/%s has changed meanwhile; look for its objects again",
+                      token->store.path, name);
+    } else if (faccessat(token->store.directory, name, F_OK, 0) == 0) {
+        rv = remove_block(token, name, object->block);
+        if (rv == CKR_OK)
+            note_file(token, name);
+    }
     if (rv == CKR_OK)
-        remove_file_objects(&token->objects, name);
+        remove_block_objects(&token->objects, name, object->block);
     free(name);
     return rv;
 }

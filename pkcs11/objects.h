@@ -41,6 +41,8 @@ CK_RV objects_read_text(struct token *token, const char *file, const char *text,
 /* Whether both halves of a pair have the attribute in common: a file states it once, and the public half only
  * where it differs. */
 bool objects_pair_shares(CK_ATTRIBUTE_TYPE type);
+/* Gives the public half what it has not got of that. */
+CK_RV objects_pair_inherit(const struct attributes *private, struct attributes *public);
 
 /*
  * Writes the text of a new file, named after the label, and adds the objects (one or two) that it describes.
@@ -49,7 +51,10 @@ bool objects_pair_shares(CK_ATTRIBUTE_TYPE type);
  */
 CK_RV objects_store(struct token *token, const char *suffix, const struct buffer *text, struct object **added,
                     size_t count);
-/* Removes a token object with its file: both halves of a pair go together. */
+/*
+ * Removes a token object's block from its file, and the file with its last block: both halves of a pair go
+ * together, and what else the file holds stays. CKR_OBJECT_HANDLE_INVALID: the file is another one by now.
+ */
 CK_RV objects_delete(struct token *token, const struct object *object);
 
 #endif

@@ -13,7 +13,9 @@ static CK_RV check_key(const struct object *object, const struct mechanism *row,
 {
     const CK_ATTRIBUTE *allowed = attributes_find(&object->attributes, CKA_ALLOWED_MECHANISMS);
 
-    if (object->object_class != object_class || object->key == NULL)
+    if (object->key == NULL) /* a valid handle, of an object that is not a key */
+        return CKR_KEY_HANDLE_INVALID;
+    if (object->object_class != object_class)
         return p11_fail(CKR_KEY_TYPE_INCONSISTENT, "%s needs another class of key", row->name);
     if (object->key_type != row->key_type)
         return p11_fail(CKR_KEY_TYPE_INCONSISTENT, "%s does not go with this type of key", row->name);

@@ -111,6 +111,15 @@ static struct slot *slot_of(struct module *module, const struct token *token)
     return NULL;
 }
 
+/* PKCS#11 2.40, 5.6: with the application's last session its login ends too. */
+static void end_last_session(struct token *token)
+{
+    token_lock(token);
+    token->logged_in = false;
+    token_unlock(token);
+    token_idle(token);
+}
+
 /* A call that is under way in another thread keeps the session's memory, not its place in the table. */
 CK_RV session_close(struct module *module, CK_SESSION_HANDLE handle)
 {
@@ -125,7 +134,7 @@ CK_RV session_close(struct module *module, CK_SESSION_HANDLE handle)
     objects_remove_session(&session->token->objects, handle);
     token_unlock(session->token);
     if (slot != NULL && --slot->sessions == 0)
-        token_idle(session->token);
+        end_last_session(session->token);
     unreference(session);
     return CKR_OK;
 }
@@ -179,6 +188,20 @@ CK_RV C_CloseAllSessions(CK_SLOT_ID id)
     return module_leave(rv);
 }
 
+static CK_STATE state_of(const struct session *session)
+{
+    static const CK_STATE states[2][2] = {
+        {CKS_RO_PUBLIC_SESSION, CKS_RO_USER_FUNCTIONS},
+        {CKS_RW_PUBLIC_SESSION, CKS_RW_USER_FUNCTIONS},
+    };
+    bool logged_in;
+
+    token_lock(session->token);
+    logged_in = session->token->logged_in;
+    token_unlock(session->token);
+    return states[session->writable][logged_in];
+}
+
 CK_RV C_GetSessionInfo(CK_SESSION_HANDLE handle, CK_SESSION_INFO *info)
 {
     struct session *session;
@@ -190,7 +213,7 @@ CK_RV C_GetSessionInfo(CK_SESSION_HANDLE handle, CK_SESSION_INFO *info)
         return session_leave(session, CKR_ARGUMENTS_BAD);
     *info = (CK_SESSION_INFO){
         .slotID = session->token->slot,
-        .state = session->writable ? CKS_RW_PUBLIC_SESSION : CKS_RO_PUBLIC_SESSION,
+        .state = state_of(session),
         .flags = CKF_SERIAL_SESSION | (session->writable ? CKF_RW_SESSION : 0),
     };
     return session_leave(session, CKR_OK);

@@ -24,7 +24,7 @@
 
 CK_RV store_open(const char *path, struct store *store)
 {
-    *store = (struct store){.directory = -1};
+    *store = (struct store){.directory = -1, .lock_milliseconds = LOCK_MILLISECONDS};
     store->path = strdup(path);
     if (store->path == NULL)
         return CKR_HOST_MEMORY;
@@ -133,7 +133,9 @@ static CK_RV write_failed(const struct store *store, const char *name, int error
     return p11_fail(rv, "%s/%s cannot be written: %s", store->path, name, strerror(error));
 }
 
-/* A new inode under the old name tells readers that something changed, however coarse the clock is. */
+/* A new inode under the old name tells readers that something changed, however coarse the clock is. It is made
+ * before the change, so that nothing was changed when it fails: who looks in between looks again, because the
+ * directory is not settled. */
 static int bump_generation(const struct store *store)
 {
     return file_replace(store->directory, GENERATION_FILE, "", 0, 0600);
@@ -141,7 +143,7 @@ static int bump_generation(const struct store *store)
 
 static CK_RV lock_store(const struct store *store, int *lock)
 {
-    int error = file_lock(store->directory, LOCK_FILE, LOCK_MILLISECONDS, lock);
+    int error = file_lock(store->directory, LOCK_FILE, store->lock_milliseconds, lock);
 
     return error == 0 ? CKR_OK : write_failed(store, LOCK_FILE, error);
 }
@@ -154,9 +156,9 @@ CK_RV store_replace(struct store *store, const char *name, const void *data, siz
 
     if (rv != CKR_OK)
         return rv;
-    error = file_replace(store->directory, name, data, size, 0600);
+    error = bump_generation(store);
     if (error == 0)
-        error = bump_generation(store);
+        error = file_replace(store->directory, name, data, size, 0600);
     file_unlock(lock);
     return error == 0 ? CKR_OK : write_failed(store, name, error);
 }
@@ -169,11 +171,11 @@ CK_RV store_remove(struct store *store, const char *name)
 
     if (rv != CKR_OK)
         return rv;
-    error = file_remove(store->directory, name);
-    if (error == 0 || error == ENOENT)
-        error = bump_generation(store);
+    error = bump_generation(store);
+    if (error == 0)
+        error = file_remove(store->directory, name);
     file_unlock(lock);
-    return error == 0 ? CKR_OK : write_failed(store, name, error);
+    return error == 0 || error == ENOENT ? CKR_OK : write_failed(store, name, error);
 }
 
 char *store_name_of(const char *label, size_t length)
@@ -237,9 +239,12 @@ CK_RV store_add(struct store *store, const char *label, const char *suffix, cons
     if (rv != CKR_OK)
         return rv;
     *name = free_name(store, label, suffix);
-    error = *name != NULL ? file_replace(store->directory, *name, data, size, 0600) : ENOMEM;
-    if (error == 0)
-        error = bump_generation(store);
+    error = *name != NULL ? bump_generation(store) : ENOMEM;
+    if (error == 0) {
+        error = file_replace(store->directory, *name, data, size, 0600);
+        if (error != 0)
+            unlinkat(store->directory, *name, 0); /* in place, but not made durable */
+    }
     file_unlock(lock);
     if (error == 0)
         return CKR_OK;

@@ -14,6 +14,7 @@
 struct store {
     char *path; /* for messages */
     int directory;
+    unsigned lock_milliseconds; /* how long a writer waits for another */
     struct store_stamp {
         struct timespec modified; /* of the directory */
         ino_t generation;         /* inode of .generation, 0 when there is none */

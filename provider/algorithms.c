@@ -14,38 +14,40 @@
 #define RSA_NAMES "RSA:rsaEncryption:1.2.840.113549.1.1.1"
 #define EC_NAMES "EC:id-ecPublicKey:1.2.840.10045.2.1"
 
+#define FROM_URI ",input=der,structure=" PROV_URI_STRUCTURE
+#define SPKI_PEM ",output=pem,structure=SubjectPublicKeyInfo"
+#define SPKI_DER ",output=der,structure=SubjectPublicKeyInfo"
+#define PKCS8_PEM ",output=pem,structure=PrivateKeyInfo"
+#define OLD_PEM ",output=pem,structure=type-specific"
+#define TEXT ",output=text"
+
 struct row {
     int operation;
     const char *names;
     const char *properties; /* behind provider=NAME */
     const OSSL_DISPATCH *functions;
-    const char *description;
 };
 
 /* Rows of one operation stand together. */
 static const struct row rows[] = {
-    {OSSL_OP_STORE,     "pkcs11",  "",                                           prov_store_functions,            "objects of PKCS#11 tokens"          },
-    {OSSL_OP_KEYMGMT,   RSA_NAMES, "",                                           prov_keymgmt_rsa_functions,      "RSA keys, of a token or in software"},
-    {OSSL_OP_KEYMGMT,   EC_NAMES,  "",                                           prov_keymgmt_ec_functions,       "EC keys, of a token or in software" },
-    {OSSL_OP_SIGNATURE, RSA_NAMES, "",                                           prov_signature_functions_rsa,    "RSA signatures"                     },
-    {OSSL_OP_SIGNATURE, "ECDSA",   "",                                           prov_signature_functions,        "ECDSA signatures"                   },
-    {OSSL_OP_DECODER,   "DER",     ",input=pem",                                 prov_decoder_pem_functions,      "PEM of a PKCS#11 URI"               },
-    {OSSL_OP_DECODER,   RSA_NAMES, ",input=der,structure=" PROV_URI_STRUCTURE,   prov_decoder_rsa_functions,
-     "RSA key by its PKCS#11 URI"                                                                                                                      },
-    {OSSL_OP_DECODER,   EC_NAMES,  ",input=der,structure=" PROV_URI_STRUCTURE,   prov_decoder_ec_functions,
-     "EC key by its PKCS#11 URI"                                                                                                                       },
-    {OSSL_OP_ENCODER,   RSA_NAMES, ",output=pem,structure=SubjectPublicKeyInfo",
-     prov_encoder_spki_pem_functions,                                                                             ""                                   },
-    {OSSL_OP_ENCODER,   EC_NAMES,  ",output=pem,structure=SubjectPublicKeyInfo", prov_encoder_spki_pem_functions,
-     ""                                                                                                                                                },
-    {OSSL_OP_ENCODER,   RSA_NAMES, ",output=der,structure=SubjectPublicKeyInfo",
-     prov_encoder_spki_der_functions,                                                                             ""                                   },
-    {OSSL_OP_ENCODER,   EC_NAMES,  ",output=der,structure=SubjectPublicKeyInfo", prov_encoder_spki_der_functions,
-     ""                                                                                                                                                },
-    {OSSL_OP_ENCODER,   RSA_NAMES, ",output=pem,structure=PrivateKeyInfo",       prov_encoder_uri_functions,      ""                                   },
-    {OSSL_OP_ENCODER,   EC_NAMES,  ",output=pem,structure=PrivateKeyInfo",       prov_encoder_uri_functions,      ""                                   },
-    {OSSL_OP_ENCODER,   RSA_NAMES, ",output=text",                               prov_encoder_text_functions,     ""                                   },
-    {OSSL_OP_ENCODER,   EC_NAMES,  ",output=text",                               prov_encoder_text_functions,     ""                                   },
+    {OSSL_OP_STORE,     "pkcs11",  "",           prov_store_functions                  },
+    {OSSL_OP_KEYMGMT,   RSA_NAMES, "",           prov_keymgmt_rsa_functions            },
+    {OSSL_OP_KEYMGMT,   EC_NAMES,  "",           prov_keymgmt_ec_functions             },
+    {OSSL_OP_SIGNATURE, RSA_NAMES, "",           prov_signature_functions_rsa          },
+    {OSSL_OP_SIGNATURE, "ECDSA",   "",           prov_signature_functions              },
+    {OSSL_OP_DECODER,   "DER",     ",input=pem", prov_decoder_pem_functions            },
+    {OSSL_OP_DECODER,   RSA_NAMES, FROM_URI,     prov_decoder_rsa_functions            },
+    {OSSL_OP_DECODER,   EC_NAMES,  FROM_URI,     prov_decoder_ec_functions             },
+    {OSSL_OP_ENCODER,   RSA_NAMES, SPKI_PEM,     prov_encoder_spki_pem_functions       },
+    {OSSL_OP_ENCODER,   EC_NAMES,  SPKI_PEM,     prov_encoder_spki_pem_functions       },
+    {OSSL_OP_ENCODER,   RSA_NAMES, SPKI_DER,     prov_encoder_spki_der_functions       },
+    {OSSL_OP_ENCODER,   EC_NAMES,  SPKI_DER,     prov_encoder_spki_der_functions       },
+    {OSSL_OP_ENCODER,   RSA_NAMES, PKCS8_PEM,    prov_encoder_uri_functions            },
+    {OSSL_OP_ENCODER,   EC_NAMES,  PKCS8_PEM,    prov_encoder_uri_functions            },
+    {OSSL_OP_ENCODER,   RSA_NAMES, OLD_PEM,      prov_encoder_uri_traditional_functions},
+    {OSSL_OP_ENCODER,   EC_NAMES,  OLD_PEM,      prov_encoder_uri_traditional_functions},
+    {OSSL_OP_ENCODER,   RSA_NAMES, TEXT,         prov_encoder_text_functions           },
+    {OSSL_OP_ENCODER,   EC_NAMES,  TEXT,         prov_encoder_text_functions           },
 };
 
 enum { ROWS = sizeof rows / sizeof rows[0] };
@@ -70,8 +72,7 @@ static bool fill(struct prov_algorithms *algorithms, const char *name)
         algorithms->properties[i] = property_definition(name, rows[i].properties);
         if (algorithms->properties[i] == NULL)
             return false;
-        *next++ = (OSSL_ALGORITHM){rows[i].names, algorithms->properties[i], rows[i].functions,
-                                   rows[i].description};
+        *next++ = (OSSL_ALGORITHM){rows[i].names, algorithms->properties[i], rows[i].functions, NULL};
         if (i + 1 == ROWS || rows[i + 1].operation != rows[i].operation)
             *next++ = (OSSL_ALGORITHM){0};
     }

@@ -8,8 +8,7 @@
 
 /*
  * What the provider offers, the same from first to last and whatever tokens there are: lists that change make
- * libcrypto move unrelated work between providers. Digests, ciphers, KDFs and TLS groups are not offered at
- * all.
+ * libcrypto move unrelated work between providers. Digests, ciphers and KDFs are not offered at all.
  */
 struct prov_algorithms {
     OSSL_ALGORITHM *list; /* all rows, grouped by operation, a terminator after each group */

@@ -70,40 +70,25 @@ static bool parse_sessions(struct prov_config *config, size_t offset, const char
     return true;
 }
 
+#define OPTION(option, other, first, second, parser, member, values)                                         \
+    {                                                                                                        \
+        .name = option, .alias = other, .environment = {first, second}, .parse = parser,                     \
+        .offset = offsetof(struct prov_config, member), .expected = values                                   \
+    }
+
+/* The longer names are those of pkcs11-provider. */
 static const struct option options[] = {
-    {.name = "pkcs11-module-path",
-     .alias = "module",
-     .environment = {"DEVID_PKCS11_MODULE", "PKCS11_PROVIDER_MODULE"},
-     .parse = parse_text,
-     .offset = offsetof(struct prov_config,                           module),
-     .expected = "the path of a PKCS#11 module"},
-    {.name = "pkcs11-module-init-args",
-     .alias = "init-args",
-     .environment = {"DEVID_PKCS11_INIT_ARGS"},
-     .parse = parse_text,
-     .offset = offsetof(struct prov_config,                       init_args),
-     .expected = "some text"},
-    {.name = "pkcs11-module-token-pin",
-     .alias = "pin",
-     .environment = {NULL},
-     .parse = parse_pin,
-     .expected = "a PIN, or file: and a path"    },
-    {.name = "pin-source",
-     .alias = "pkcs11-module-pin-source",
-     .environment = {"DEVID_PKCS11_PIN_SOURCE"},
-     .parse = parse_text,
-     .offset = offsetof(struct prov_config,pin_source),
-     .expected = "file: and a path"},
-    {.name = "pkcs11-module-login-behavior",
-     .alias = "login",
-     .environment = {"DEVID_PKCS11_LOGIN"},
-     .parse = parse_login,
-     .expected = "auto, always or never"                                 },
-    {.name = "pkcs11-module-cache-sessions",
-     .alias = "sessions",
-     .environment = {"DEVID_PKCS11_SESSIONS"},
-     .parse = parse_sessions,
-     .expected = "a number from 1 to 1024"                            },
+    OPTION("pkcs11-module-path", "pkcs11-module", "DEVID_PKCS11_MODULE", "PKCS11_PROVIDER_MODULE", parse_text,
+           module, "the path of a PKCS#11 module"),
+    OPTION("pkcs11-module-init-args", "init-args", "DEVID_PKCS11_INIT_ARGS", NULL, parse_text, init_args,
+           "some text"),
+    OPTION("pkcs11-module-token-pin", "pin", NULL, NULL, parse_pin, pin, "a PIN, or file: and a path"),
+    OPTION("pkcs11-module-pin-source", "pin-source", "DEVID_PKCS11_PIN_SOURCE", NULL, parse_text, pin_source,
+           "file: and a path"),
+    OPTION("pkcs11-module-login-behavior", "login", "DEVID_PKCS11_LOGIN", NULL, parse_login, login,
+           "auto, always or never"),
+    OPTION("pkcs11-module-cache-sessions", "sessions", "DEVID_PKCS11_SESSIONS", NULL, parse_sessions,
+           sessions, "a number from 1 to 1024"),
 };
 
 /* Where the value comes from, in this order; *from becomes the name that an error should mention. */

@@ -10,6 +10,7 @@ extern const OSSL_DISPATCH prov_encoder_spki_pem_functions[];
 extern const OSSL_DISPATCH prov_encoder_spki_der_functions[];
 extern const OSSL_DISPATCH prov_encoder_text_functions[];
 extern const OSSL_DISPATCH prov_encoder_uri_functions[];
+extern const OSSL_DISPATCH prov_encoder_uri_traditional_functions[];
 
 /* What all encoders keep between newctx and freectx. */
 struct prov_encoder {

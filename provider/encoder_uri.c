@@ -14,6 +14,11 @@ static void *new_pem(void *provider)
     return prov_encoder_new(provider, "PEM", "PrivateKeyInfo");
 }
 
+static void *new_traditional_pem(void *provider)
+{
+    return prov_encoder_new(provider, "PEM", "type-specific");
+}
+
 static int does_selection(void *provider, int selection)
 {
     (void)provider;
@@ -43,6 +48,18 @@ static int encode(void *data, OSSL_CORE_BIO *out, const void *object, const OSSL
 
 const OSSL_DISPATCH prov_encoder_uri_functions[] = {
     {OSSL_FUNC_ENCODER_NEWCTX,              (void (*)(void))new_pem                     },
+    {OSSL_FUNC_ENCODER_FREECTX,             (void (*)(void))prov_encoder_free           },
+    {OSSL_FUNC_ENCODER_SETTABLE_CTX_PARAMS, (void (*)(void))prov_encoder_settable_params},
+    {OSSL_FUNC_ENCODER_SET_CTX_PARAMS,      (void (*)(void))prov_encoder_set_params     },
+    {OSSL_FUNC_ENCODER_DOES_SELECTION,      (void (*)(void))does_selection              },
+    {OSSL_FUNC_ENCODER_ENCODE,              (void (*)(void))encode                      },
+    {0,                                     NULL                                        },
+};
+
+/* The structure that is taken when the application names none; for software keys "EC PRIVATE KEY" and so on.
+ */
+const OSSL_DISPATCH prov_encoder_uri_traditional_functions[] = {
+    {OSSL_FUNC_ENCODER_NEWCTX,              (void (*)(void))new_traditional_pem         },
     {OSSL_FUNC_ENCODER_FREECTX,             (void (*)(void))prov_encoder_free           },
     {OSSL_FUNC_ENCODER_SETTABLE_CTX_PARAMS, (void (*)(void))prov_encoder_settable_params},
     {OSSL_FUNC_ENCODER_SET_CTX_PARAMS,      (void (*)(void))prov_encoder_set_params     },

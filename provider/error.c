@@ -4,6 +4,7 @@
 #include "provider/provider.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -136,9 +137,9 @@ void prov_error_raise_rv(const struct prov_module *module, const char *file, int
                      call, row->name, (unsigned long)rv, subject, sentence[0] != '\0' ? ": " : "", sentence);
 }
 
-const char *prov_error_rv_name(CK_RV rv)
+void prov_error_note(const struct prov_module *module, char *note, size_t size)
 {
-    return find_row(rv)->name;
+    snprintf(note, size, "%s", module->extra != NULL ? module->extra->error_text() : "");
 }
 
 bool prov_error_is_stale(CK_RV rv)

@@ -51,8 +51,9 @@ void prov_error_raise_rv(const struct prov_module *module, const char *file, int
 #define prov_raise_rv(module, rv, call, subject)                                                             \
     prov_error_raise_rv(module, __FILE__, __LINE__, __func__, rv, call, subject)
 
-/* "CKR_..."; "an unknown code" for one that is not in the table. */
-const char *prov_error_rv_name(CK_RV rv);
+/* What the module says it left out of the list that its last call of this thread made; "" for most modules,
+ * mostly. Must come before the thread's next call of the module. */
+void prov_error_note(const struct prov_module *module, char *note, size_t size);
 
 /* True for the codes that say "what you held is gone": worth one new attempt with new handles. */
 bool prov_error_is_stale(CK_RV rv);

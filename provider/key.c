@@ -151,9 +151,9 @@ static struct prov_token_key *new_private(struct prov_session *session, struct p
     return NULL;
 }
 
-static struct prov_key *raise(struct provider *provider, enum prov_reason reason,
-                              const struct prov_token *token, const struct prov_object *object,
-                              const char *what)
+static struct prov_key *raise_about(struct provider *provider, enum prov_reason reason,
+                                    const struct prov_token *token, const struct prov_object *object,
+                                    const char *what)
 {
     char *name = prov_uri_format(&token->info, object->class, &object->id, &object->label);
 
@@ -171,14 +171,16 @@ struct prov_key *prov_key_from_object(struct prov_session *session, struct prov_
     EVP_PKEY *pkey;
 
     if (type == NULL)
-        return raise(provider, PROV_R_NOT_SUPPORTED, session->token, object, "only RSA and EC keys are");
+        return raise_about(provider, PROV_R_NOT_SUPPORTED, session->token, object,
+                           "only RSA and EC keys are");
     pkey = find_public(session, object);
     if (pkey == NULL || !EVP_PKEY_is_a(pkey, type->name)) {
         EVP_PKEY_free(pkey);
-        return raise(provider, PROV_R_NO_PUBLIC_HALF, session->token, object,
-                     "neither this object nor a public key or certificate with its id tells a public key on "
-                     "a named curve"
-                     " or of RSA");
+        return raise_about(
+            provider, PROV_R_NO_PUBLIC_HALF, session->token, object,
+            "neither this object nor a public key or certificate with its id tells a public key on "
+            "a named curve"
+            " or of RSA");
     }
     key = prov_key_new(provider, type);
     if (key != NULL)
@@ -192,5 +194,5 @@ struct prov_key *prov_key_from_object(struct prov_session *session, struct prov_
     if (key != NULL && (object->class != CKO_PRIVATE_KEY || key->private != NULL))
         return key;
     prov_key_free(key);
-    return raise(provider, PROV_R_NO_MEMORY, session->token, object, "for a key");
+    return raise_about(provider, PROV_R_NO_MEMORY, session->token, object, "for a key");
 }

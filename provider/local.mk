@@ -4,7 +4,6 @@ noinst_LTLIBRARIES += provider/libcore.la
 provider_libcore_la_CPPFLAGS = $(AM_CPPFLAGS) $(CRYPTO_CFLAGS)
 provider_libcore_la_SOURCES = \
 	provider/algorithms.c provider/algorithms.h \
-	provider/capability.c provider/capability.h \
 	provider/config.c provider/config.h \
 	provider/core.c provider/core.h \
 	provider/decoder_uri.c provider/decoder_uri.h \
@@ -29,11 +28,12 @@ provider_libcore_la_SOURCES = \
 	provider/public.c provider/public.h \
 	provider/search.c provider/search.h \
 	provider/session.c provider/session.h \
-	provider/sign.c \
+	provider/sign.c provider/sign.h \
 	provider/signature.c provider/signature.h \
 	provider/signature_ecdsa.c \
 	provider/signature_rsa.c \
 	provider/store.c provider/store.h \
+	provider/tls.c provider/tls.h \
 	provider/token.c provider/token.h \
 	provider/uri.c provider/uri.h
 provider_libcore_la_LIBADD = common/libcommon.la $(CRYPTO_LIBS) $(P11KIT_LIBS) -ldl -lpthread

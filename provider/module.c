@@ -127,6 +127,16 @@ struct prov_module *prov_module_get(struct provider *provider)
     return ready ? module : NULL;
 }
 
+uint64_t prov_module_epoch(struct prov_module *module)
+{
+    uint64_t epoch;
+
+    pthread_mutex_lock(&module->lock);
+    epoch = module->epoch;
+    pthread_mutex_unlock(&module->lock);
+    return epoch;
+}
+
 void prov_module_renew(struct prov_module *module, uint64_t epoch, CK_RV rv)
 {
     pthread_mutex_lock(&module->lock);

@@ -45,6 +45,7 @@ struct prov_module {
     uint64_t
         epoch; /* sessions and handles of another epoch are void; unique over all modules of this process */
     struct prov_token *tokens;
+    char note[PROV_NOTE_SIZE]; /* what the module had to leave out of its list of slots */
 };
 
 /* The module, loaded and initialised. NULL with an error raised, among others when the module itself is the
@@ -66,6 +67,9 @@ struct prov_token *prov_module_same_token(struct prov_module *module, const stru
 
 /* "'a', 'b'": the labels of the tokens that were seen, or "none"; malloc'ed, NULL: no memory. */
 char *prov_module_token_names(struct prov_module *module);
+
+/* The current epoch, to be handed to prov_module_renew when something turns out to be stale. */
+uint64_t prov_module_epoch(struct prov_module *module);
 
 /* After a stale answer (prov_error_is_stale) in `epoch`: voids what was held, once for all threads that
  * notice. */

@@ -58,6 +58,7 @@ CK_RV prov_object_find(struct prov_session *session, CK_ATTRIBUTE *template, CK_
     prov_guard_enter();
     rv = functions->C_FindObjectsInit(session->handle, template, template_count);
     if (rv == CKR_OK) {
+        prov_error_note(session->token->module, session->note, sizeof session->note);
         call = "C_FindObjects";
         rv = functions->C_FindObjects(session->handle, handles, PROV_OBJECTS_MAXIMUM, count);
         if (rv == CKR_OK)
@@ -66,6 +67,7 @@ CK_RV prov_object_find(struct prov_session *session, CK_ATTRIBUTE *template, CK_
             functions->C_FindObjectsFinal(session->handle);
     }
     prov_guard_leave();
+    session->broken = session->broken || rv != CKR_OK;
     if (rv != CKR_OK)
         prov_raise_rv(session->token->module, rv, call, session->token->module->provider->config.module);
     return rv;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/core_names.h>
+#include <openssl/err.h>
 #include <openssl/params.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,8 +58,11 @@ static bool ask(struct prov_token *token, const struct prov_pin_request *request
     for (end = sizeof what - 1; end > 0 && (what[end - 1] == ' ' || what[end - 1] == '\0'); end--)
         what[end - 1] = '\0';
     parameters[0] = OSSL_PARAM_construct_utf8_string(OSSL_PASSPHRASE_PARAM_INFO, what, 0);
+    /* What libcrypto says when the application has no callback is not helpful; see raise_missing. */
+    ERR_set_mark();
     ok = request->callback(answer, sizeof answer, &size, parameters, request->callback_data) &&
          size <= sizeof answer && bytes_copy(pin, answer, size);
+    ERR_pop_to_mark();
     bytes_wipe(answer, sizeof answer);
     return ok;
 }

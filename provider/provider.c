@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "provider/provider.h"
-#include "provider/capability.h"
 #include "provider/error.h"
 #include "provider/key.h"
 #include "provider/module.h"
+#include "provider/tls.h"
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -97,11 +97,11 @@ static const OSSL_ALGORITHM *query_operation(void *provider, int operation, int 
 }
 
 const OSSL_DISPATCH prov_provider_functions[] = {
-    {OSSL_FUNC_PROVIDER_TEARDOWN,           (void (*)(void))teardown             },
-    {OSSL_FUNC_PROVIDER_GETTABLE_PARAMS,    (void (*)(void))gettable_params      },
-    {OSSL_FUNC_PROVIDER_GET_PARAMS,         (void (*)(void))get_params           },
-    {OSSL_FUNC_PROVIDER_QUERY_OPERATION,    (void (*)(void))query_operation      },
-    {OSSL_FUNC_PROVIDER_GET_CAPABILITIES,   (void (*)(void))prov_get_capabilities},
-    {OSSL_FUNC_PROVIDER_GET_REASON_STRINGS, (void (*)(void))prov_error_reasons   },
-    {0,                                     NULL                                 },
+    {OSSL_FUNC_PROVIDER_TEARDOWN,           (void (*)(void))teardown                 },
+    {OSSL_FUNC_PROVIDER_GETTABLE_PARAMS,    (void (*)(void))gettable_params          },
+    {OSSL_FUNC_PROVIDER_GET_PARAMS,         (void (*)(void))get_params               },
+    {OSSL_FUNC_PROVIDER_QUERY_OPERATION,    (void (*)(void))query_operation          },
+    {OSSL_FUNC_PROVIDER_GET_CAPABILITIES,   (void (*)(void))prov_tls_get_capabilities},
+    {OSSL_FUNC_PROVIDER_GET_REASON_STRINGS, (void (*)(void))prov_error_reasons       },
+    {0,                                     NULL                                     },
 };

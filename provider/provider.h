@@ -14,6 +14,9 @@
 struct prov_key;
 struct prov_module;
 
+/* Room for a sentence of the module, see prov_error_note. */
+#define PROV_NOTE_SIZE 512
+
 /*
  * One instance of the provider: libcrypto makes one for each library context that loads it. Everything but
  * `module` and `recent` is written once, when the instance is made.

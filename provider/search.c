@@ -5,6 +5,7 @@
 
 #include <openssl/err.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct search {
     const struct prov_pin_request *request;
@@ -15,6 +16,7 @@ struct search {
     bool failed; /* an error was raised, about the search or about an object that was passed over */
     CK_RV rv;    /* the module's last answer, and in which epoch */
     uint64_t epoch;
+    char note[PROV_NOTE_SIZE]; /* what a token left out, such as a broken file */
 };
 
 struct class_row {
@@ -90,6 +92,8 @@ static bool search_class(struct search *search, struct prov_session *session, CK
     bool ok = true;
 
     search->rv = prov_object_find(session, template, 1 + named, handles, &count);
+    if (session->note[0] != '\0')
+        memcpy(search->note, session->note, sizeof search->note);
     for (CK_ULONG i = 0; ok && search->rv == CKR_OK && i < count; i++) {
         struct prov_object object = {0};
 
@@ -177,8 +181,9 @@ static void raise_nothing(struct search *search, struct prov_module *module, siz
         prov_raise(&search->provider->core, PROV_R_NO_TOKEN, "%s: no token matches; tokens seen in %s: %s",
                    text, search->provider->config.module, names != NULL ? names : "?");
     else
-        prov_raise(&search->provider->core, PROV_R_NO_OBJECT, "%s: no object matches; tokens seen in %s: %s",
-                   text, search->provider->config.module, names != NULL ? names : "?");
+        prov_raise(&search->provider->core, PROV_R_NO_OBJECT,
+                   "%s: no object matches; tokens seen in %s: %s%s%s", text, search->provider->config.module,
+                   names != NULL ? names : "?", search->note[0] != '\0' ? "; " : "", search->note);
     free(names);
 }
 
@@ -188,7 +193,7 @@ static bool search_once(struct search *search, struct prov_module *module)
 
     search->failed = false;
     search->rv = CKR_OK;
-    search->epoch = module->epoch;
+    search->epoch = prov_module_epoch(module);
     if (!prov_module_visit(module, search->request->uri, search_token, search, &tokens))
         search->failed = true;
     if (search->findings->count == 0 && !search->failed)

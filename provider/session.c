@@ -81,11 +81,14 @@ void prov_session_return(struct prov_session *session)
     bool kept;
 
     pthread_mutex_lock(&module->lock);
-    kept = session->epoch == module->epoch && token->idle_count < module->provider->config.sessions;
+    kept = !session->broken && session->epoch == module->epoch &&
+           token->idle_count < module->provider->config.sessions;
     if (kept)
         token->idle[token->idle_count++] = session->handle;
     else
         token->open_count--;
+    if (token->open_count == 0)
+        token->logged_in = false; /* a login ends with the last session */
     pthread_cond_signal(&module->session_returned);
     pthread_mutex_unlock(&module->lock);
     if (kept)

@@ -9,6 +9,8 @@ struct prov_session {
     struct prov_token *token;
     CK_SESSION_HANDLE handle;
     uint64_t epoch;
+    char note[PROV_NOTE_SIZE]; /* what the module had to leave out of the last search */
+    bool broken; /* a call in it failed, so an operation may be active: to be closed, not kept */
 };
 
 /*

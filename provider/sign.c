@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "provider/sign.h"
 #include "provider/error.h"
 #include "provider/guard.h"
-#include "provider/key.h"
 
 #include <openssl/err.h>
 
@@ -34,21 +34,31 @@ static void remember_handle(struct prov_key *key, const struct prov_session *ses
     pthread_mutex_unlock(&module->lock);
 }
 
+static CK_ULONG add_if_there(CK_ATTRIBUTE *template, CK_ULONG size, CK_ATTRIBUTE_TYPE type,
+                             const struct bytes *value)
+{
+    if (value->size == 0)
+        return size;
+    template[size] = (CK_ATTRIBUTE){type, value->data, value->size};
+    return size + 1;
+}
+
 /* Looks for the key by what identifies it. Exactly one object must fit. */
 static CK_RV find_again(struct prov_key *key, struct prov_session *session, CK_OBJECT_HANDLE *handle)
 {
     CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
     CK_KEY_TYPE type = key->type->pkcs11;
-    CK_ATTRIBUTE template[] = {
-        {CKA_CLASS,    &class,                   sizeof class            },
-        {CKA_KEY_TYPE, &type,                    sizeof type             },
-        {CKA_ID,       key->private->id.data,    key->private->id.size   },
-        {CKA_LABEL,    key->private->label.data, key->private->label.size},
+    CK_ATTRIBUTE template[4] = {
+        {CKA_CLASS,    &class, sizeof class},
+        {CKA_KEY_TYPE, &type,  sizeof type }
     };
+    CK_ULONG size = add_if_there(template, 2, CKA_ID, &key->private->id);
     CK_OBJECT_HANDLE handles[PROV_OBJECTS_MAXIMUM];
     CK_ULONG count = 0;
-    CK_RV rv = prov_object_find(session, template, sizeof template / sizeof template[0], handles, &count);
+    CK_RV rv;
 
+    size = add_if_there(template, size, CKA_LABEL, &key->private->label);
+    rv = prov_object_find(session, template, size, handles, &count);
     if (rv != CKR_OK || count == 1) {
         *handle = count == 1 ? handles[0] : CK_INVALID_HANDLE;
         return rv;
@@ -140,7 +150,7 @@ static void attempt_sign(struct prov_key *key, CK_MECHANISM *mechanism, const ui
     *attempt = (struct attempt){.rv = CKR_GENERAL_ERROR, .raised = true};
     if (module == NULL)
         return;
-    attempt->epoch = module->epoch;
+    attempt->epoch = prov_module_epoch(module);
     if (token == NULL) {
         attempt->rv = CKR_TOKEN_NOT_PRESENT;
         prov_raise(&key->provider->core, PROV_R_NO_TOKEN, "%s: its token is not there any more",
@@ -151,6 +161,7 @@ static void attempt_sign(struct prov_key *key, CK_MECHANISM *mechanism, const ui
         return;
     attempt->epoch = session.epoch;
     sign_in_session(key, &session, mechanism, data, size, signature, signature_size, attempt);
+    session.broken = attempt->rv != CKR_OK && !refuses_mechanism(attempt);
     if (attempt->rv != CKR_OK && !attempt->raised && (last || !prov_error_is_stale(attempt->rv)) &&
         !(refuses_mechanism(attempt)))
         prov_raise_rv(module, attempt->rv, attempt->call, key->private->name);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "provider/error.h"
 #include "provider/signature.h"
+#include "provider/error.h"
+#include "provider/sign.h"
 
 #include <openssl/ec.h>
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "provider/signature.h"
 #include "provider/error.h"
 #include "provider/pss.h"
-#include "provider/signature.h"
+#include "provider/sign.h"
 
 #include <openssl/core_names.h>
 #include <openssl/params.h>
@@ -19,27 +20,43 @@ struct digest_row {
     uint8_t prefix[PREFIX_MAXIMUM];
 };
 
-#define NIST_HASH(arc, size)                                                                                 \
-    PREFIX_MAXIMUM,                                                                                          \
+#define UNPREFIXED(name)                                                                                     \
     {                                                                                                        \
-        0x30, 0x11 + size, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, arc,      \
-            0x05, 0x00, 0x04, size                                                                           \
+        name, 0, 0, 0,                                                                                       \
+        {                                                                                                    \
+            0                                                                                                \
+        }                                                                                                    \
+    }
+#define SHA1_PREFIX                                                                                          \
+    {                                                                                                        \
+        0x30, 0x21, 0x30, 0x09, 0x06, 0x05, 0x2b, 0x0e, 0x03, 0x02, 0x1a, 0x05, 0x00, 0x04, 0x14             \
+    }
+/* The digests below 2.16.840.1.101.3.4.2 differ in the last arc and the size. */
+#define NIST(name, mechanism, mgf1, arc, size)                                                               \
+    {                                                                                                        \
+        name, mechanism, mgf1, PREFIX_MAXIMUM,                                                               \
+        {                                                                                                    \
+            0x30, 0x11 + size, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, arc,  \
+                0x05, 0x00, 0x04, size                                                                       \
+        }                                                                                                    \
+    }
+#define SHA1(name, mechanism, mgf1)                                                                          \
+    {                                                                                                        \
+        name, mechanism, mgf1, 15, SHA1_PREFIX                                                               \
     }
 
 /* The digest of TLS 1.0 and 1.1 stands alone in the padding. */
 static const struct digest_row digests[] = {
-    {"MD5-SHA1",     0,          0,               0,            {0}                                                                                       },
-    {"SHA1",
-     CKM_SHA_1,                  CKG_MGF1_SHA1,
-     15,                                                        {0x30, 0x21, 0x30, 0x09, 0x06, 0x05, 0x2b, 0x0e, 0x03, 0x02, 0x1a, 0x05, 0x00, 0x04, 0x14}},
-    {"SHA2-224",     CKM_SHA224, CKG_MGF1_SHA224, NIST_HASH(4,  28)                                                                                       },
-    {"SHA2-256",     CKM_SHA256, CKG_MGF1_SHA256, NIST_HASH(1,  32)                                                                                       },
-    {"SHA2-384",     CKM_SHA384, CKG_MGF1_SHA384, NIST_HASH(2,  48)                                                                                       },
-    {"SHA2-512",     CKM_SHA512, CKG_MGF1_SHA512, NIST_HASH(3,  64)                                                                                       },
-    {"SHA2-512/256", 0,          0,               NIST_HASH(6,  32)                                                                                       },
-    {"SHA3-256",     0,          0,               NIST_HASH(8,  32)                                                                                       },
-    {"SHA3-384",     0,          0,               NIST_HASH(9,  48)                                                                                       },
-    {"SHA3-512",     0,          0,               NIST_HASH(10, 64)                                                                                       },
+    UNPREFIXED("MD5-SHA1"),
+    SHA1("SHA1", CKM_SHA_1, CKG_MGF1_SHA1),
+    NIST("SHA2-224", CKM_SHA224, CKG_MGF1_SHA224, 4, 28),
+    NIST("SHA2-256", CKM_SHA256, CKG_MGF1_SHA256, 1, 32),
+    NIST("SHA2-384", CKM_SHA384, CKG_MGF1_SHA384, 2, 48),
+    NIST("SHA2-512", CKM_SHA512, CKG_MGF1_SHA512, 3, 64),
+    NIST("SHA2-512/256", 0, 0, 6, 32),
+    NIST("SHA3-256", 0, 0, 8, 32),
+    NIST("SHA3-384", 0, 0, 9, 48),
+    NIST("SHA3-512", 0, 0, 10, 64),
 };
 
 static const struct digest_row *row_of(const EVP_MD *digest)
@@ -64,7 +81,7 @@ struct rsa_operation {
     size_t room;
 };
 
-static int raise(const struct rsa_operation *operation, const char *what)
+static int refuse(const struct rsa_operation *operation, const char *what)
 {
     prov_raise(&operation->key->provider->core, PROV_R_NOT_SUPPORTED, "%s: %s", operation->key->private->name,
                what);
@@ -99,7 +116,7 @@ static int read_settings(struct rsa_operation *operation, EVP_PKEY_CTX *settings
     const struct provider *provider = operation->key->provider;
 
     if (!read_number(settings, OSSL_SIGNATURE_PARAM_PAD_MODE, &operation->padding))
-        return raise(operation, "its padding mode cannot be told");
+        return refuse(operation, "its padding mode cannot be told");
     operation->digest = read_digest(provider, settings, OSSL_SIGNATURE_PARAM_DIGEST);
     if (operation->padding != RSA_PKCS1_PSS_PADDING)
         return 1;
@@ -107,7 +124,7 @@ static int read_settings(struct rsa_operation *operation, EVP_PKEY_CTX *settings
     if (operation->digest != NULL && operation->mgf1 != NULL &&
         read_number(settings, OSSL_SIGNATURE_PARAM_PSS_SALTLEN, &operation->salt))
         return 1;
-    return raise(operation, "PSS needs a digest");
+    return refuse(operation, "PSS needs a digest");
 }
 
 static int call(const struct rsa_operation *operation, CK_MECHANISM *mechanism, const uint8_t *data,
@@ -133,7 +150,7 @@ static int call_or_raise(const struct rsa_operation *operation, CK_MECHANISM_TYP
     if (call(operation, &mechanism, data, size, &rv))
         return 1;
     if (rv == CKR_MECHANISM_INVALID || rv == CKR_MECHANISM_PARAM_INVALID)
-        raise(operation, missing);
+        refuse(operation, missing);
     return 0;
 }
 
@@ -145,14 +162,14 @@ static int sign_pkcs1(const struct rsa_operation *operation, const uint8_t *data
 
     if (operation->digest == NULL) {
         if (size + RSA_PKCS1_PADDING_SIZE > operation->modulus_size)
-            return raise(operation, "more data than the padding leaves room for");
+            return refuse(operation, "more data than the padding leaves room for");
         return call_or_raise(operation, CKM_RSA_PKCS, missing, data, size);
     }
     row = row_of(operation->digest);
     if (row == NULL)
-        return raise(operation, "no PKCS#1 signature is defined for this digest");
+        return refuse(operation, "no PKCS#1 signature is defined for this digest");
     if (size != (size_t)EVP_MD_get_size(operation->digest))
-        return raise(operation, "the data is not as long as the digest");
+        return refuse(operation, "the data is not as long as the digest");
     memcpy(info, row->prefix, row->prefix_size);
     memcpy(info + row->prefix_size, data, size);
     return call_or_raise(operation, CKM_RSA_PKCS, missing, info, row->prefix_size + size);
@@ -184,7 +201,7 @@ static int sign_padded_here(const struct rsa_operation *operation, const uint8_t
 
     if (!prov_pss_encode(operation->key->provider->libctx, operation->digest, operation->mgf1, data, size,
                          salt, (size_t)EVP_PKEY_get_bits(operation->key->pkey), block, sizeof block))
-        return raise(operation, "PSS padding failed");
+        return refuse(operation, "PSS padding failed");
     return call_or_raise(operation, CKM_RSA_X_509,
                          "its token has neither CKM_RSA_PKCS_PSS nor CKM_RSA_X_509 for this", block,
                          operation->modulus_size);
@@ -200,9 +217,9 @@ static int sign_pss(const struct rsa_operation *operation, const uint8_t *data, 
     CK_RV rv;
 
     if (size != (size_t)EVP_MD_get_size(operation->digest))
-        return raise(operation, "the data is not as long as the digest");
+        return refuse(operation, "the data is not as long as the digest");
     if (!salt_length(operation, &salt))
-        return raise(operation, "the salt does not fit the modulus");
+        return refuse(operation, "the salt does not fit the modulus");
     if (digest == NULL || digest->mechanism == 0 || mgf1 == NULL || mgf1->mgf1 == 0 ||
         atomic_load(&operation->key->private->raw_pss))
         return sign_padded_here(operation, data, size, salt);
@@ -216,20 +233,29 @@ static int sign_pss(const struct rsa_operation *operation, const uint8_t *data, 
     return sign_padded_here(operation, data, size, salt);
 }
 
+static int sign_unpadded(const struct rsa_operation *operation, const uint8_t *data, size_t size)
+{
+    if (size != operation->modulus_size)
+        return refuse(operation, "the data is not as long as the modulus");
+    return call_or_raise(operation, CKM_RSA_X_509, "its token has no CKM_RSA_X_509", data, size);
+}
+
+static const struct padding_row {
+    int padding;
+    int (*sign)(const struct rsa_operation *operation, const uint8_t *data, size_t size);
+} paddings[] = {
+    {RSA_PKCS1_PADDING,     sign_pkcs1   },
+    {RSA_PKCS1_PSS_PADDING, sign_pss     },
+    {RSA_NO_PADDING,        sign_unpadded},
+};
+
 static int sign_by_padding(const struct rsa_operation *operation, const uint8_t *data, size_t size)
 {
-    switch (operation->padding) {
-    case RSA_PKCS1_PADDING:
-        return sign_pkcs1(operation, data, size);
-    case RSA_PKCS1_PSS_PADDING:
-        return sign_pss(operation, data, size);
-    case RSA_NO_PADDING:
-        if (size != operation->modulus_size)
-            return raise(operation, "the data is not as long as the modulus");
-        return call_or_raise(operation, CKM_RSA_X_509, "its token has no CKM_RSA_X_509", data, size);
-    default:
-        return raise(operation, "this padding mode is not supported with a token");
+    for (size_t i = 0; i < sizeof paddings / sizeof paddings[0]; i++) {
+        if (paddings[i].padding == operation->padding)
+            return paddings[i].sign(operation, data, size);
     }
+    return refuse(operation, "this padding mode is not supported with a token");
 }
 
 int prov_signature_rsa(struct prov_key *key, EVP_PKEY_CTX *settings, const uint8_t *data, size_t size,

@@ -7,12 +7,16 @@
 #include <openssl/params.h>
 #include <openssl/store.h>
 #include <stdlib.h>
+#include <string.h>
 
-/* An open URI. The tokens are searched when the first object is asked for: only then is the application's
- * passphrase callback at hand. */
+/*
+ * An open URI. It is read, and the tokens are searched, when the first object is asked for: only then is the
+ * application's passphrase callback at hand; and after a failure to open, libcrypto would go on to look for a
+ * file of that name, and put the whole URI with its PIN into its own errors.
+ */
 struct store {
     struct provider *provider;
-    struct prov_uri *uri;
+    struct bytes text; /* as given, with a NUL; it may hold a PIN */
     unsigned wanted;
     bool searched;
     struct prov_findings findings;
@@ -26,7 +30,7 @@ static int close_store(void *data)
     if (store == NULL)
         return 1;
     prov_findings_free(&store->findings);
-    prov_uri_free(store->uri);
+    bytes_free(&store->text);
     free(store);
     return 1;
 }
@@ -40,8 +44,7 @@ static void *open_store(void *data, const char *uri)
         return NULL;
     store->provider = provider;
     store->wanted = PROV_WANT_ALL;
-    store->uri = prov_uri_parse(&provider->core, uri);
-    if (store->uri != NULL)
+    if (bytes_copy(&store->text, uri, strlen(uri) + 1))
         return store;
     close_store(store);
     return NULL;
@@ -82,10 +85,16 @@ static int set_params(void *data, const OSSL_PARAM params[])
 
 static bool search(struct store *store, OSSL_PASSPHRASE_CALLBACK *callback, void *callback_data)
 {
-    const struct prov_pin_request request = {store->uri, callback, callback_data};
+    struct prov_uri *uri = prov_uri_parse(&store->provider->core, (const char *)store->text.data);
+    const struct prov_pin_request request = {uri, callback, callback_data};
+    bool ok;
 
     store->searched = true;
-    return store->wanted == 0 || prov_search(store->provider, &request, store->wanted, &store->findings);
+    bytes_free(&store->text);
+    ok = uri != NULL &&
+         (store->wanted == 0 || prov_search(store->provider, &request, store->wanted, &store->findings));
+    prov_uri_free(uri);
+    return ok;
 }
 
 static int give_certificate(const struct prov_found *found, OSSL_CALLBACK *callback, void *callback_data)

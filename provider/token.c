@@ -77,24 +77,23 @@ static CK_RV note_token(struct prov_module *module, CK_SLOT_ID slot)
     return CKR_OK;
 }
 
-/* One call when there are few slots, as nearly always. *slots is malloc'ed. */
-static CK_RV read_slots(CK_FUNCTION_LIST *functions, CK_SLOT_ID **slots, CK_ULONG *count)
+/* A module may find new slots only when it is asked for their number. *slots is malloc'ed. */
+static CK_RV read_slots(struct prov_module *module, CK_SLOT_ID **slots, CK_ULONG *count)
 {
     CK_RV rv = CKR_BUFFER_TOO_SMALL;
 
     *slots = NULL;
-    for (*count = 32; rv == CKR_BUFFER_TOO_SMALL && *count < 65536; *count *= 2) {
-        CK_ULONG room = *count;
-
+    for (int attempt = 0; rv == CKR_BUFFER_TOO_SMALL && attempt < 5; attempt++) {
         free(*slots);
-        *slots = calloc(room, sizeof **slots);
+        *slots = NULL;
+        rv = module->functions->C_GetSlotList(CK_TRUE, NULL, count);
+        if (rv != CKR_OK)
+            return rv;
+        prov_error_note(module, module->note, sizeof module->note);
+        *slots = calloc(*count + 1, sizeof **slots);
         if (*slots == NULL)
             return CKR_HOST_MEMORY;
-        rv = functions->C_GetSlotList(CK_TRUE, *slots, &room);
-        if (rv == CKR_OK) {
-            *count = room;
-            return CKR_OK;
-        }
+        rv = module->functions->C_GetSlotList(CK_TRUE, *slots, count);
     }
     return rv;
 }
@@ -108,7 +107,7 @@ static bool list_tokens_locked(struct prov_module *module)
     for (struct prov_token *token = module->tokens; token != NULL; token = token->next)
         token->present = false;
     prov_guard_enter();
-    rv = read_slots(module->functions, &slots, &count);
+    rv = read_slots(module, &slots, &count);
     for (CK_ULONG i = 0; rv == CKR_OK && i < count; i++)
         rv = note_token(module, slots[i]);
     prov_guard_leave();
@@ -211,9 +210,11 @@ char *prov_module_token_names(struct prov_module *module)
             buffer_addf(&names, "%s'%.*s'", names.size > 0 ? ", " : "", length,
                         (const char *)token->info.label);
     }
-    pthread_mutex_unlock(&module->lock);
     if (names.size == 0)
         buffer_add_text(&names, "none");
+    if (module->note[0] != '\0')
+        buffer_addf(&names, " (%s)", module->note);
+    pthread_mutex_unlock(&module->lock);
     return buffer_take_text(&names);
 }
 

@@ -5,35 +5,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_text(const char *text, size_t length, const char *name)
-{
-    return length >= strlen(name) && strncmp(text, name, strlen(name)) == 0;
-}
-
 /* The copy of `text` for messages: every value of pin-value becomes "...". */
 static char *blot_out_pin(const char *text)
 {
     static const char name[] = "pin-value=";
     char *copy = malloc(4 * strlen(text) + 1);
     char *end = copy;
+    const char *found;
 
-    while (copy != NULL && *text != '\0') {
-        size_t length = 1 + strcspn(text + 1, "?&;");
-
-        if (is_text(text, length, name) || is_text(text + 1, length - 1, name)) {
-            size_t kept = (size_t)(strchr(text, '=') + 1 - text);
-
-            memcpy(end, text, kept);
-            memcpy(end + kept, "...", 3);
-            end += kept + 3;
-        } else {
-            memcpy(end, text, length);
-            end += length;
-        }
-        text += length;
+    if (copy == NULL)
+        return NULL;
+    while ((found = strstr(text, name)) != NULL) {
+        found += sizeof name - 1;
+        end = mempcpy(end, text, (size_t)(found - text));
+        end = mempcpy(end, "...", 3);
+        text = found + strcspn(found, "?&;");
     }
-    if (copy != NULL)
-        *end = '\0';
+    strcpy(end, text);
     return copy;
 }
 

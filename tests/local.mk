@@ -9,6 +9,34 @@ common_tests = \
 	tests/common/test_settings
 
 pkcs11_tests = \
+	tests/pkcs11/test_attribute \
+	tests/pkcs11/test_config \
+	tests/pkcs11/test_curve \
+	tests/pkcs11/test_failure \
+	tests/pkcs11/test_handle \
+	tests/pkcs11/test_keyfile \
+	tests/pkcs11/test_mechanism \
+	tests/pkcs11/test_publickey \
+	tests/pkcs11/test_store \
+	tests/pkcs11/test_template \
+	tests/pkcs11/test_find \
+	tests/pkcs11/test_general \
+	tests/pkcs11/test_generate \
+	tests/pkcs11/test_inittoken \
+	tests/pkcs11/test_login \
+	tests/pkcs11/test_object \
+	tests/pkcs11/test_session \
+	tests/pkcs11/test_sign \
+	tests/pkcs11/test_slot \
+	tests/pkcs11/test_tokenconf \
+	tests/pkcs11/soft/test_hash \
+	tests/pkcs11/soft/test_key \
+	tests/pkcs11/soft/test_rsa \
+	tests/pkcs11/soft/test_tsskey \
+	tests/pkcs11/soft/test_x509 \
+	tests/pkcs11/tpm/test_budget \
+	tests/pkcs11/tpm/test_public \
+	tests/pkcs11/tpm/test_rc \
 	tests/pkcs11/file/test_backend \
 	tests/pkcs11/file/test_decrypt \
 	tests/pkcs11/file/test_import \
@@ -16,26 +44,65 @@ pkcs11_tests = \
 	tests/pkcs11/file/test_threads \
 	tests/pkcs11/soft/test_pkcs8
 
-provider_tests =
+provider_tests = \
+	tests/provider/test_config \
+	tests/provider/test_decoder_uri \
+	tests/provider/test_keymgmt \
+	tests/provider/test_module \
+	tests/provider/test_pem \
+	tests/provider/test_pss \
+	tests/provider/test_signature \
+	tests/provider/test_store \
+	tests/provider/test_tls \
+	tests/provider/test_uri
 
 dps_tests = \
+	tests/dps/test_attest \
+	tests/dps/test_attest_x509 \
 	tests/dps/test_client \
 	tests/dps/test_http \
 	tests/dps/test_hub \
 	tests/dps/test_message \
+	tests/dps/test_provider \
 	tests/dps/test_register \
 	tests/dps/test_retry \
+	tests/dps/test_source \
 	tests/dps/test_tls \
+	tests/dps/test_token \
 	tests/dps/test_url
 
-emulator_tests =
+emulator_tests = \
+	tests/emulator/test_allocate \
+	tests/emulator/test_attest_x509 \
+	tests/emulator/test_ca \
+	tests/emulator/test_device_api \
+	tests/emulator/test_http \
+	tests/emulator/test_hub_api \
+	tests/emulator/test_options \
+	tests/emulator/test_route \
+	tests/emulator/test_sas \
+	tests/emulator/test_service_api \
+	tests/emulator/test_state \
+	tests/emulator/test_store
 
-cli_tests =
+cli_tests = \
+	tests/cli/test_options \
+	tests/cli/test_output \
+	tests/cli/test_state \
+	tests/cli/test_subject \
+	tests/cli/test_uri \
+	tests/cli/test_uripem
 
 story_tests = \
+	tests/story/cli_softhsm.sh \
 	tests/story/file_token.sh \
 	tests/story/openssl_tpm.sh \
-	tests/story/pkcs11_tools.sh
+	tests/story/pkcs11_tools.sh \
+	tests/story/provider_softhsm.sh
+emulator_story_tests = \
+	tests/story/bad_input.sh \
+	tests/story/emulator.sh \
+	tests/story/end_to_end.sh
 
 rule_tests = \
 	tests/layers.sh \
@@ -50,8 +117,19 @@ tests_support_libsupport_la_SOURCES = \
 	tests/support/main.c \
 	tests/support/support.c tests/support/support.h \
 	tests/support/tpm.c tests/support/tpm.h \
+	tests/support/module.c tests/support/module.h \
 	tests/support/tcti_count.h
 tests_support_libsupport_la_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+
+# A token of SoftHSM for the provider's tests, and a module around any other, see tests/support/p11_spy.h.
+check_LTLIBRARIES += tests/support/p11_spy.la
+tests_support_libsupport_la_SOURCES += \
+	tests/provider/fake_core.h \
+	tests/support/p11_spy.h \
+	tests/support/softhsm.c tests/support/softhsm.h
+tests_support_p11_spy_la_SOURCES = tests/support/p11_spy.c tests/support/p11_spy.h
+tests_support_p11_spy_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere $(AM_LDFLAGS)
+tests_support_p11_spy_la_LIBADD = $(CRYPTO_LIBS) -ldl
 
 # A TCTI around any other, see tests/support/tcti_count.h.
 tests_support_tcti_count_la_SOURCES = tests/support/tcti_count.c tests/support/tcti_count.h
@@ -62,6 +140,7 @@ tests_support_tcti_count_la_LIBADD = $(TSS2_LIBS)
 unit_tests = $(common_tests) $(pkcs11_tests) $(provider_tests) $(dps_tests) $(cli_tests)
 if ENABLE_EMULATOR
 unit_tests += $(emulator_tests)
+TESTS += $(emulator_story_tests)
 endif
 
 check_PROGRAMS += $(unit_tests)
@@ -69,14 +148,24 @@ TESTS += $(unit_tests) $(story_tests) $(rule_tests)
 AM_CPPFLAGS += $(CHECK_CFLAGS)
 
 # What every test program is linked with: the support, and all layers as convenience libraries.
-LDADD = tests/support/libsupport.la \
+LDADD = $(fixture_libraries) tests/support/libsupport.la \
 	$(layer_libraries) \
 	common/libcommon.la \
 	$(TSS2_LIBS) $(P11KIT_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(CHECK_LIBS) -ldl -lpthread
-layer_libraries = dps/libcore.la pkcs11/libcore.la
+layer_libraries = cli/libcore.la dps/libcore.la provider/libcore.la pkcs11/libcore.la
+fixture_libraries =
+
+if ENABLE_EMULATOR
+check_LTLIBRARIES += tests/emulator/libfixture.la
+tests_emulator_libfixture_la_SOURCES = tests/emulator/fixture.c tests/emulator/fixture.h
+fixture_libraries += tests/emulator/libfixture.la
+layer_libraries += emulator/libcore.la
+LDADD += $(emulator_libraries)
+endif
 endif
 
-EXTRA_DIST += $(story_tests) $(rule_tests) tests/support/run tests/story/lib.sh tests/check.sh tests/ci.sh
+EXTRA_DIST += $(story_tests) $(emulator_story_tests) $(rule_tests) tests/cli/capture.h tests/support/run \
+	tests/story/lib.sh tests/story/cloud.sh tests/check.sh tests/ci.sh
 
 AM_TESTS_ENVIRONMENT = \
 	DEVID_TEST_SOURCE='$(abs_top_srcdir)'; export DEVID_TEST_SOURCE; \

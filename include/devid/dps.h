@@ -49,7 +49,7 @@ typedef enum dps_status {
     /* The server could not be reached (name, route, proxy, connection), however often it was tried in time.
      */
     DPS_TRANSPORT,
-    /* The TLS handshake failed: the server's certificate is not trusted, or the server broke off. */
+    /* The TLS handshake failed: the server's certificate is not trusted, or one side broke it off. */
     DPS_TLS,
     /* Certificate or key cannot be loaded, do not belong together, or are not good for this device now. */
     DPS_KEY,

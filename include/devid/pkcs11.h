@@ -34,8 +34,9 @@ struct devid_functions {
     CK_VERSION version; /* 1.0; later minor versions only append members */
     /*
      * Why the calling thread's last C_ call failed, as one English sentence without a newline that names the
-     * thing concerned and what to do: "TPM swtpm:port=2321 cannot be reached ...". Never a PIN. "" when it
-     * succeeded or there is nothing to say beyond its CKR_ code. Owned by the module, valid until the
+     * thing concerned and what to do: "TPM swtpm:port=2321 cannot be reached ...". Never a PIN. After a call
+     * that succeeded: what it had to leave out (C_GetSlotList a directory, C_FindObjectsInit a file, that is
+     * broken or cannot be read). "" when there is nothing to say. Owned by the module, valid until the
      * thread's next C_ call.
      */
     const char *(*error_text)(void);

@@ -165,6 +165,7 @@ CK_RV tpm_capability_ask(struct tpm *tpm, struct token_conf *conf)
  * whose token.conf says nothing of a TPM. */
 static const struct tpm_capability platform = {
     .hashes = 1U << HASH_SHA256 | 1U << HASH_SHA384,
+    .rsa_sizes = 1U << 2048 / 1024,
     .rsa_minimum = 2048,
     .rsa_maximum = 2048,
     .curve_minimum = 256,
@@ -188,6 +189,7 @@ void tpm_capability_read(const struct token_conf *conf, struct tpm_capability *c
         snprintf(number, sizeof number, "%zu", rsa_sizes[i]);
         if (!token_conf_lists(conf, "rsa", number))
             continue;
+        capability->rsa_sizes |= 1U << rsa_sizes[i] / 1024;
         capability->rsa_maximum = rsa_sizes[i];
         if (capability->rsa_minimum == 0)
             capability->rsa_minimum = rsa_sizes[i];
@@ -203,6 +205,12 @@ void tpm_capability_read(const struct token_conf *conf, struct tpm_capability *c
     }
     if (manufacturer != NULL)
         snprintf(capability->manufacturer, sizeof capability->manufacturer, "%s", manufacturer);
+}
+
+bool tpm_has_rsa(const struct tpm_capability *capability, size_t bits)
+{
+    return bits % 1024 == 0 && bits <= capability->rsa_maximum &&
+           (capability->rsa_sizes & 1U << bits / 1024) != 0;
 }
 
 bool tpm_supports(const void *instance, const struct mechanism *row)

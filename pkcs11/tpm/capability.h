@@ -11,6 +11,7 @@
 /* What the TPM can do, as token.conf keeps it from the day the token was made: never asked again. */
 struct tpm_capability {
     uint32_t hashes;    /* bit per enum p11_hash */
+    uint32_t rsa_sizes; /* bit per 1024 bits of key size */
     size_t rsa_minimum; /* bits; 0: no RSA */
     size_t rsa_maximum;
     size_t curve_minimum; /* bits; 0: no curve of ours */
@@ -21,6 +22,9 @@ struct tpm_capability {
 /* Asks the TPM (lock held) and writes the lines `curves`, `rsa`, `hashes` and `manufacturer`. */
 CK_RV tpm_capability_ask(struct tpm *tpm, struct token_conf *conf);
 void tpm_capability_read(const struct token_conf *conf, struct tpm_capability *capability);
+
+/* Whether the TPM makes RSA keys of the size. */
+bool tpm_has_rsa(const struct tpm_capability *capability, size_t bits);
 
 bool tpm_supports(const void *instance, const struct mechanism *row);
 void tpm_limits(const void *instance, const struct mechanism *row, CK_MECHANISM_INFO *info);

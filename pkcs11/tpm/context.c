@@ -125,7 +125,7 @@ void tpm_abandon(struct tpm *tpm)
 
 const char *tpm_name(const struct tpm *tpm)
 {
-    return tpm->tcti[0] != '\0' ? tpm->tcti : "(tpm2-tss's default: tabrmd, /dev/tpmrm0, /dev/tpm0)";
+    return tpm->tcti[0] != '\0' ? tpm->tcti : "(/dev/tpmrm0, tpm2-abrmd or /dev/tpm0)";
 }
 
 static TSS2_RC make_sys(struct tpm *tpm)
@@ -157,13 +157,38 @@ static void silence_tss(void)
         setenv("TSS2_LOG", "all+none", 0);
 }
 
+/*
+ * Where a TPM is looked for when no TCTI is named, and what must be there for it to be worth a try.
+ * tpm2-tss's own order begins with tpm2-abrmd, whose TCTI complains on standard error when there is none.
+ */
+static const struct {
+    const char *path;
+    const char *tcti;
+} defaults[] = {
+    {"/dev/tpmrm0",                 "device:/dev/tpmrm0"},
+    {"/run/dbus/system_bus_socket", "tabrmd"            },
+    {"/dev/tpm0",                   "device:/dev/tpm0"  },
+};
+
+static TSS2_RC open_connection(struct tpm *tpm)
+{
+    TSS2_RC rc = TSS2_TCTI_RC_NOT_SUPPORTED;
+
+    if (tpm->tcti[0] != '\0')
+        return Tss2_TctiLdr_Initialize(tpm->tcti, &tpm->connection);
+    for (size_t i = 0; rc != TSS2_RC_SUCCESS && i < sizeof defaults / sizeof defaults[0]; i++)
+        if (access(defaults[i].path, F_OK) == 0)
+            rc = Tss2_TctiLdr_Initialize(defaults[i].tcti, &tpm->connection);
+    return rc;
+}
+
 static CK_RV connect_tpm(struct tpm *tpm)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     TSS2_RC rc;
 
     pthread_once(&once, silence_tss);
-    rc = Tss2_TctiLdr_Initialize(tpm->tcti[0] != '\0' ? tpm->tcti : NULL, &tpm->connection);
+    rc = open_connection(tpm);
     if (rc == TSS2_RC_SUCCESS)
         rc = make_sys(tpm);
     if (rc == TSS2_RC_SUCCESS) {
@@ -174,8 +199,8 @@ static CK_RV connect_tpm(struct tpm *tpm)
     disconnect(tpm);
     return p11_fail(
         CKR_DEVICE_ERROR,
-        "TPM %s cannot be reached (%s); check that it is there, that you may use it (group tss), and the "
-        "TCTI in DEVID_TCTI or devid.conf",
+        "TPM %s cannot be reached (%s); check that it is there, that you may use it (group tss), and "
+        "the TCTI in DEVID_TCTI or devid.conf",
         tpm_name(tpm), Tss2_RC_Decode(rc));
 }
 

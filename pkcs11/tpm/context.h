@@ -16,7 +16,7 @@
  */
 struct tpm {
     unsigned references; /* under context.c's own lock */
-    char *tcti;          /* "" for tpm2-tss's default order */
+    char *tcti;          /* "" for the first of context.c's defaults that is there */
     pthread_mutex_t lock;
     TSS2_TCTI_CONTEXT *connection;
     TSS2_SYS_CONTEXT *sys; /* NULL: not connected */

@@ -85,11 +85,10 @@ static CK_RV check_size(const struct tpm_token *token, const struct key_request 
     if (request->type == CKK_EC && request->curve->bits > capability->curve_maximum)
         return p11_fail(CKR_CURVE_NOT_SUPPORTED, "TPM %s does not have the curve %s", tpm_name(token->tpm),
                         request->curve->name);
-    if (request->type == CKK_RSA &&
-        (request->bits < capability->rsa_minimum || request->bits > capability->rsa_maximum))
-        return p11_fail(CKR_KEY_SIZE_RANGE, "TPM %s makes RSA keys of %zu to %zu bits, not of %zu",
-                        tpm_name(token->tpm), capability->rsa_minimum, capability->rsa_maximum,
-                        request->bits);
+    if (request->type == CKK_RSA && !tpm_has_rsa(capability, request->bits))
+        return p11_fail(
+            CKR_KEY_SIZE_RANGE, "TPM %s makes RSA keys of some sizes from %zu to %zu bits, not of %zu",
+            tpm_name(token->tpm), capability->rsa_minimum, capability->rsa_maximum, request->bits);
     return CKR_OK;
 }
 

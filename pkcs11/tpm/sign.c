@@ -269,6 +269,8 @@ static CK_RV sign_raw(const struct tpm_token *token, const struct tpm_key *key,
     if (input_size > size || size > sizeof block)
         return p11_fail(CKR_DATA_LEN_RANGE, "the bare RSA operation takes up to %zu bytes", size);
     memcpy(block + (size - input_size), input, input_size);
+    if (memcmp(block, key->public.modulus.data, size) >= 0) /* some TPMs fall into failure mode over it */
+        return p11_fail(CKR_DATA_INVALID, "the number to sign is not smaller than the key's modulus");
     return raw_operation(token, key, block, out, size);
 }
 

@@ -75,15 +75,9 @@ START_TEST(an_api_version_is_a_date)
         const char *version;
         dps_status status;
     } cases[] = {
-        {"2019-03-31",          DPS_OK     },
-        {"2025-07-01-preview",  DPS_OK     },
-        {NULL,                  DPS_OK     },
-        {"",                    DPS_INVALID},
-        {"2019-03-3",           DPS_INVALID},
-        {"2019-03-311",         DPS_INVALID},
-        {"2019/03/31",          DPS_INVALID},
-        {"2019-03-31-",         DPS_INVALID},
-        {"2019-03-31-preview2", DPS_INVALID},
+        {"2019-03-31", DPS_OK},      {"2025-07-01-preview", DPS_OK}, {NULL, DPS_OK},
+        {"", DPS_INVALID},           {"2019-03-3", DPS_INVALID},     {"2019-03-311", DPS_INVALID},
+        {"2019/03/31", DPS_INVALID}, {"2019-03-31-", DPS_INVALID},   {"2019-03-31-preview2", DPS_INVALID},
     };
 
     for (size_t i = 0; i < COUNT(cases); i++)
@@ -133,6 +127,8 @@ START_TEST(a_pin_in_a_uri_is_never_shown)
     dps_report_fail(&client->report, DPS_KEY, "pkcs11:object=a?pin-value=1234&x=1 and pkcs11:b?pin-value=99");
     ck_assert_str_eq(dps_client_error(client),
                      "pkcs11:object=a?pin-value=****&x=1 and pkcs11:b?pin-value=**");
+    dps_report_fail(&client->report, DPS_KEY, "a?pin-value=12:34: no such object");
+    ck_assert_str_eq(dps_client_error(client), "a?pin-value=*****: no such object");
     dps_report_fail(&client->report, DPS_KEY, "pin-value=");
     ck_assert_str_eq(dps_client_error(client), "pin-value=");
 }
@@ -182,8 +178,7 @@ static void *register_once(void *data)
 START_TEST(clients_of_several_threads_do_not_meet)
 {
     static const struct dps_server_row rows[] = {
-        {.status = 404, .headers = "Connection: close\r\n", .times = 20}
-    };
+        {.status = 404, .headers = "Connection: close\r\n", .times = 20}};
     static struct dps_fixture_clock hands[4];
     struct dps_server *servers[4];
     dps_client *clients[4];

@@ -23,8 +23,7 @@ static dps_client *open_hub(const struct dps_server *server, dps_hub **hub)
 START_TEST(a_message_arrives_with_all_its_properties)
 {
     static const struct dps_server_row rows[] = {
-        {.method = "POST", .path = EVENTS, .body = "{\"windSpeed\":12}", .status = 204}
-    };
+        {.method = "POST", .path = EVENTS, .body = "{\"windSpeed\":12}", .status = 204}};
     static const char *const headers[] = {
         "\r\nContent-Type: application/octet-stream\r\n",
         "\r\niothub-to: /devices/device-1/messages/events\r\n",
@@ -37,10 +36,7 @@ START_TEST(a_message_arrives_with_all_its_properties)
         "\r\niothub-app-empty:\r\n",
         "\r\nUser-Agent: devid/" DEVID_VERSION "\r\n",
     };
-    static const struct dps_property properties[] = {
-        {"level", "high, and rising"},
-        {"empty", ""                }
-    };
+    static const struct dps_property properties[] = {{"level", "high, and rising"}, {"empty", ""}};
     static const struct dps_message message = {.body = "{\"windSpeed\":12}",
                                                .size = 16,
                                                .content_type = "application/json",
@@ -68,8 +64,7 @@ END_TEST
 START_TEST(ten_messages_take_one_handshake)
 {
     static const struct dps_server_row rows[] = {
-        {.path = EVENTS, .body = "hello", .status = 204, .times = 10}
-    };
+        {.path = EVENTS, .body = "hello", .status = 204, .times = 10}};
     struct dps_server *server = dps_fixture_server(rows, COUNT(rows));
     dps_hub *hub;
     dps_client *client = open_hub(server, &hub);
@@ -91,7 +86,7 @@ START_TEST(registration_and_messages_share_a_connection_to_one_host)
          .status = 200,
          .answer =
              "{\"status\":\"assigned\",\"registrationState\":{\"assignedHub\":\"h\",\"deviceId\":\"d\"}}"},
-        {.path = EVENTS,               .status = 204},
+        {.path = EVENTS, .status = 204},
     };
     struct dps_server *server = dps_fixture_server(rows, COUNT(rows));
     dps_hub *hub;
@@ -113,8 +108,8 @@ START_TEST(a_dropped_connection_is_made_anew)
 {
     static const struct dps_server_row rows[] = {
         {.path = EVENTS, .headers = "Connection: close\r\n", .status = 204},
-        {.path = EVENTS,              .conduct = SERVER_CLOSES                                  },
-        {.path = EVENTS,              .status = 204},
+        {.path = EVENTS, .conduct = SERVER_CLOSES},
+        {.path = EVENTS, .status = 204},
     };
     struct dps_server *server = dps_fixture_server(rows, COUNT(rows));
     dps_hub *hub;
@@ -124,6 +119,9 @@ START_TEST(a_dropped_connection_is_made_anew)
     ck_assert_int_eq(dps_hub_send(hub, &plain), DPS_OK);
     dps_hub_close(hub);
     dps_client_free(client);
+    dps_server_stop(server);
+    for (size_t i = 0; i < COUNT(rows); i++)
+        ck_assert(!dps_server_request(server, i)->resumed);
     dps_server_finish(server);
 }
 END_TEST
@@ -131,9 +129,9 @@ END_TEST
 START_TEST(throttling_is_waited_out)
 {
     static const struct dps_server_row rows[] = {
-        {.path = EVENTS,   .status = 429, .headers = "Retry-After: 4\r\n"},
-        {.path = EVENTS,   .status = 500},
-        {.path = EVENTS, .body = "hello", .status = 204                               },
+        {.path = EVENTS, .status = 429, .headers = "Retry-After: 4\r\n"},
+        {.path = EVENTS, .status = 500},
+        {.path = EVENTS, .body = "hello", .status = 204},
     };
     struct dps_server *server = dps_fixture_server(rows, COUNT(rows));
     dps_hub *hub;
@@ -160,23 +158,24 @@ static const struct {
 } endings[] = {
     {401,
      "{\"Message\":\"ErrorCode:IotHubUnauthorizedAccess;Unauthorized\",\"ExceptionMessage\":\"Tracking "
-     "ID:77-TimeStamp:1\"}",                                                                                   DPS_REJECTED, 401002, "77", "a message of \"device-1\" to localhost:"            },
+     "ID:77-TimeStamp:1\"}",
+     DPS_REJECTED, 401002, "77", "a message of \"device-1\" to localhost:"},
     {404,
-     "{\"Message\":\"ErrorCode:DeviceNotFound;device-1\",\"ExceptionMessage\":\"Tracking ID:9-TimeStamp:1\"}", DPS_REJECTED, 404001, "9",  "the hub does not know the device: register it again"},
-    {404, "{\"errorCode\":404001,\"message\":\"Device not found\"}",                                           DPS_REJECTED, 404001, "",
-     "register it again"                                                                                                                                                                        },
-    {403, "{\"Message\":\"ErrorCode:IotHubQuotaExceeded;x\"}",                                                 DPS_REJECTED, 403002, "",
-     "a quota is used up"                                                                                                                                                                       },
-    {413, NULL,                                                                                                DPS_REJECTED, 0,      "",   "the message is too large"                           },
-    {302, NULL,                                                                                                DPS_PROTOCOL, 0,      "",   "HTTP 302"                                           },
-    {201, NULL,                                                                                                DPS_PROTOCOL, 0,      "",   "is it an IoT hub?"                                  },
+     "{\"Message\":\"ErrorCode:DeviceNotFound;device-1\",\"ExceptionMessage\":\"Tracking ID:9-TimeStamp:1\"}",
+     DPS_REJECTED, 404001, "9", "the hub does not know the device: register it again"},
+    {404, "{\"errorCode\":404001,\"message\":\"Device not found\"}", DPS_REJECTED, 404001, "",
+     "register it again"},
+    {403, "{\"Message\":\"ErrorCode:IotHubQuotaExceeded;x\"}", DPS_REJECTED, 403002, "",
+     "a quota is used up"},
+    {413, NULL, DPS_REJECTED, 0, "", "the message is too large"},
+    {302, NULL, DPS_PROTOCOL, 0, "", "HTTP 302"},
+    {201, NULL, DPS_PROTOCOL, 0, "", "is it an IoT hub?"},
 };
 
 START_TEST(an_answer_ends_it)
 {
     const struct dps_server_row rows[] = {
-        {.path = EVENTS, .status = endings[_i].status, .answer = endings[_i].answer}
-    };
+        {.path = EVENTS, .status = endings[_i].status, .answer = endings[_i].answer}};
     struct dps_server *server = dps_fixture_server(rows, 1);
     dps_hub *hub;
     dps_client *client = open_hub(server, &hub);
@@ -207,18 +206,18 @@ static const struct {
     struct dps_message message;
     const char *words;
 } refusals[] = {
-    {{.body = large, .size = 256 * 1024 + 1},                "at most 262144 bytes"                 },
-    {{.body = large, .size = 256 * 1024, .message_id = "1"}, "with its properties"                  },
-    {{.size = 1},                                            "a message has a body"                 },
-    {{.message_id = "a\nb"},                                 "\"iothub-messageid\" cannot be sent"  },
-    {{.content_type = "a\x7f"},                              "\"iothub-contenttype\" cannot be sent"},
-    {{.properties = &bad_name, .property_count = 1},         "\"a b\" cannot be sent"               },
-    {{.properties = &no_name, .property_count = 1},          "\"\" cannot be sent"                  },
-    {{.properties = &empty_name, .property_count = 1},       "\"\" cannot be sent"                  },
-    {{.properties = &bad_value, .property_count = 1},        "\"a\" cannot be sent"                 },
-    {{.properties = &umlaut, .property_count = 1},           "\"a\" cannot be sent"                 },
-    {{.properties = &no_value, .property_count = 1},         "\"a\" cannot be sent"                 },
-    {{.properties = &bad_name, .property_count = SIZE_MAX},  "more than 1000 properties"            },
+    {{.body = large, .size = 256 * 1024 + 1}, "at most 262144 bytes"},
+    {{.body = large, .size = 256 * 1024, .message_id = "1"}, "with its properties"},
+    {{.size = 1}, "a message has a body"},
+    {{.message_id = "a\nb"}, "\"iothub-messageid\" cannot be sent"},
+    {{.content_type = "a\x7f"}, "\"iothub-contenttype\" cannot be sent"},
+    {{.properties = &bad_name, .property_count = 1}, "\"a b\" cannot be sent"},
+    {{.properties = &no_name, .property_count = 1}, "\"\" cannot be sent"},
+    {{.properties = &empty_name, .property_count = 1}, "\"\" cannot be sent"},
+    {{.properties = &bad_value, .property_count = 1}, "\"a\" cannot be sent"},
+    {{.properties = &umlaut, .property_count = 1}, "\"a\" cannot be sent"},
+    {{.properties = &no_value, .property_count = 1}, "\"a\" cannot be sent"},
+    {{.properties = &bad_name, .property_count = SIZE_MAX}, "more than 1000 properties"},
 };
 
 START_TEST(what_cannot_be_sent_is_refused_first)
@@ -240,8 +239,7 @@ START_TEST(the_largest_message_and_the_empty_one_are_sent)
 {
     static const struct dps_server_row rows[] = {
         {.path = EVENTS, .header = "\r\nContent-Length: 262144\r\n", .status = 204},
-        {.path = EVENTS, .header = "\r\nContent-Length: 0\r\n",      .status = 204}
-    };
+        {.path = EVENTS, .header = "\r\nContent-Length: 0\r\n", .status = 204}};
     struct dps_server *server = dps_fixture_server(rows, COUNT(rows));
     dps_hub *hub;
     dps_client *client = open_hub(server, &hub);
@@ -259,8 +257,7 @@ START_TEST(a_device_name_is_encoded)
     static const struct dps_server_row rows[] = {
         {.path = "/devices/a%2Fb%20c/messages/events?",
          .header = "\r\niothub-to: /devices/a%2Fb%20c/messages/events\r\n",
-         .status = 204}
-    };
+         .status = 204}};
     struct dps_server *server = dps_fixture_server(rows, COUNT(rows));
     dps_client *client = dps_fixture_client(server, &hands);
     dps_hub *hub;
@@ -278,16 +275,8 @@ START_TEST(opening_refuses_what_is_no_host_or_device)
     static const struct {
         const char *host;
         const char *device_id;
-    } cases[] = {
-        {NULL,        "d"  },
-        {"",          "d"  },
-        {"https://h", "d"  },
-        {"h/x",       "d"  },
-        {"h",         NULL },
-        {"h",         ""   },
-        {"h",         ".." },
-        {"h",         large}
-    };
+    } cases[] = {{NULL, "d"}, {"", "d"}, {"https://h", "d"}, {"h/x", "d"},
+                 {"h", NULL}, {"h", ""}, {"h", ".."},        {"h", large}};
     dps_client *client = dps_client_new(NULL, NULL);
     dps_hub *hub;
 

@@ -22,14 +22,14 @@ START_TEST(a_request_has_what_is_given_and_no_more)
         struct dps_register_request request;
         const char *body;
     } cases[] = {
-        {{.registration_id = "d"},                                                            "{\"registrationId\":\"d\"}"                     },
+        {{.registration_id = "d"}, "{\"registrationId\":\"d\"}"},
         {{.registration_id = "d", .payload = "{ \"modelId\" : \"x;1\" }"},
-         "{\"registrationId\":\"d\",\"payload\":{\"modelId\":\"x;1\"}}"                                                                        },
-        {{.registration_id = "d", .payload = "[1,null]"},                                     "{\"registrationId\":\"d\",\"payload\":[1,null]}"},
+         "{\"registrationId\":\"d\",\"payload\":{\"modelId\":\"x;1\"}}"},
+        {{.registration_id = "d", .payload = "[1,null]"}, "{\"registrationId\":\"d\",\"payload\":[1,null]}"},
         {{.registration_id = "d", .endorsement_key = "AToA/w==", .storage_root_key = "ARoA"},
-         "{\"registrationId\":\"d\",\"tpm\":{\"endorsementKey\":\"AToA/w==\",\"storageRootKey\":\"ARoA\"}}"                                    },
+         "{\"registrationId\":\"d\",\"tpm\":{\"endorsementKey\":\"AToA/w==\",\"storageRootKey\":\"ARoA\"}}"},
         {{.registration_id = "d", .endorsement_key = "AToA"},
-         "{\"registrationId\":\"d\",\"tpm\":{\"endorsementKey\":\"AToA\"}}"                                                                    },
+         "{\"registrationId\":\"d\",\"tpm\":{\"endorsementKey\":\"AToA\"}}"},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -150,32 +150,32 @@ START_TEST(a_bad_answer_is_refused_with_its_reason)
         const char *text;
         const char *reason;
     } cases[] = {
-        {"",                                                                 "not JSON"                                       },
-        {"<html></html>",                                                    "not JSON"                                       },
-        {"{\"status\":\"assigned\"",                                         "not JSON"                                       },
-        {"{\"status\":\"assigning\",\"status\":\"assigned\"}",               "not JSON"                                       },
-        {"[]",                                                               "not a JSON object"                              },
-        {"\"assigned\"",                                                     "not a JSON object"                              },
-        {"{}",                                                               "lacks \"status\""                               },
-        {"{\"status\":1}",                                                   "\"status\" that is not text"                    },
-        {"{\"status\":\"Assigned\"}",                                        "unknown status \"Assigned\""                    },
-        {"{\"status\":\"assigning\"}",                                       "lacks \"operationId\""                          },
-        {"{\"status\":\"assigning\",\"operationId\":\"\"}",                  "lacks \"operationId\""                          },
-        {"{\"status\":\"assigning\",\"operationId\":7}",                     "\"operationId\" that is not text"               },
-        {"{\"status\":\"assigned\"}",                                        "lacks \"registrationState.assignedHub\""        },
-        {"{\"status\":\"assigned\",\"registrationState\":[]}",               "not an object"                                  },
-        {STATE("\"deviceId\":\"d\""),                                        "lacks \"registrationState.assignedHub\""        },
-        {STATE(HUB "\"x\":1"),                                               "lacks \"registrationState.deviceId\""           },
-        {STATE(HUB "\"deviceId\":\"\""),                                     "lacks \"registrationState.deviceId\""           },
-        {STATE(HUB "\"deviceId\":{}"),                                       "\"registrationState.deviceId\" that is not text"},
-        {STATE(HUB "\"deviceId\":\"d\",\"etag\":1"),                         "\"registrationState.etag\" that is not text"    },
+        {"", "not JSON"},
+        {"<html></html>", "not JSON"},
+        {"{\"status\":\"assigned\"", "not JSON"},
+        {"{\"status\":\"assigning\",\"status\":\"assigned\"}", "not JSON"},
+        {"[]", "not a JSON object"},
+        {"\"assigned\"", "not a JSON object"},
+        {"{}", "lacks \"status\""},
+        {"{\"status\":1}", "\"status\" that is not text"},
+        {"{\"status\":\"Assigned\"}", "unknown status \"Assigned\""},
+        {"{\"status\":\"assigning\"}", "lacks \"operationId\""},
+        {"{\"status\":\"assigning\",\"operationId\":\"\"}", "lacks \"operationId\""},
+        {"{\"status\":\"assigning\",\"operationId\":7}", "\"operationId\" that is not text"},
+        {"{\"status\":\"assigned\"}", "lacks \"registrationState.assignedHub\""},
+        {"{\"status\":\"assigned\",\"registrationState\":[]}", "not an object"},
+        {STATE("\"deviceId\":\"d\""), "lacks \"registrationState.assignedHub\""},
+        {STATE(HUB "\"x\":1"), "lacks \"registrationState.deviceId\""},
+        {STATE(HUB "\"deviceId\":\"\""), "lacks \"registrationState.deviceId\""},
+        {STATE(HUB "\"deviceId\":{}"), "\"registrationState.deviceId\" that is not text"},
+        {STATE(HUB "\"deviceId\":\"d\",\"etag\":1"), "\"registrationState.etag\" that is not text"},
         {STATE(HUB "\"deviceId\":\"d\",\"tpm\":{\"authenticationKey\":1}"),
-         "authenticationKey\" that is not text"                                                                               },
+         "authenticationKey\" that is not text"},
         {STATE(HUB "\"deviceId\":\"d\",\"x509\":{\"enrollmentGroupId\":1}"),
-         "enrollmentGroupId\" that is not text"                                                                               },
-        {STATE("\"assignedHub\":\"h/..\",\"deviceId\":\"d\""),               "\"h/..\", which is no host name"                },
-        {STATE("\"assignedHub\":\"h\\r\\nX: y\",\"deviceId\":\"d\""),        "which is no host name"                          },
-        {STATE("\"assignedHub\":\"h\\u0000\",\"deviceId\":\"d\""),           "not JSON"                                       },
+         "enrollmentGroupId\" that is not text"},
+        {STATE("\"assignedHub\":\"h/..\",\"deviceId\":\"d\""), "\"h/..\", which is no host name"},
+        {STATE("\"assignedHub\":\"h\\r\\nX: y\",\"deviceId\":\"d\""), "which is no host name"},
+        {STATE("\"assignedHub\":\"h\\u0000\",\"deviceId\":\"d\""), "not JSON"},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -198,17 +198,17 @@ START_TEST(an_error_body_tells_what_it_can)
         const char *message;
         const char *tracking_id;
     } cases[] = {
-        {"{\"errorCode\":401002,\"trackingId\":\"t\",\"message\":\"CA certificate not found.\"}",             401002,
-         "CA certificate not found.",                                                                                                               "t"  },
+        {"{\"errorCode\":401002,\"trackingId\":\"t\",\"message\":\"CA certificate not found.\"}", 401002,
+         "CA certificate not found.", "t"},
         {"{\"Message\":\"ErrorCode:DeviceNotFound;d\",\"ExceptionMessage\":\"Tracking ID:abc-TimeStamp:1\"}",
-         404001,                                                                                                      "ErrorCode:DeviceNotFound;d", "abc"},
-        {"{\"Message\":\"ErrorCode:New;d\",\"ExceptionMessage\":\"Tracking ID:abc\"}",                        0,      "ErrorCode:New;d",
-         "abc"                                                                                                                                           },
-        {"{\"Message\":\"only\"}",                                                                            0,      "only",                       NULL },
-        {"{\"errorCode\":\"401002\",\"message\":5}",                                                          0,      NULL,                         NULL },
-        {"<html>",                                                                                            0,      NULL,                         NULL },
-        {"[1]",                                                                                               0,      NULL,                         NULL },
-        {"",                                                                                                  0,      NULL,                         NULL },
+         404001, "ErrorCode:DeviceNotFound;d", "abc"},
+        {"{\"Message\":\"ErrorCode:New;d\",\"ExceptionMessage\":\"Tracking ID:abc\"}", 0, "ErrorCode:New;d",
+         "abc"},
+        {"{\"Message\":\"only\"}", 0, "only", NULL},
+        {"{\"errorCode\":\"401002\",\"message\":5}", 0, NULL, NULL},
+        {"<html>", 0, NULL, NULL},
+        {"[1]", 0, NULL, NULL},
+        {"", 0, NULL, NULL},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -160,11 +160,11 @@ static const struct {
     struct dps_server_row trouble;
     int64_t slept;
 } passing[] = {
-    {"429 with Retry-After",              PUT(.status = 429, .headers = "Retry-After: 7\r\n"),      7000},
-    {"429 without",                                   PUT(.status = 429),                                        500                        },
-    {"500",                                   PUT(.status = 500,                                                .answer = "{\"errorCode\":500000,\"message\":\"x\"}"),          500},
-    {"503 with Retry-After beyond the bound",                                PUT(.status = 503,                                                 .headers = "Retry-After: 100\r\n"),                                       100000},
-    {"closed connection", PUT(.conduct = SERVER_CLOSES),500},
+    {"429 with Retry-After", PUT(.status = 429, .headers = "Retry-After: 7\r\n"), 7000},
+    {"429 without", PUT(.status = 429), 500},
+    {"500", PUT(.status = 500, .answer = "{\"errorCode\":500000,\"message\":\"x\"}"), 500},
+    {"503 with Retry-After beyond the bound", PUT(.status = 503, .headers = "Retry-After: 100\r\n"), 100000},
+    {"closed connection", PUT(.conduct = SERVER_CLOSES), 500},
 };
 
 START_TEST(passing_trouble_is_tried_again)
@@ -217,7 +217,7 @@ START_TEST(trouble_that_stays_ends_with_the_time_limit)
     ck_assert_uint_eq(dps_client_http_status(client), 503);
     ck_assert_int_eq(dps_client_error_code(client), 503001);
     ck_assert_str_eq(dps_client_tracking_id(client), "track");
-    ck_assert_msg(strstr(dps_client_error(client), "gave up after 12 attempts, the time limit is 120 s") !=
+    ck_assert_msg(strstr(dps_client_error(client), "gave up after attempt 12, the time limit is 120 s") !=
                       NULL,
                   "%s", dps_client_error(client));
     dps_client_free(client);
@@ -253,34 +253,34 @@ static const struct {
     long code;
     const char *words;
 } endings[] = {
-    {ANSWER(401,                 ERROR_BODY("401002", "CA certificate not found.")),            DPS_REJECTED,                            401,401002,
+    {ANSWER(401, ERROR_BODY("401002", "CA certificate not found.")), DPS_REJECTED, 401, 401002,
      "HTTP 401, error 401002, CA certificate not found. (tracking id t-1); "},
-    {ANSWER(401,                          ERROR_BODY("401002",                                    "Unauthorized")),                                DPS_REJECTED,                    401,401002,
+    {ANSWER(401, ERROR_BODY("401002", "Unauthorized")), DPS_REJECTED, 401, 401002,
      "(group) must be enrolled"},
-    {ANSWER(404, ERROR_BODY("404201",                    "Not found")),                                                   DPS_REJECTED,                                                                       404,404201,
+    {ANSWER(404, ERROR_BODY("404201", "Not found")), DPS_REJECTED, 404, 404201,
      "check id scope and registration id"},
-    {ANSWER(400,                    "<html>bad</html>"),            DPS_REJECTED,                                                    400,                                                                                  0,"HTTP 400; the request was not accepted"},
-    {ANSWER(403,                         NULL),    DPS_REJECTED,                                            403,0,"HTTP 403"                            },
-    {ANSWER(409,                         ERROR_BODY("409203",                                  "Precondition failed.")),                                                                          DPS_REJECTED,                                                                                                                409,      409203,
+    {ANSWER(400, "<html>bad</html>"), DPS_REJECTED, 400, 0, "HTTP 400; the request was not accepted"},
+    {ANSWER(403, NULL), DPS_REJECTED, 403, 0, "HTTP 403"},
+    {ANSWER(409, ERROR_BODY("409203", "Precondition failed.")), DPS_REJECTED, 409, 409203,
      "Precondition failed."},
-    {ANSWER(418,                       NULL),                                    DPS_REJECTED,                                                                    418,                                                                                                           0,"HTTP 418"},
-    {ANSWER(200,                       "{\"status\":\"disabled\"}"),                                         DPS_REJECTED,    200,0,"its enrollment is disabled"},
-    {ANSWER(200,                       FAILED("\"errorCode\":400208,\"errorMessage\":\"no hub\"")),                                         DPS_REJECTED,                                                  200,                                                                                                                                                         400208,
-     "error 400208, no hub; no hub could be chosen: link an IoT hub"                                                                                                                                                   },
-    {ANSWER(200,                       "{\"status\":\"failed\"}"),                                    DPS_REJECTED,                           200,                                                                  0,"failed: HTTP 200"},
-    {ANSWER(200,                       FAILED("\"errorCode\":401002")),                                         DPS_REJECTED,                                     200,           401002,"must be enrolled"                                                                                                                                                                              },
-    {ANSWER(200,                       "no json"),                                    DPS_PROTOCOL,                      0,                                                   0,"is not JSON"},
-    {ANSWER(200,                         NULL),                                           DPS_PROTOCOL,                                                 0,                                      0,"(0 bytes) is not JSON"                                                                                                                                                            },
-    {ANSWER(202,                         "{\"status\":\"assigning\"}"),                                           DPS_PROTOCOL,            0,              0,"lacks \"operationId\""},
-    {ANSWER(202,                         "{\"status\":\"unassigned\"}"),                                           DPS_PROTOCOL,                                                 0,                                                                           0,"lacks \"operationId\""                                                                                                                                                                                                                           },
-    {ANSWER(202,                         "{\"status\":\"assigning\",\"operationId\":\"..\"}"),                                           DPS_PROTOCOL,            0,0,"\"..\""},
-    {ANSWER(204,                         NULL),                                           DPS_PROTOCOL,                                                                0,                                                                                                                               0,                                                                                                                                                "HTTP 204"                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                  },
-    {PUT(.status = 302,                         .headers = "Location: https://localhost/\r\n"),                                           DPS_PROTOCOL,          0,0,"HTTP 302"},
-    {PUT(.conduct = SERVER_OVERDOES),                         DPS_PROTOCOL,                                           0,                                                                0,                                                                                                                                                                                     "larger than 256 KiB"                                                                                                                                                                                                                                                                                                                                                                                                   },
-    {PUT(.conduct = SERVER_OVERDOES_CHUNKED),                         DPS_PROTOCOL,                       0,0,"larger than 256 KiB"},
-    {PUT(.conduct = SERVER_OVERDOES_HEADERS),     DPS_PROTOCOL,                        0,                          0,                                                                                                                                                                                                                                     "larger than 256 KiB"                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                       },
-    {PUT(.conduct = SERVER_BABBLES,                          .answer = "220 mail ESMTP\r\n"),                 DPS_PROTOCOL, 0,            0,
-     "does not speak HTTP"                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                   },
+    {ANSWER(418, NULL), DPS_REJECTED, 418, 0, "HTTP 418"},
+    {ANSWER(200, "{\"status\":\"disabled\"}"), DPS_REJECTED, 200, 0, "its enrollment is disabled"},
+    {ANSWER(200, FAILED("\"errorCode\":400208,\"errorMessage\":\"no hub\"")), DPS_REJECTED, 200, 400208,
+     "error 400208, no hub; no hub could be chosen: link an IoT hub"},
+    {ANSWER(200, "{\"status\":\"failed\"}"), DPS_REJECTED, 200, 0, "failed: HTTP 200"},
+    {ANSWER(200, FAILED("\"errorCode\":401002")), DPS_REJECTED, 200, 401002, "must be enrolled"},
+    {ANSWER(200, "no json"), DPS_PROTOCOL, 0, 0, "is not JSON"},
+    {ANSWER(200, NULL), DPS_PROTOCOL, 0, 0, "(0 bytes) is not JSON"},
+    {ANSWER(202, "{\"status\":\"assigning\"}"), DPS_PROTOCOL, 0, 0, "lacks \"operationId\""},
+    {ANSWER(202, "{\"status\":\"unassigned\"}"), DPS_PROTOCOL, 0, 0, "lacks \"operationId\""},
+    {ANSWER(202, "{\"status\":\"assigning\",\"operationId\":\"..\"}"), DPS_PROTOCOL, 0, 0, "\"..\""},
+    {ANSWER(204, NULL), DPS_PROTOCOL, 0, 0, "HTTP 204"},
+    {PUT(.status = 302, .headers = "Location: https://localhost/\r\n"), DPS_PROTOCOL, 0, 0, "HTTP 302"},
+    {PUT(.conduct = SERVER_OVERDOES), DPS_PROTOCOL, 0, 0, "larger than any of the service's"},
+    {PUT(.conduct = SERVER_OVERDOES_CHUNKED), DPS_PROTOCOL, 0, 0, "larger than any of the service's"},
+    {PUT(.conduct = SERVER_OVERDOES_HEADERS), DPS_PROTOCOL, 0, 0, "larger than any of the service's"},
+    {PUT(.conduct = SERVER_BABBLES, .answer = "220 mail ESMTP\r\n"), DPS_PROTOCOL, 0, 0,
+     "does not speak HTTP"},
 };
 
 START_TEST(an_answer_ends_it)
@@ -391,26 +391,26 @@ static const struct {
     dps_status status;
     const char *words;
 } refusals[] = {
-    {NULL,    "device-1", "device.pem",   "device.key", DPS_INVALID, "no id scope"                      },
-    {"",      "device-1", "device.pem",   "device.key", DPS_INVALID, "no id scope"                      },
-    {"scope", "",         "device.pem",   "device.key", DPS_INVALID, "is no registration id"            },
-    {"scope", "a b",      "device.pem",   "device.key", DPS_INVALID, "\"a b\" is no registration id"    },
-    {"scope", "device.",  "device.pem",   "device.key", DPS_INVALID, "is no registration id"            },
-    {"scope", "device-2", "device.pem",   "device.key", DPS_KEY,
-     "is for \"device-1\" and cannot register \"device-2\""                                             },
+    {NULL, "device-1", "device.pem", "device.key", DPS_INVALID, "no id scope"},
+    {"", "device-1", "device.pem", "device.key", DPS_INVALID, "no id scope"},
+    {"scope", "", "device.pem", "device.key", DPS_INVALID, "is no registration id"},
+    {"scope", "a b", "device.pem", "device.key", DPS_INVALID, "\"a b\" is no registration id"},
+    {"scope", "device.", "device.pem", "device.key", DPS_INVALID, "is no registration id"},
+    {"scope", "device-2", "device.pem", "device.key", DPS_KEY,
+     "is for \"device-1\" and cannot register \"device-2\""},
     {"scope", "device-1", "nameless.pem", "device.key", DPS_KEY,
-     "its common name must be the registration id"                                                      },
-    {"scope", NULL,       "nameless.pem", "device.key", DPS_INVALID, "there is no registration id"      },
-    {"scope", "device-1", "device.pem",   "other.key",  DPS_KEY,     "does not belong to the key"       },
-    {"scope", "device-1", "expired.pem",  "device.key", DPS_KEY,     "expired at"                       },
-    {"scope", "device-1", "future.pem",   "device.key", DPS_KEY,     "is not valid before"              },
-    {"scope", "device-1", "absent.pem",   "device.key", DPS_KEY,
-     "absent.pem cannot be read: No such file or directory"                                             },
-    {"scope", "device-1", "device.pem",   "absent.key", DPS_KEY,
-     "absent.key cannot be read: No such file or directory"                                             },
-    {"scope", "device-1", "device.key",   "device.key", DPS_KEY,     "no certificate can be loaded from"},
-    {"scope", "device-1", "device.pem",   "device.pem", DPS_KEY,     "no private key can be loaded from"},
-    {"scope", "device-1", "device.pem",   "locked.key", DPS_KEY,     "no private key can be loaded from"},
+     "its common name must be the registration id"},
+    {"scope", NULL, "nameless.pem", "device.key", DPS_INVALID, "there is no registration id"},
+    {"scope", "device-1", "device.pem", "other.key", DPS_KEY, "does not belong to the key"},
+    {"scope", "device-1", "expired.pem", "device.key", DPS_KEY, "expired at"},
+    {"scope", "device-1", "future.pem", "device.key", DPS_KEY, "is not valid before"},
+    {"scope", "device-1", "absent.pem", "device.key", DPS_KEY,
+     "absent.pem cannot be read: No such file or directory"},
+    {"scope", "device-1", "device.pem", "absent.key", DPS_KEY,
+     "absent.key cannot be read: No such file or directory"},
+    {"scope", "device-1", "device.key", "device.key", DPS_KEY, "no certificate can be loaded from"},
+    {"scope", "device-1", "device.pem", "device.pem", DPS_KEY, "no private key can be loaded from"},
+    {"scope", "device-1", "device.pem", "locked.key", DPS_KEY, "no private key can be loaded from"},
 };
 
 START_TEST(refused_before_anything_is_sent)
@@ -466,7 +466,7 @@ START_TEST(the_common_name_serves_as_id_and_case_does_not_matter)
 {
     static const struct dps_server_row rows[] = {
         {.path = "/scope/registrations/device-1/", .status = 200, .answer = ASSIGNED},
-        { .path = "/scope/registrations/DEVICE-1/",                  .body = "\"DEVICE-1\"", .status = 200, .answer = ASSIGNED},
+        {.path = "/scope/registrations/DEVICE-1/", .body = "\"DEVICE-1\"", .status = 200, .answer = ASSIGNED},
     };
     static const char *const ids[] = {NULL, "DEVICE-1"};
     struct dps_server *server = dps_fixture_server(rows, COUNT(rows));

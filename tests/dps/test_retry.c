@@ -8,26 +8,38 @@ START_TEST(retry_after_is_whole_seconds_within_bounds)
         const char *value;
         int64_t milliseconds;
     } cases[] = {
-        {NULL,                            0     },
-        {"",                              0     },
-        {"3",                             3000  },
-        {"003",                           3000  },
-        {"0",                             1000  },
-        {"1",                             1000  },
-        {"300",                           300000},
-        {"301",                           300000},
-        {"99999999999999999999999999",    300000},
-        {"-1",                            0     },
-        {"+1",                            0     },
-        {"1.5",                           0     },
-        {" 3",                            0     },
-        {"3 ",                            0     },
-        {"3s",                            0     },
-        {"Wed, 21 Oct 2026 07:28:00 GMT", 0     },
+        {NULL, 0},
+        {"", 0},
+        {"3", 3000},
+        {"003", 3000},
+        {"0", 1000},
+        {"1", 1000},
+        {"300", 300000},
+        {"301", 300000},
+        {"99999999999999999999999999", 300000},
+        {"-1", 0},
+        {"+1", 0},
+        {"1.5", 0},
+        {" 3", 0},
+        {"3 ", 0},
+        {"3s", 0},
+        {"Wed, 21 Oct 2026 07:28:00 GMT", 0},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         ck_assert_msg(dps_retry_after(cases[i].value) == cases[i].milliseconds, "case %zu", i);
+}
+END_TEST
+
+START_TEST(only_passing_trouble_is_worth_a_retry)
+{
+    static const unsigned worthwhile[] = {429, 500, 503, 599};
+    static const unsigned final[] = {0, 200, 202, 400, 401, 404, 409, 428, 430, 499, 600};
+
+    for (size_t i = 0; i < sizeof worthwhile / sizeof worthwhile[0]; i++)
+        ck_assert(dps_retry_is_worthwhile(worthwhile[i]));
+    for (size_t i = 0; i < sizeof final / sizeof final[0]; i++)
+        ck_assert(!dps_retry_is_worthwhile(final[i]));
 }
 END_TEST
 
@@ -59,6 +71,7 @@ Suite *suite(void)
     TCase *t = tcase_create("retry");
 
     tcase_add_test(t, retry_after_is_whole_seconds_within_bounds);
+    tcase_add_test(t, only_passing_trouble_is_worth_a_retry);
     tcase_add_test(t, backoff_doubles_up_to_its_cap);
     tcase_add_test(t, backoff_stays_in_its_half_whatever_the_random_number);
     suite_add_tcase(s, t);

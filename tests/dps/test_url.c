@@ -40,19 +40,19 @@ START_TEST(an_origin_is_read_with_and_without_scheme)
         const char *text;
         const char *origin;
     } cases[] = {
-        {"host",                 "https://host"     },
-        {"host:8443",            "https://host:8443"},
-        {"https://host:8443",    "https://host:8443"},
-        {"HTTPS://host/",        "https://host"     },
-        {"host/",                "https://host"     },
-        {"http://host",          NULL               },
-        {"https://",             NULL               },
-        {"https://host/path",    NULL               },
-        {"https://host//",       NULL               },
-        {"https://user:pw@host", NULL               },
-        {"ftp://host",           NULL               },
-        {"",                     NULL               },
-        {"/",                    NULL               },
+        {"host", "https://host"},
+        {"host:8443", "https://host:8443"},
+        {"https://host:8443", "https://host:8443"},
+        {"HTTPS://host/", "https://host"},
+        {"host/", "https://host"},
+        {"http://host", NULL},
+        {"https://", NULL},
+        {"https://host/path", NULL},
+        {"https://host//", NULL},
+        {"https://user:pw@host", NULL},
+        {"ftp://host", NULL},
+        {"", NULL},
+        {"/", NULL},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -71,13 +71,9 @@ START_TEST(a_segment_is_encoded_with_upper_case_digits)
         const char *text;
         const char *segment;
     } cases[] = {
-        {"device-1", "/device-1"        },
-        {"a.b_c~d",  "/a.b_c~d"         },
-        {"a:b",      "/a%3Ab"           },
-        {"a/../b",   "/a%2F..%2Fb"      },
-        {"a b?c#d%", "/a%20b%3Fc%23d%25"},
-        {"\xc3\xb6", "/%C3%B6"          },
-        {"\r\n",     "/%0D%0A"          },
+        {"device-1", "/device-1"}, {"a.b_c~d", "/a.b_c~d"},           {"a:b", "/a%3Ab"},
+        {"a/../b", "/a%2F..%2Fb"}, {"a b?c#d%", "/a%20b%3Fc%23d%25"}, {"\xc3\xb6", "/%C3%B6"},
+        {"\r\n", "/%0D%0A"},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

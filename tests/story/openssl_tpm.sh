@@ -3,6 +3,7 @@
 . "$DEVID_TEST_SOURCE/tests/story/lib.sh"
 start_tpm
 ossl() { foreign openssl "$@"; }
+plain() { env -u OPENSSL_CONF openssl "$@"; } # without our provider: who checks what was made
 p11() { foreign pkcs11-tool --module "$module" "$@"; }
 
 configuration() { # NAME FIRST SECOND: a configuration with the providers in this order
@@ -34,18 +35,19 @@ openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost -addext subjectAlt
 
 pem_form() { # KEY: the PEM file that stands for its URI
     printf 'asn1 = SEQUENCE:key\n[key]\nversion = VISIBLESTRING:PKCS\\#11 Provider URI v1.0\nuri = UTF8String:pkcs11:token=device;object=%s;type=private\n' "$1" >"$work/asn1"
-    openssl asn1parse -genconf "$work/asn1" -noout -out "$work/uri.der"
+    plain asn1parse -genconf "$work/asn1" -noout -out "$work/uri.der"
     { echo '-----BEGIN PKCS#11 PROVIDER URI-----'; base64 -w 64 "$work/uri.der"; echo '-----END PKCS#11 PROVIDER URI-----'; } >"$work/$1.key"
 }
 dgst() { # KEY-OR-FILE NAME
     ossl dgst -sha256 -sign "$1" -out "$work/signature" "$work/data" &&
-        openssl dgst -sha256 -verify "$work/$2.pub" -signature "$work/signature" "$work/data"
+        plain dgst -sha256 -verify "$work/$2.pub" -signature "$work/signature" "$work/data"
 }
 pss() {
     ossl dgst -sha256 -sign "$1" -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:32 -out "$work/signature" "$work/data" &&
-        openssl dgst -sha256 -verify "$work/rsa.pub" -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:32 \
+        plain dgst -sha256 -verify "$work/rsa.pub" -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:32 \
             -signature "$work/signature" "$work/data"
 }
+unreachable() { DEVID_TCTI=swtpm:host=127.0.0.1,port=9 ossl "$@"; }
 handshake() { # VERSION NAME KEY: the server demands the certificate and verifies it
     ossl s_client -connect "localhost:$port" "-$1" -CAfile "$work/server.pem" -verify_return_error \
         -cert "$work/$2.pem" -key "$3" </dev/null >"$work/client" 2>&1 && grep -q 'Verify return code: 0' "$work/client"
@@ -62,10 +64,10 @@ for order in default-first devid-first; do
         tpm_commands_reset
         check "$order: $name: a request signed by the TPM" ossl req -new -key "$uri" -subj "/CN=$name" -out "$work/$name.csr"
         check "$order: $name: costs Load, Sign and FlushContext" test "$(tpm_commands)" = 3
-        check "$order: $name: verifies" openssl req -in "$work/$name.csr" -verify -noout
+        check "$order: $name: verifies" plain req -in "$work/$name.csr" -verify -noout
         ossl req -new -x509 -key "$uri" -subj "/CN=$name" -out "$work/$name.pem"
         check "$order: $name: the public key" ossl pkey -in "$uri" -pubout -out "$work/$name.pub"
-        check "$order: $name: is the certificate's" eval "openssl x509 -in $work/$name.pem -pubkey -noout | cmp - $work/$name.pub"
+        check "$order: $name: is the certificate's" eval "plain x509 -in $work/$name.pem -pubkey -noout | cmp - $work/$name.pub"
         pem_form "$name"
         check "$order: $name: dgst by URI" dgst "$uri" "$name"
         check "$order: $name: dgst by PEM file" dgst "$work/$name.key" "$name"
@@ -75,7 +77,7 @@ for order in default-first devid-first; do
 
     cat "$work/ec.pem" "$work/rsa.pem" >"$work/clients.pem"
     port=$(free_port)
-    env -u OPENSSL_CONF openssl s_server -accept "127.0.0.1:$port" -cert "$work/server.pem" -key "$work/server.key" \
+    plain s_server -accept "127.0.0.1:$port" -cert "$work/server.pem" -key "$work/server.key" \
         -CAfile "$work/clients.pem" -Verify 1 -verify_return_error -www -quiet >"$work/server.log" 2>&1 &
     server=$!
     story_pids="$story_pids $server"
@@ -86,7 +88,10 @@ for order in default-first devid-first; do
             check "$order: $version: s_client with $name by URI" handshake $version $name "pkcs11:token=device;object=$name;type=private"
             check "$order: $version: one signature" test "$(tpm_commands 15d)" = 1
             check "$order: $version: s_client with $name by PEM file" handshake $version $name "$work/$name.key"
-            check "$order: $version: curl with $name by PEM file" curl_fetches "${version#tls1_}" $name
+            # with libasan in front, Debian's curl waits for ever in setlocale, before it has read any configuration
+            if [ "${DEVID_TEST_ASAN:-}" != yes ]; then
+                check "$order: $version: curl with $name by PEM file" curl_fetches "${version#tls1_}" $name
+            fi
         done
     done
     kill $server
@@ -96,6 +101,6 @@ done
 check_fails 'an unknown token is named' 0 'pkcs11:token=nobody' ossl pkey -in 'pkcs11:token=nobody;object=ec' -pubout
 check_fails 'with the tokens there are' 0 "'device'" ossl pkey -in 'pkcs11:token=nobody;object=ec' -pubout
 check_fails 'an unreachable TPM is named' 0 'TPM swtpm:host=127.0.0.1,port=9 cannot be reached' \
-    env DEVID_TCTI=swtpm:host=127.0.0.1,port=9 openssl dgst -sha256 -sign 'pkcs11:token=device;object=ec;type=private' "$work/data"
+    unreachable dgst -sha256 -sign 'pkcs11:token=device;object=ec;type=private' "$work/data"
 check 'nothing of ours stays in the TPM' test -z "$(tpm2_getcap -T "$tcti" handles-transient)"
 done_testing

@@ -9,15 +9,16 @@
  * Certificates and keys below support_directory(), named as these say. Make them once a program, in an
  * unchecked fixture.
  *
- *   ca.pem                      the CA of everything, valid beyond 2038
- *   server.pem, server.key      for localhost and 127.0.0.1
- *   device.pem, device.key      CN device-1, issued by the intermediate, which the file holds too, as its
- * root leaf.pem                    the same without the others gap.pem                     leaf and root
- * without the intermediate self.pem, self.key          CN device-1, self-signed, valid beyond 2038
- *   expired.pem, future.pem     CN device-1, with device.key
- *   other.key                   fits none of them
- *   locked.key                  device.key with the pass phrase "secret"
- *   nameless.pem                with device.key, without a common name
+ *   ca.pem                    the CA of everything, valid beyond 2038
+ *   server.pem, server.key    for localhost and 127.0.0.1
+ *   device.pem, device.key    CN device-1; the file holds its intermediate and root certificate too
+ *   leaf.pem                  device.pem without the others
+ *   gap.pem                   device.pem without the intermediate
+ *   self.pem, self.key        CN device-1, self-signed, valid beyond 2038
+ *   expired.pem, future.pem   CN device-1, with device.key
+ *   nameless.pem              no common name, with device.key
+ *   other.key                 fits none of them
+ *   locked.key                device.key with the pass phrase "secret"
  */
 void dps_fixture_make(void);
 
@@ -41,8 +42,8 @@ void dps_fixture_log(void *data, dps_log_level level, const char *line);
 /* A server with the rows, asking for client certificates, with server.pem. */
 struct dps_server *dps_fixture_server(const struct dps_server_row *rows, size_t count);
 
-/* A client "scope"/"device-1" of that server with device.pem, device.key, ca.pem and the clock, whose date is
- * set to the real one. */
+/* A client "scope"/"device-1" of that server with device.pem, device.key, ca.pem and the clock, set to today.
+ */
 dps_client *dps_fixture_client(const struct dps_server *server, struct dps_fixture_clock *clock);
 
 #endif

@@ -93,6 +93,7 @@ static void note_peer(SSL *ssl, struct dps_server_request *request)
     X509 *peer = SSL_get0_peer_certificate(ssl);
     STACK_OF(X509) *chain = SSL_get_peer_cert_chain(ssl);
 
+    request->resumed = SSL_session_reused(ssl) == 1;
     snprintf(request->tls, sizeof request->tls, "%s", SSL_get_version(ssl));
     if (peer == NULL)
         return;

@@ -52,6 +52,7 @@ struct dps_server_request {
     char peer[256];      /* common name of the client's certificate, "" if it sent none */
     unsigned peer_chain; /* how many certificates it sent */
     unsigned connection; /* 1 the first */
+    bool resumed;        /* the TLS session was, so that no certificate was shown */
     char tls[16];        /* "TLSv1.3" */
 };
 

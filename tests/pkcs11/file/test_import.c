@@ -222,6 +222,12 @@ static void make_ones(CK_ATTRIBUTE *item)
     memset(item->pValue, 0xff, item->ulValueLen);
 }
 
+static void make_large(CK_ATTRIBUTE *item)
+{
+    item->ulValueLen = 256;
+    make_ones(item);
+}
+
 static void make_short(CK_ATTRIBUTE *item)
 {
     item->ulValueLen = 20;
@@ -251,7 +257,7 @@ static const struct refusal {
     {"an even public exponent",     CKA_PUBLIC_EXPONENT,  make_even,  CKR_ATTRIBUTE_VALUE_INVALID},
     {"another private exponent",    CKA_PRIVATE_EXPONENT, spoil_last, CKR_TEMPLATE_INCONSISTENT  },
     {"private exponent 0",          CKA_PRIVATE_EXPONENT, make_zero,  CKR_ATTRIBUTE_VALUE_INVALID},
-    {"private exponent >= modulus", CKA_PRIVATE_EXPONENT, make_ones,  CKR_ATTRIBUTE_VALUE_INVALID},
+    {"private exponent >= modulus", CKA_PRIVATE_EXPONENT, make_large, CKR_ATTRIBUTE_VALUE_INVALID},
     {"another prime",               CKA_PRIME_1,          spoil_last, CKR_TEMPLATE_INCONSISTENT  },
     {"another CRT exponent",        CKA_EXPONENT_1,       spoil_last, CKR_TEMPLATE_INCONSISTENT  },
     {"another CRT exponent 2",      CKA_EXPONENT_2,       spoil_last, CKR_TEMPLATE_INCONSISTENT  },

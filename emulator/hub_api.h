@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DEVID_EMULATOR_HUB_API_H
+#define DEVID_EMULATOR_HUB_API_H
+
+#include "emulator/request.h"
+
+/* A message, or a batch of them, may be this large. */
+#define EMU_HUB_MESSAGE_MAXIMUM (256 * 1024)
+
+/* The device API of IoT Hub: telemetry. Parameter: device id. */
+emu_handler emu_hub_events;
+
+#endif

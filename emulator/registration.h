@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DEVID_EMULATOR_REGISTRATION_H
+#define DEVID_EMULATOR_REGISTRATION_H
+
+#include "emulator/attest.h"
+
+/*
+ * A registration record as stored: {"state": DeviceRegistrationResult, "operation": {"id", "polls"}, "group":
+ * its id, if one admitted the device}. It holds the last operation only: a new register replaces the one
+ * before. In the record, assignedHub is the stored hub name.
+ */
+
+#define EMU_OPERATION_SIZE 64
+
+/* Registers a device that was let in: record and hub device, in one transaction. *out is the caller's record.
+ */
+__attribute__((warn_unused_result)) bool emu_registration_make(const struct emulator *emulator,
+                                                               const struct emu_verdict *verdict,
+                                                               const char *registration_id, json_t **out,
+                                                               struct emu_refusal *refusal);
+
+/* The stored record; *out is the caller's. False: there is none (404202), or it cannot be read. */
+__attribute__((warn_unused_result)) bool emu_registration_get(const struct emulator *emulator,
+                                                              const char *registration_id, json_t **out,
+                                                              struct emu_refusal *refusal);
+
+/* The DeviceRegistrationResult as the outside sees it. NULL: no memory. */
+__attribute__((warn_unused_result)) json_t *emu_registration_show(const struct emulator *emulator,
+                                                                  const json_t *record);
+
+#endif

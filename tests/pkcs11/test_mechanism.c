@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pkcs11/mechanism.h"
+#include "tests/support/module.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static CK_SESSION_HANDLE session;
+static CK_SLOT_ID slot;
+
+/* A token of a TPM that is never asked: what it can do stands in its token.conf. */
+static void open_token(const char *abilities)
+{
+    test_module_environment();
+    test_write_token("device", abilities);
+    ck_assert_rv(C_Initialize(NULL), CKR_OK);
+    slot = test_slot("device");
+    session = test_session();
+}
+
+static void open_able_token(void)
+{
+    open_token("curves = P-256 P-384\nrsa = 2048 3072\nhashes = sha1 sha256\n");
+}
+
+static bool is_listed(CK_MECHANISM_TYPE type)
+{
+    CK_MECHANISM_TYPE list[64];
+    CK_ULONG count = 64;
+
+    ck_assert_rv(C_GetMechanismList(slot, list, &count), CKR_OK);
+    for (CK_ULONG i = 0; i < count; i++)
+        if (list[i] == type)
+            return true;
+    return false;
+}
+
+/* What a TPM does; the rest of the table is other tokens'. */
+static bool is_served(const struct mechanism *row)
+{
+    return (row->key_type == CKK_RSA || row->key_type == CKK_EC) && row->scheme <= SCHEME_ECDSA;
+}
+
+static size_t served_rows(void)
+{
+    size_t count;
+    const struct mechanism *table = mechanism_table(&count);
+    size_t served = 0;
+
+    for (size_t i = 0; i < count; i++)
+        served += is_served(&table[i]);
+    return served;
+}
+
+START_TEST(each_row_is_listed_and_has_info)
+{
+    size_t count;
+    const struct mechanism *table = mechanism_table(&count);
+    CK_ULONG listed = 0;
+
+    ck_assert_rv(C_GetMechanismList(slot, NULL, &listed), CKR_OK);
+    ck_assert_uint_eq(listed, served_rows());
+    for (size_t i = 0; i < count; i++) {
+        CK_MECHANISM_INFO info;
+
+        if (!is_served(&table[i])) {
+            ck_assert_msg(!is_listed(table[i].type), "%s", table[i].name);
+            continue;
+        }
+        ck_assert_msg(strncmp(table[i].name, "CKM_", 4) == 0, "%s", table[i].name);
+        ck_assert_msg(is_listed(table[i].type), "%s", table[i].name);
+        ck_assert_rv_of(table[i].name, C_GetMechanismInfo(slot, table[i].type, &info), CKR_OK);
+        ck_assert_msg(info.flags == ((table[i].flags & ~(CK_FLAGS)CKF_DECRYPT) | CKF_HW), "%s",
+                      table[i].name);
+        ck_assert_uint_eq(info.ulMinKeySize, table[i].key_type == CKK_RSA ? 2048 : 256);
+        ck_assert_uint_eq(info.ulMaxKeySize, table[i].key_type == CKK_RSA ? 3072 : 384);
+    }
+}
+END_TEST
+
+START_TEST(no_mechanism_has_two_rows)
+{
+    size_t count;
+    const struct mechanism *table = mechanism_table(&count);
+
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = i + 1; k < count; k++)
+            ck_assert_msg(table[i].type != table[k].type, "%s", table[i].name);
+}
+END_TEST
+
+START_TEST(what_has_no_row_is_refused)
+{
+    CK_MECHANISM mechanism = {CKM_DES_ECB, NULL, 0};
+    CK_MECHANISM_INFO info;
+
+    ck_assert_rv(C_GetMechanismInfo(slot, CKM_DES_ECB, &info), CKR_MECHANISM_INVALID);
+    ck_assert_rv(C_SignInit(session, &mechanism, 1), CKR_MECHANISM_INVALID);
+}
+END_TEST
+
+/* The Init calls by flag. Each is given a good mechanism and a handle or template that is not: a row that
+ * permits the operation gets past the mechanism. */
+static CK_RV begin_sign(CK_MECHANISM *mechanism)
+{
+    return C_SignInit(session, mechanism, 999);
+}
+
+static CK_RV begin_generate_pair(CK_MECHANISM *mechanism)
+{
+    CK_OBJECT_HANDLE public;
+    CK_OBJECT_HANDLE private;
+
+    return C_GenerateKeyPair(session, mechanism, NULL, 0, NULL, 0, &public, &private);
+}
+
+static const struct {
+    const char *name;
+    CK_FLAGS flag;
+    CK_RV (*begin)(CK_MECHANISM *mechanism);
+    CK_RV past_the_mechanism;
+} operations[] = {
+    {"C_SignInit",        CKF_SIGN,              begin_sign,          CKR_KEY_HANDLE_INVALID },
+    {"C_GenerateKeyPair", CKF_GENERATE_KEY_PAIR, begin_generate_pair, CKR_TEMPLATE_INCOMPLETE},
+};
+
+START_TEST(a_row_permits_what_its_flags_say_and_nothing_else)
+{
+    size_t count;
+    const struct mechanism *table = mechanism_table(&count);
+
+    for (size_t o = 0; o < sizeof operations / sizeof operations[0]; o++) {
+        for (size_t i = 0; i < count; i++) {
+            CK_MECHANISM mechanism = {table[i].type, NULL, 0};
+            bool permitted = is_served(&table[i]) && (table[i].flags & operations[o].flag) != 0;
+            char name[128];
+
+            snprintf(name, sizeof name, "%s with %s", operations[o].name, table[i].name);
+            ck_assert_rv_of(name, operations[o].begin(&mechanism),
+                            permitted ? operations[o].past_the_mechanism : CKR_MECHANISM_INVALID);
+        }
+    }
+}
+END_TEST
+
+START_TEST(the_list_keeps_the_two_call_rule)
+{
+    CK_MECHANISM_TYPE list[64];
+    CK_ULONG count = 1;
+
+    list[1] = 0x1234;
+    ck_assert_rv(C_GetMechanismList(slot, list, &count), CKR_BUFFER_TOO_SMALL);
+    ck_assert_uint_eq(count, served_rows());
+    ck_assert_uint_eq(list[1], 0x1234);
+    ck_assert_rv(C_GetMechanismList(slot, list, NULL), CKR_ARGUMENTS_BAD);
+    ck_assert_rv(C_GetMechanismInfo(slot, CKM_ECDSA, NULL), CKR_ARGUMENTS_BAD);
+    ck_assert_rv(C_GetMechanismList(slot + 77, NULL, &count), CKR_SLOT_ID_INVALID);
+    ck_assert_rv(C_GetMechanismList(test_slot(NULL), NULL, &count), CKR_TOKEN_NOT_RECOGNIZED);
+}
+END_TEST
+
+START_TEST(parameters_are_checked_row_by_row)
+{
+    size_t count;
+    const struct mechanism *table = mechanism_table(&count);
+
+    for (size_t i = 0; i < count; i++) {
+        CK_RSA_PKCS_PSS_PARAMS pss = {CKM_SHA256, CKG_MGF1_SHA256, 32};
+        CK_MECHANISM mechanism = {table[i].type, &pss, sizeof pss};
+        struct p11_parameters parameters = {0};
+        bool takes =
+            table[i].scheme == SCHEME_PSS && (table[i].digest == HASH_NONE || table[i].digest == HASH_SHA256);
+
+        ck_assert_rv_of(table[i].name, table[i].parse(&mechanism, &table[i], &parameters),
+                        takes ? CKR_OK : CKR_MECHANISM_PARAM_INVALID);
+    }
+}
+END_TEST
+
+START_TEST(pss_parameters_must_make_sense)
+{
+    static const struct {
+        const char *what;
+        CK_RSA_PKCS_PSS_PARAMS params;
+        CK_RV rv;
+    } rows[] = {
+        {"sha256",           {CKM_SHA256, CKG_MGF1_SHA256, 32},           CKR_OK                     },
+        {"another MGF",      {CKM_SHA256, CKG_MGF1_SHA1, 0},              CKR_OK                     },
+        {"unknown hash",     {CKM_MD5, CKG_MGF1_SHA256, 32},              CKR_MECHANISM_PARAM_INVALID},
+        {"unknown MGF",      {CKM_SHA256, 77, 32},                        CKR_MECHANISM_PARAM_INVALID},
+        {"salt too long",    {CKM_SHA256, CKG_MGF1_SHA256, 513},          CKR_MECHANISM_PARAM_INVALID},
+        {"salt of all bits", {CKM_SHA256, CKG_MGF1_SHA256, (CK_ULONG)-1}, CKR_MECHANISM_PARAM_INVALID},
+    };
+    size_t count;
+    const struct mechanism *table = mechanism_table(&count);
+
+    while (table->type != CKM_RSA_PKCS_PSS)
+        table++;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        CK_RSA_PKCS_PSS_PARAMS params = rows[i].params;
+        CK_MECHANISM mechanism = {CKM_RSA_PKCS_PSS, &params, sizeof params};
+        struct p11_parameters parameters = {0};
+
+        ck_assert_rv_of(rows[i].what, table->parse(&mechanism, table, &parameters), rows[i].rv);
+        mechanism.ulParameterLen--;
+        ck_assert_rv_of(rows[i].what, table->parse(&mechanism, table, &parameters),
+                        CKR_MECHANISM_PARAM_INVALID);
+        mechanism = (CK_MECHANISM){CKM_RSA_PKCS_PSS, NULL, sizeof params};
+        ck_assert_rv_of(rows[i].what, table->parse(&mechanism, table, &parameters),
+                        CKR_MECHANISM_PARAM_INVALID);
+    }
+}
+END_TEST
+
+START_TEST(a_tpm_without_rsa_offers_none)
+{
+    size_t count;
+    const struct mechanism *table = mechanism_table(&count);
+
+    C_Finalize(NULL);
+    open_token("curves = P-256\nhashes = sha256\n");
+    for (size_t i = 0; i < count; i++) {
+        CK_MECHANISM mechanism = {table[i].type, NULL, 0};
+        CK_MECHANISM_INFO info;
+        bool ec = table[i].key_type == CKK_EC;
+
+        ck_assert_msg(is_listed(table[i].type) == ec, "%s", table[i].name);
+        ck_assert_rv_of(table[i].name, C_GetMechanismInfo(slot, table[i].type, &info),
+                        ec ? CKR_OK : CKR_MECHANISM_INVALID);
+        if (!ec)
+            ck_assert_rv_of(table[i].name, begin_sign(&mechanism), CKR_MECHANISM_INVALID);
+    }
+}
+END_TEST
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("mechanism");
+    TCase *t = tcase_create("mechanism");
+
+    tcase_add_unchecked_fixture(t, test_module_environment, NULL);
+    tcase_add_checked_fixture(t, open_able_token, test_module_down);
+    tcase_add_test(t, each_row_is_listed_and_has_info);
+    tcase_add_test(t, no_mechanism_has_two_rows);
+    tcase_add_test(t, what_has_no_row_is_refused);
+    tcase_add_test(t, a_row_permits_what_its_flags_say_and_nothing_else);
+    tcase_add_test(t, the_list_keeps_the_two_call_rule);
+    tcase_add_test(t, parameters_are_checked_row_by_row);
+    tcase_add_test(t, pss_parameters_must_make_sense);
+    tcase_add_test(t, a_tpm_without_rsa_offers_none);
+    suite_add_tcase(s, t);
+    return s;
+}

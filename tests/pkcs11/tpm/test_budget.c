@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The TPM command budgets of docs/architecture.md: exact numbers, one test a row. */
+#include "tests/support/module.h"
+#include "tests/support/tpm.h"
+
+#include <openssl/crypto.h>
+
+#include <tss2/tss2_tpm2_types.h>
+
+static void make(void)
+{
+    test_module_make(TEST_EC | TEST_RSA);
+}
+
+static void assert_commands(unsigned total)
+{
+    ck_assert_uint_eq(test_tpm_count()->total, total);
+}
+
+static CK_OBJECT_HANDLE ec_key(CK_SESSION_HANDLE session)
+{
+    return test_find(session, CKO_PRIVATE_KEY, "ec");
+}
+
+START_TEST(from_initialize_to_an_open_session_there_are_none)
+{
+    CK_SLOT_ID slot = test_slot("device");
+    CK_MECHANISM_TYPE list[64];
+    CK_MECHANISM_INFO mechanism;
+    CK_TOKEN_INFO token;
+    CK_ULONG count = 64;
+
+    ck_assert_rv(C_GetTokenInfo(slot, &token), CKR_OK);
+    ck_assert_rv(C_GetMechanismList(slot, list, &count), CKR_OK);
+    for (CK_ULONG i = 0; i < count; i++)
+        ck_assert_rv(C_GetMechanismInfo(slot, list[i], &mechanism), CKR_OK);
+    test_session();
+    ck_assert_rv(C_Finalize(NULL), CKR_OK);
+    assert_commands(0);
+    ck_assert_uint_eq(test_tpm_count()->connections, 0);
+}
+END_TEST
+
+START_TEST(login_without_a_pin_costs_none)
+{
+    CK_SESSION_HANDLE session = test_session();
+    CK_UTF8CHAR pin[] = "1234";
+
+    ck_assert_rv(C_Login(session, CKU_USER, pin, 4), CKR_OK);
+    ck_assert_rv(C_Logout(session), CKR_OK);
+    assert_commands(0);
+}
+END_TEST
+
+START_TEST(finding_and_reading_objects_costs_none)
+{
+    CK_SESSION_HANDLE session = test_session();
+    CK_ATTRIBUTE item = {CKA_PUBLIC_KEY_INFO, NULL, 0};
+
+    ck_assert_uint_eq(test_count(session, NULL, 0), 4);
+    ck_assert_rv(C_GetAttributeValue(session, ec_key(session), &item, 1), CKR_OK);
+    assert_commands(0);
+    ck_assert_uint_eq(test_tpm_count()->connections, 0);
+}
+END_TEST
+
+START_TEST(the_first_signature_is_load_and_sign_and_finalize_one_flush)
+{
+    CK_SESSION_HANDLE session = test_session();
+
+    ck_assert_rv(test_sign(session, ec_key(session)), CKR_OK);
+    assert_commands(2);
+    ck_assert_uint_eq(test_tpm_count_of(TPM2_CC_Load), 1);
+    ck_assert_uint_eq(test_tpm_count_of(TPM2_CC_Sign), 1);
+    ck_assert_uint_eq(test_tpm_count()->connections, 1);
+    ck_assert_rv(C_Finalize(NULL), CKR_OK);
+    assert_commands(3);
+    ck_assert_uint_eq(test_tpm_count_of(TPM2_CC_FlushContext), 1);
+}
+END_TEST
+
+START_TEST(each_further_signature_is_one_command)
+{
+    CK_SESSION_HANDLE session = test_session();
+
+    ck_assert_rv(test_sign(session, ec_key(session)), CKR_OK);
+    test_tpm_count_reset();
+    for (unsigned i = 1; i <= 10; i++) {
+        ck_assert_rv(test_sign(session, ec_key(session)), CKR_OK);
+        assert_commands(i);
+    }
+    ck_assert_uint_eq(test_tpm_count_of(TPM2_CC_Sign), 10);
+}
+END_TEST
+
+START_TEST(two_keys_in_turn_stay_loaded)
+{
+    CK_SESSION_HANDLE session = test_session();
+    CK_MECHANISM mechanism = {CKM_SHA256_RSA_PKCS, NULL, 0};
+    CK_OBJECT_HANDLE rsa = test_find(session, CKO_PRIVATE_KEY, "rsa");
+
+    for (int i = 0; i < 3; i++) {
+        CK_BYTE signature[256];
+        CK_ULONG size = sizeof signature;
+
+        ck_assert_rv(test_sign(session, ec_key(session)), CKR_OK);
+        ck_assert_rv(C_SignInit(session, &mechanism, rsa), CKR_OK);
+        ck_assert_rv(C_Sign(session, signature, 3, signature, &size), CKR_OK);
+    }
+    ck_assert_uint_eq(test_tpm_count_of(TPM2_CC_Load), 2);
+    ck_assert_uint_eq(test_tpm_count_of(TPM2_CC_Sign), 6);
+    assert_commands(8);
+}
+END_TEST
+
+START_TEST(pss_costs_no_more)
+{
+    CK_SESSION_HANDLE session = test_session();
+    CK_RSA_PKCS_PSS_PARAMS pss = {CKM_SHA256, CKG_MGF1_SHA256, 32};
+    CK_MECHANISM mechanism = {CKM_SHA256_RSA_PKCS_PSS, &pss, sizeof pss};
+    CK_OBJECT_HANDLE rsa = test_find(session, CKO_PRIVATE_KEY, "rsa");
+
+    for (unsigned i = 1; i <= 3; i++) {
+        CK_BYTE signature[256];
+        CK_ULONG size = sizeof signature;
+
+        ck_assert_rv(C_SignInit(session, &mechanism, rsa), CKR_OK);
+        ck_assert_rv(C_Sign(session, signature, 3, signature, &size), CKR_OK);
+        assert_commands(1 + i);
+    }
+}
+END_TEST
+
+START_TEST(the_last_session_gives_the_key_up)
+{
+    CK_SESSION_HANDLE first = test_session();
+    CK_SESSION_HANDLE second = test_session();
+
+    ck_assert_rv(test_sign(first, ec_key(first)), CKR_OK);
+    ck_assert_rv(C_CloseSession(first), CKR_OK);
+    assert_commands(2);
+    ck_assert_rv(C_CloseSession(second), CKR_OK);
+    assert_commands(3);
+    ck_assert_rv(C_Finalize(NULL), CKR_OK);
+    assert_commands(3);
+}
+END_TEST
+
+START_TEST(key_generation_is_one_create)
+{
+    CK_SESSION_HANDLE session = test_session();
+    CK_OBJECT_HANDLE public;
+    CK_OBJECT_HANDLE private;
+
+    ck_assert_rv(test_generate_ec(session, "P-256", "new", true, &public, &private), CKR_OK);
+    assert_commands(1);
+    ck_assert_rv(test_generate_rsa(session, 2048, "new", true, false, &public, &private), CKR_OK);
+    assert_commands(2);
+    ck_assert_uint_eq(test_tpm_count_of(TPM2_CC_Create), 2);
+    ck_assert_rv(C_Finalize(NULL), CKR_OK);
+    assert_commands(2);
+}
+END_TEST
+
+START_TEST(sign_init_costs_none_good_or_bad)
+{
+    CK_SESSION_HANDLE session = test_session();
+    CK_MECHANISM good = {CKM_ECDSA, NULL, 0};
+    CK_MECHANISM bad = {CKM_ECDSA, &good, 1};
+    CK_MECHANISM wrong = {CKM_RSA_PKCS, NULL, 0};
+
+    ck_assert_rv(C_SignInit(session, &bad, ec_key(session)), CKR_MECHANISM_PARAM_INVALID);
+    ck_assert_rv(C_SignInit(session, &wrong, ec_key(session)), CKR_KEY_TYPE_INCONSISTENT);
+    ck_assert_rv(C_SignInit(session, &good, 12345), CKR_KEY_HANDLE_INVALID);
+    ck_assert_rv(C_SignInit(session, &good, ec_key(session)), CKR_OK);
+    assert_commands(0);
+}
+END_TEST
+
+START_TEST(certificates_cost_none)
+{
+    CK_SESSION_HANDLE session = test_session();
+    CK_OBJECT_CLASS object_class = CKO_CERTIFICATE;
+    CK_CERTIFICATE_TYPE type = CKC_X_509;
+    CK_OBJECT_HANDLE object;
+    size_t size;
+    unsigned char *der = test_certificate("x", 1, &size);
+    CK_ATTRIBUTE items[] = {
+        {CKA_CLASS,            &object_class, sizeof object_class},
+        {CKA_CERTIFICATE_TYPE, &type,         sizeof type        },
+        {CKA_VALUE,            der,           size               },
+        {CKA_TOKEN,            &test_yes,     1                  },
+    };
+
+    ck_assert_rv(C_CreateObject(session, items, 4, &object), CKR_OK);
+    ck_assert_rv(C_DestroyObject(session, object), CKR_OK);
+    OPENSSL_free(der);
+    assert_commands(0);
+}
+END_TEST
+
+START_TEST(destroying_a_loaded_key_flushes_it)
+{
+    CK_SESSION_HANDLE session = test_session();
+    CK_OBJECT_HANDLE key = ec_key(session);
+
+    ck_assert_rv(test_sign(session, key), CKR_OK);
+    ck_assert_rv(C_DestroyObject(session, key), CKR_OK);
+    assert_commands(3);
+    ck_assert_uint_eq(test_tpm_count_of(TPM2_CC_FlushContext), 1);
+}
+END_TEST
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("budget");
+    TCase *t = tcase_create("budget");
+
+    tcase_add_unchecked_fixture(t, make, NULL);
+    tcase_add_checked_fixture(t, test_module_up, test_module_down);
+    tcase_set_timeout(t, 60);
+    tcase_add_test(t, from_initialize_to_an_open_session_there_are_none);
+    tcase_add_test(t, login_without_a_pin_costs_none);
+    tcase_add_test(t, finding_and_reading_objects_costs_none);
+    tcase_add_test(t, the_first_signature_is_load_and_sign_and_finalize_one_flush);
+    tcase_add_test(t, each_further_signature_is_one_command);
+    tcase_add_test(t, two_keys_in_turn_stay_loaded);
+    tcase_add_test(t, pss_costs_no_more);
+    tcase_add_test(t, the_last_session_gives_the_key_up);
+    tcase_add_test(t, key_generation_is_one_create);
+    tcase_add_test(t, sign_init_costs_none_good_or_bad);
+    tcase_add_test(t, certificates_cost_none);
+    tcase_add_test(t, destroying_a_loaded_key_flushes_it);
+    suite_add_tcase(s, t);
+    return s;
+}

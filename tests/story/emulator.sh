@@ -1,0 +1,171 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# A developer tries devices with file keys against the emulator, with nothing but curl and openssl.
+. "$DEVID_TEST_SOURCE/tests/story/lib.sh"
+
+state=$work/state
+
+start_emulator() { # OPTIONS...: waits until it says that it serves
+    : >"$work/out"
+    "$emulator" --state "$state" "$@" >"$work/out" 2>"$work/err" &
+    emulator_pid=$!
+    story_pids="$story_pids $emulator_pid"
+    for _ in $(seq 500); do
+        grep -q connection-string "$work/out" && break
+        kill -0 $emulator_pid 2>/dev/null || { echo "Bail out! $(cat "$work/err")"; exit 99; }
+        sleep 0.02
+    done
+    port=$(cat "$state/port")
+    scope=$(cat "$state/id-scope")
+    base=https://localhost:$port
+}
+
+stop_emulator() { # SIGNAL: answers the exit status
+    kill -"$1" $emulator_pid
+    wait $emulator_pid
+}
+
+# A shared access signature for the service API, made of the connection string.
+service_token() {
+    local key expiry signature
+    key=$(sed 's/.*SharedAccessKey=//' "$state/connection-string" | base64 -d | od -An -v -tx1 | tr -d ' \n')
+    expiry=$(($(date +%s) + ${1:-600}))
+    signature=$(printf 'localhost\n%s' $expiry | openssl dgst -sha256 -mac HMAC -macopt "hexkey:$key" -binary | base64 -w0 |
+        sed 's/+/%2B/g; s,/,%2F,g; s/=/%3D/g')
+    echo "SharedAccessSignature sr=localhost&sig=$signature&se=$expiry&skn=provisioningserviceowner"
+}
+
+# One request; prints status and body.
+request() { # METHOD PATH [CURL OPTION...]
+    local method=$1 path=$2
+    shift 2
+    curl -sS --cacert "$state/ca.pem" --max-time 20 -X "$method" -w '\n%{http_code}\n' -H 'Content-Type: application/json' "$@" "$base$path"
+}
+service() { request "$1" "$2?api-version=2021-10-01" -H "Authorization: $(service_token)" "${@:3}"; }
+
+answers() { # STATUS TEXT COMMAND...: the reply has the status and the text in it
+    local status=$1 text=$2 reply
+    shift 2
+    reply=$("$@") || { echo "$reply"; return 1; }
+    echo "$reply"
+    [ "$(tail -n 1 <<<"$reply")" = "$status" ] && grep -qF -- "$text" <<<"$reply"
+}
+
+key_and_certificate() { # NAME KEY-OPTIONS...: self-signed
+    local name=$1
+    shift
+    openssl req -x509 "$@" -nodes -subj "/CN=$name" -days 30 -keyout "$work/$name.key" -out "$work/$name.crt" 2>/dev/null
+}
+
+pem_json() { awk '{printf "%s\\n", $0}' "$1"; }
+
+enrollment() { # NAME CERTIFICATE [MORE MEMBERS]
+    printf '{"registrationId":"%s","attestation":{"type":"x509","x509":{"clientCertificates":{"primary":{"certificate":"%s"}}}}%s}' \
+        "$1" "$(pem_json "$2")" "${3:-}"
+}
+
+group() { # NAME CERTIFICATE
+    printf '{"enrollmentGroupId":"%s","attestation":{"type":"x509","x509":{"signingCertificates":{"primary":{"certificate":"%s"}}}}}' \
+        "$1" "$(pem_json "$2")"
+}
+
+device() { # NAME METHOD PATH CURL-OPTIONS...: as the device
+    local name=$1
+    request "$2" "$3" --cert "$work/$name.crt" --key "$work/$name.key" "${@:4}"
+}
+
+register() { # NAME CURL-OPTIONS...: registers and polls; prints the last reply
+    local name=$1 reply operation
+    shift
+    reply=$(device "$name" PUT "/$scope/registrations/$name/register?api-version=2021-06-01" -d "{\"registrationId\":\"$name\"}" "$@")
+    operation=$(sed -n 's/.*"operationId":"\([^"]*\)".*/\1/p' <<<"$reply")
+    while [ "$(tail -n 1 <<<"$reply")" = 202 ]; do
+        reply=$(device "$name" GET "/$scope/registrations/$name/operations/$operation?api-version=2021-06-01" "$@")
+    done
+    echo "$reply"
+}
+
+send() { # NAME TEXT
+    device "$1" POST "/devices/$1/messages/events?api-version=2021-04-12" -H 'Content-Type: application/octet-stream' -H 'iothub-app-story: told' -d "$2"
+}
+
+messages() { "$emulator" --state "$state" --messages "$@"; }
+
+# --- the program itself
+check 'help names every option' sh -c "'$emulator' --help | grep -q -- --retry-after"
+check 'version' sh -c "'$emulator' --version | grep -q '^devid-emulator [0-9]'"
+check_fails 'an unknown option is a usage error' 2 'unknown option --what' "$emulator" --what
+check_fails 'messages of a state that is not there' 1 'holds no emulator' "$emulator" --state "$work/none" --messages
+
+start_emulator --port 0 --polls 2 --retry-after 1
+check 'says where it listens, in the first line' test "$(head -n 1 "$work/out")" = "devid-emulator: listening on https://localhost:$port"
+check 'names id scope, authority and connection string' sh -c "grep -q '$scope' '$work/out' && grep -q '$state/ca.pem' '$work/out' && grep -q '$state/connection-string' '$work/out'"
+check 'the state directory is private' test "$(stat -c %a "$state")" = 700
+check_fails 'a second server on the same state is refused' 1 'in use by another devid-emulator' "$emulator" --state "$state" --port 0
+check_fails 'a port in use is named' 1 "port $port: Address already in use" "$emulator" --state "$work/other" --port "$port"
+check 'openssl trusts the server' openssl s_client -connect "127.0.0.1:$port" -CAfile "$state/ca.pem" -verify_return_error -verify_hostname localhost
+check_fails 'TLS 1.1 is refused' 0 '' openssl s_client -connect "127.0.0.1:$port" -tls1_1 -cipher ALL@SECLEVEL=0
+
+# --- individual enrollments: two kinds of key, two versions of TLS
+key_and_certificate ec-device -newkey ec -pkeyopt ec_paramgen_curve:P-256
+key_and_certificate rsa-device -newkey rsa:2048
+for name in ec-device rsa-device; do
+    check "$name is enrolled" answers 200 '"provisioningStatus":"enabled"' service PUT "/enrollments/$name" -d "$(enrollment $name "$work/$name.crt")"
+    check "$name registers by TLS 1.2" answers 200 "\"assignedHub\":\"localhost:$port\"" register $name --tlsv1.2 --tls-max 1.2
+    check "$name registers by TLS 1.3" answers 200 '"status":"assigned"' register $name --tlsv1.3
+    check "$name sends a message" answers 204 '' send $name "hello from $name"
+done
+check 'the messages arrived' sh -c "'$emulator' --state '$state' --messages | grep -c 'hello from' | grep -qx 2"
+check 'the messages of one device' sh -c "'$emulator' --state '$state' --messages rsa-device | grep -q '\"story\":\"told\".*\"body\":\"hello from rsa-device\"'"
+
+# --- a group, by its root
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj '/CN=Fleet Root' -days 30 \
+    -keyout "$work/root.key" -out "$work/root.crt" 2>/dev/null
+issue() { # NAME ISSUER EXTENSION
+    openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$1" -keyout "$work/$1.key" -out "$work/$1.csr" 2>/dev/null
+    openssl x509 -req -in "$work/$1.csr" -CA "$work/$2.crt" -CAkey "$work/$2.key" -days 20 -out "$work/$1.crt" \
+        -extfile <(echo "basicConstraints=critical,$3") 2>/dev/null
+}
+issue factory root CA:TRUE
+issue member factory CA:FALSE
+issue lonely factory CA:FALSE
+cat "$work/factory.crt" >>"$work/member.crt"
+check 'the group is enrolled' answers 200 '"enrollmentGroupId":"fleet"' service PUT /enrollmentGroups/fleet -d "$(group fleet "$work/root.crt")"
+check 'a member with its intermediate registers' answers 200 '"enrollmentGroupId":"fleet"' register member
+check 'a member sends a message' answers 204 '' send member 'from the fleet'
+check 'without the intermediate it is refused' answers 401 'CA certificate not found' register lonely
+
+# --- refusals
+key_and_certificate stranger -newkey ec -pkeyopt ec_paramgen_curve:P-256
+check 'a stranger is refused' answers 401 401002 register stranger
+check 'a device under the wrong name is refused' answers 401 401002 device stranger PUT \
+    "/$scope/registrations/ec-device/register?api-version=2021-06-01" -d '{}'
+check 'no certificate at all is refused' answers 401 'showed no certificate' request PUT \
+    "/$scope/registrations/ec-device/register?api-version=2021-06-01" -d '{}'
+check 'the wrong id scope is refused' answers 404 404201 device ec-device PUT '/0neWRONG/registrations/ec-device/register?api-version=2021-06-01' -d '{}'
+check 'malformed JSON is refused' answers 400 'not JSON' device ec-device PUT "/$scope/registrations/ec-device/register?api-version=2021-06-01" -d '{'
+check 'a disabled enrollment is refused' answers 200 disabled service PUT /enrollments/ec-device \
+    -d "$(enrollment ec-device "$work/ec-device.crt" ',"provisioningStatus":"disabled"')"
+check '... from then on' answers 401 'is disabled' register ec-device
+check 'the hub refuses a stranger' answers 404 DeviceNotFound send stranger x
+check 'the service API refuses an old token' answers 401 'has expired' request GET '/enrollments/ec-device?api-version=2021-10-01' \
+    -H "Authorization: $(service_token -1000)"
+check 'the service API refuses no token' answers 401 'Authorization header is missing' request GET '/enrollments/ec-device?api-version=2021-10-01'
+check 'an unknown path' answers 404 'nothing at /nowhere' request GET /nowhere
+check 'a wrong method' answers 405 'takes PUT, GET, DELETE' request PATCH /enrollments/x
+
+# --- restart
+first_scope=$scope
+authority=$(cat "$state/ca.pem")
+check 'SIGTERM ends it with success' stop_emulator TERM
+start_emulator --port 0 --polls 0
+check 'id scope and authority are the same' test "$scope" = "$first_scope" -a "$(cat "$state/ca.pem")" = "$authority"
+check 'enrollments and registrations are there' answers 200 "\"assignedHub\":\"localhost:$port\"" service GET /registrations/rsa-device
+check 'a device goes on sending without registering again' answers 204 '' send rsa-device 'after the restart'
+check 'all messages are there' sh -c "'$emulator' --state '$state' --messages | wc -l | grep -qx 4"
+kill -KILL $emulator_pid; wait $emulator_pid 2>/dev/null
+start_emulator --port 0
+check 'after a kill, too' answers 200 '"status":"assigned"' register rsa-device
+check 'SIGINT ends it with success' stop_emulator INT
+check 'messages can be read while no server runs' sh -c "'$emulator' --state '$state' --messages member | grep -q 'from the fleet'"
+done_testing

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/support/p11_spy.h"
+#include "devid/pkcs11.h"
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <openssl/err.h>
+#include <openssl/store.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define EXPORT __attribute__((visibility("default")))
+EXPORT CK_RV C_GetFunctionList(CK_FUNCTION_LIST **list);
+EXPORT devid_get_interface C_GetInterface;
+
+static CK_FUNCTION_LIST *inner;
+static CK_FUNCTION_LIST outer;
+static struct p11_spy *spy;
+
+static bool injected(enum p11_spy_call call)
+{
+    __atomic_add_fetch(&spy->total, 1, __ATOMIC_SEQ_CST);
+    __atomic_add_fetch(&spy->calls[call], 1, __ATOMIC_SEQ_CST);
+    if (spy->inject_times == 0 || spy->inject_call != call)
+        return false;
+    if (spy->inject_after > 0) {
+        spy->inject_after--;
+        return false;
+    }
+    spy->inject_times--;
+    return true;
+}
+
+#define WRAP(call, name, parameters, arguments)                                                              \
+    static CK_RV wrap_##name parameters                                                                      \
+    {                                                                                                        \
+        return injected(call) ? spy->inject_rv : inner->name arguments;                                      \
+    }
+
+WRAP(SPY_INITIALIZE, C_Initialize, (void *a), (a))
+WRAP(SPY_FINALIZE, C_Finalize, (void *a), (a))
+WRAP(SPY_GET_SLOT_LIST, C_GetSlotList, (CK_BBOOL a, CK_SLOT_ID *b, CK_ULONG *c), (a, b, c))
+WRAP(SPY_GET_SLOT_INFO, C_GetSlotInfo, (CK_SLOT_ID a, CK_SLOT_INFO *b), (a, b))
+WRAP(SPY_GET_TOKEN_INFO, C_GetTokenInfo, (CK_SLOT_ID a, CK_TOKEN_INFO *b), (a, b))
+WRAP(SPY_OPEN_SESSION, C_OpenSession, (CK_SLOT_ID a, CK_FLAGS b, void *c, CK_NOTIFY d, CK_SESSION_HANDLE *e),
+     (a, b, c, d, e))
+WRAP(SPY_CLOSE_SESSION, C_CloseSession, (CK_SESSION_HANDLE a), (a))
+WRAP(SPY_LOGIN, C_Login, (CK_SESSION_HANDLE a, CK_USER_TYPE b, CK_UTF8CHAR *c, CK_ULONG d), (a, b, c, d))
+WRAP(SPY_FIND_OBJECTS_INIT, C_FindObjectsInit, (CK_SESSION_HANDLE a, CK_ATTRIBUTE *b, CK_ULONG c), (a, b, c))
+WRAP(SPY_FIND_OBJECTS, C_FindObjects, (CK_SESSION_HANDLE a, CK_OBJECT_HANDLE *b, CK_ULONG c, CK_ULONG *d),
+     (a, b, c, d))
+WRAP(SPY_FIND_OBJECTS_FINAL, C_FindObjectsFinal, (CK_SESSION_HANDLE a), (a))
+WRAP(SPY_GET_ATTRIBUTE_VALUE, C_GetAttributeValue,
+     (CK_SESSION_HANDLE a, CK_OBJECT_HANDLE b, CK_ATTRIBUTE *c, CK_ULONG d), (a, b, c, d))
+WRAP(SPY_SIGN, C_Sign, (CK_SESSION_HANDLE a, CK_BYTE *b, CK_ULONG c, CK_BYTE *d, CK_ULONG *e),
+     (a, b, c, d, e))
+
+/* What a module that uses libcrypto could come to do, in the worst case. */
+static void use_libcrypto(void)
+{
+    OSSL_STORE_CTX *store =
+        OSSL_STORE_open_ex("pkcs11:type=private", NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+    OSSL_STORE_INFO *info = store != NULL ? OSSL_STORE_load(store) : NULL;
+
+    if (info != NULL)
+        spy->reenter = 2;
+    OSSL_STORE_INFO_free(info);
+    OSSL_STORE_close(store);
+}
+
+static CK_RV wrap_C_SignInit(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
+{
+    spy->mechanism = (uint32_t)mechanism->mechanism;
+    if (injected(SPY_SIGN_INIT))
+        return spy->inject_rv;
+    if (spy->reenter == 1)
+        use_libcrypto();
+    if (spy->inject_mechanism != 0 && spy->inject_mechanism == mechanism->mechanism)
+        return CKR_MECHANISM_INVALID;
+    return inner->C_SignInit(session, mechanism, key);
+}
+
+static bool map_counters(void)
+{
+    const char *path = getenv("P11_SPY_FILE");
+    int fd = path != NULL ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1;
+    void *map = MAP_FAILED;
+
+    if (fd >= 0 && ftruncate(fd, sizeof *spy) == 0)
+        map = mmap(NULL, sizeof *spy, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (fd >= 0)
+        close(fd);
+    spy = map;
+    return map != MAP_FAILED;
+}
+
+static bool load_inner(void)
+{
+    const char *path = getenv("P11_SPY_MODULE");
+    void *library = path != NULL ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
+    CK_RV (*get_function_list)(CK_FUNCTION_LIST **) = NULL;
+
+    if (library != NULL)
+        *(void **)&get_function_list = dlsym(library, "C_GetFunctionList");
+    return get_function_list != NULL && get_function_list(&inner) == CKR_OK;
+}
+
+CK_RV C_GetFunctionList(CK_FUNCTION_LIST **list)
+{
+    if (inner == NULL && (!map_counters() || !load_inner()))
+        return CKR_GENERAL_ERROR;
+    spy->loaded++;
+    outer = *inner;
+    outer.C_Initialize = wrap_C_Initialize;
+    outer.C_Finalize = wrap_C_Finalize;
+    outer.C_GetSlotList = wrap_C_GetSlotList;
+    outer.C_GetSlotInfo = wrap_C_GetSlotInfo;
+    outer.C_GetTokenInfo = wrap_C_GetTokenInfo;
+    outer.C_OpenSession = wrap_C_OpenSession;
+    outer.C_CloseSession = wrap_C_CloseSession;
+    outer.C_Login = wrap_C_Login;
+    outer.C_FindObjectsInit = wrap_C_FindObjectsInit;
+    outer.C_FindObjects = wrap_C_FindObjects;
+    outer.C_FindObjectsFinal = wrap_C_FindObjectsFinal;
+    outer.C_GetAttributeValue = wrap_C_GetAttributeValue;
+    outer.C_SignInit = wrap_C_SignInit;
+    outer.C_Sign = wrap_C_Sign;
+    *list = &outer;
+    return CKR_OK;
+}
+
+static const char *error_text(void)
+{
+    const char *text = getenv("P11_SPY_TEXT");
+
+    return text != NULL ? text : "";
+}
+
+CK_RV C_GetInterface(const char *name, CK_VERSION *version, struct devid_interface **out, CK_FLAGS flags)
+{
+    static struct devid_functions functions = {
+        .version = {1, 0},
+          .error_text = error_text
+    };
+    static struct devid_interface interface = {DEVID_INTERFACE_NAME, &functions, 0};
+
+    (void)version;
+    if (name == NULL || strcmp(name, DEVID_INTERFACE_NAME) != 0 || flags != 0)
+        return CKR_FUNCTION_FAILED;
+    *out = &interface;
+    return CKR_OK;
+}

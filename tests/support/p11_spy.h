@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DEVID_TESTS_SUPPORT_P11_SPY_H
+#define DEVID_TESTS_SUPPORT_P11_SPY_H
+
+#include <stdint.h>
+
+/*
+ * tests/support/.libs/p11_spy.so is a PKCS#11 module around the one that $P11_SPY_MODULE names. It counts the
+ * calls in the file that $P11_SPY_FILE names, which all processes map, and answers some of them with a code
+ * of the test's choice. It also has DevID's vendor interface, whose sentence is $P11_SPY_TEXT.
+ */
+enum p11_spy_call {
+    SPY_INITIALIZE,
+    SPY_FINALIZE,
+    SPY_GET_SLOT_LIST,
+    SPY_GET_SLOT_INFO,
+    SPY_GET_TOKEN_INFO,
+    SPY_OPEN_SESSION,
+    SPY_CLOSE_SESSION,
+    SPY_LOGIN,
+    SPY_FIND_OBJECTS_INIT,
+    SPY_FIND_OBJECTS,
+    SPY_FIND_OBJECTS_FINAL,
+    SPY_GET_ATTRIBUTE_VALUE,
+    SPY_SIGN_INIT,
+    SPY_SIGN,
+    SPY_CALLS
+};
+
+struct p11_spy {
+    uint32_t total;
+    uint32_t loaded; /* how often C_GetFunctionList was called */
+    uint32_t calls[SPY_CALLS];
+    uint32_t mechanism;    /* of the last C_SignInit */
+    uint32_t inject_call;  /* one of these calls is answered with inject_rv and goes no further */
+    uint32_t inject_after; /* when so many of them have passed */
+    uint32_t inject_times; /* and so many times */
+    uint32_t inject_rv;
+    uint32_t
+        inject_mechanism; /* C_SignInit with this mechanism always answers CKR_MECHANISM_INVALID; 0: none */
+    uint32_t
+        reenter; /* C_SignInit first asks libcrypto for a key by this provider's URI scheme; 2: it got one */
+};
+
+#endif

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/support/softhsm.h"
+#include "tests/support/support.h"
+
+#include <fcntl.h>
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/provider.h>
+#include <openssl/store.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct p11_spy *spy;
+
+static const char *library(void)
+{
+    static const char *const places[] = {"/usr/lib/softhsm/libsofthsm2.so",
+                                         "/usr/lib64/pkcs11/libsofthsm2.so",
+                                         "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so"};
+
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        if (access(places[i], R_OK) == 0)
+            return places[i];
+    }
+    abort();
+}
+
+static void shell(const char *what, const char *command)
+{
+    char *output = NULL;
+
+    if (support_shell(&output, "%s", command) != 0) {
+        fprintf(stderr, "%s:\n%s\n%s\n", what, command, output);
+        abort();
+    }
+    free(output);
+}
+
+static const char script[] =
+    "exec 2>&1; set -e; cd '%s'; unset OPENSSL_CONF OPENSSL_MODULES\n"
+    "softhsm2-util --init-token --free --label dev --pin 1234 --so-pin 1234\n"
+    "tool() { pkcs11-tool --module '%s' --login --pin 1234 --token-label dev \"$@\"; }\n"
+    "tool -k --key-type EC:prime256v1 --id 01 --label ec\n"
+    "tool -k --key-type rsa:2048 --id 02 --label rsa\n"
+    "tool -k --key-type EC:secp384r1 --id 03 --label ec384\n"
+    "tool -k --key-type EC:prime256v1 --id 04 --label lone\n"
+    "tool -k --key-type EC:prime256v1 --id 05 --label mute\n"
+    "tool -k --key-type EC:prime256v1 --id 06 --label twin\n"
+    "tool -k --key-type EC:prime256v1 --id 07 --label twin\n"
+    "tool -k --key-type EC:prime256v1 --id 08 --label fussy --always-auth\n"
+    "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.crt -subj "
+    "/CN=ca "
+    "-days 3650\n"
+    "for n in 1:ec 2:rsa 4:lone; do\n"
+    "  tool -r --type pubkey --id 0${n%%:*} -o pub.der\n"
+    "  openssl pkey -pubin -inform DER -in pub.der -out pub.pem\n"
+    "  openssl x509 -new -subj /CN=${n#*:} -force_pubkey pub.pem -CA ca.crt -CAkey ca.key -days 3650 -out "
+    "${n#*:}.crt\n"
+    "  openssl x509 -in ${n#*:}.crt -outform DER -out crt.der\n"
+    "  tool -w crt.der --type cert --id 0${n%%:*} --label ${n#*:}\n"
+    "done\n"
+    "tool -b --type pubkey --id 04\n"
+    "tool -b --type pubkey --id 05\n";
+
+static void map_spy(void)
+{
+    const char *path = support_path("p11-spy");
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+    if (fd < 0 || ftruncate(fd, sizeof *spy) != 0)
+        abort();
+    spy = mmap(NULL, sizeof *spy, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    close(fd);
+    if (spy == MAP_FAILED)
+        abort();
+    setenv("P11_SPY_FILE", path, 1);
+}
+
+void test_softhsm_start(void)
+{
+    char text[6000];
+    const char *configuration = support_path("softhsm2.conf");
+
+    if (spy != NULL)
+        return;
+    mkdir(support_path("softhsm"), 0700);
+    snprintf(text, sizeof text, "directories.tokendir = %s\nobjectstore.backend = file\nlog.level = ERROR\n",
+             support_path("softhsm"));
+    support_write(configuration, text);
+    setenv("SOFTHSM2_CONF", configuration, 1);
+    snprintf(text, sizeof text, script, support_directory(), library());
+    support_write(support_path("set-up.sh"), text);
+    snprintf(text, sizeof text, "bash %s", support_path("set-up.sh"));
+    shell("the token cannot be made", text);
+    map_spy();
+    setenv("P11_SPY_MODULE", library(), 1);
+    setenv("DEVID_PKCS11_MODULE", support_build_path("tests/support/.libs/p11_spy.so"), 1);
+    setenv("OPENSSL_MODULES", support_build_path("provider/.libs"), 1);
+    setenv("OPENSSL_CONF", "/dev/null", 1);
+}
+
+struct p11_spy *test_spy(void)
+{
+    return spy;
+}
+
+void test_spy_reset(void)
+{
+    memset(spy, 0, sizeof *spy);
+}
+
+const char *test_uri(const char *label)
+{
+    static char slots[9][128];
+    static unsigned next;
+    char *slot = slots[next++ % 9];
+
+    snprintf(slot, sizeof slots[0], "pkcs11:token=dev;object=%s;type=private?pin-value=1234", label);
+    return slot;
+}
+
+const char *test_software_certificate(const char *label)
+{
+    return support_path("%s.crt", label);
+}
+
+static struct {
+    OSSL_LIB_CTX *context;
+    OSSL_PROVIDER *providers[2];
+} contexts[8];
+
+OSSL_LIB_CTX *test_context(enum test_order order)
+{
+    static const char *const names[][2] = {
+        [DEFAULT_FIRST] = {"default", "devid"  },
+        [DEVID_FIRST] = {"devid",   "default"},
+        [DEVID_BY_PROPERTY] = {"default", "devid"  },
+    };
+    size_t i = 0;
+
+    while (contexts[i].context != NULL)
+        i++;
+    contexts[i].context = OSSL_LIB_CTX_new();
+    for (size_t n = 0; n < 2; n++) {
+        contexts[i].providers[n] = OSSL_PROVIDER_load(contexts[i].context, names[order][n]);
+        if (contexts[i].providers[n] == NULL)
+            ERR_print_errors_fp(stderr);
+        ck_assert_ptr_nonnull(contexts[i].providers[n]);
+    }
+    if (order == DEVID_BY_PROPERTY)
+        ck_assert_int_eq(EVP_set_default_properties(contexts[i].context, "?provider=devid"), 1);
+    return contexts[i].context;
+}
+
+void test_context_free(OSSL_LIB_CTX *context)
+{
+    size_t i = 0;
+
+    while (contexts[i].context != context)
+        i++;
+    for (size_t n = 0; n < 2; n++)
+        OSSL_PROVIDER_unload(contexts[i].providers[n]);
+    OSSL_LIB_CTX_free(context);
+    contexts[i].context = NULL;
+}
+
+EVP_PKEY *test_load_key(OSSL_LIB_CTX *context, const char *uri)
+{
+    OSSL_STORE_CTX *store = OSSL_STORE_open_ex(uri, context, NULL, NULL, NULL, NULL, NULL, NULL);
+    EVP_PKEY *key = NULL;
+
+    if (store == NULL)
+        return NULL;
+    OSSL_STORE_expect(store, OSSL_STORE_INFO_PKEY);
+    while (key == NULL && !OSSL_STORE_eof(store)) {
+        OSSL_STORE_INFO *info = OSSL_STORE_load(store);
+
+        if (info == NULL)
+            break;
+        key = OSSL_STORE_INFO_get1_PKEY(info);
+        OSSL_STORE_INFO_free(info);
+    }
+    OSSL_STORE_close(store);
+    return key;
+}
+
+char *test_errors(void)
+{
+    BIO *text = BIO_new(BIO_s_mem());
+    char *data = NULL;
+    char *copy;
+    long size;
+
+    ERR_print_errors(text);
+    size = BIO_get_mem_data(text, &data);
+    copy = strndup(size > 0 ? data : "", (size_t)(size > 0 ? size : 0));
+    BIO_free(text);
+    return copy;
+}

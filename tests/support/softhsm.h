@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DEVID_TESTS_SUPPORT_SOFTHSM_H
+#define DEVID_TESTS_SUPPORT_SOFTHSM_H
+
+#include "tests/support/p11_spy.h"
+
+#include <openssl/evp.h>
+#include <openssl/types.h>
+
+/*
+ * A SoftHSM token of this program's own below support_directory(): label "dev", PIN 1234; key pairs "ec"
+ * (P-256, id 01), "rsa" (2048 bits, id 02) and "ec384" (id 03), the first two with certificates of the same
+ * label and id; "lone" (P-256, id 04), a private key whose public key object was removed and which has a
+ * certificate; "mute" (P-256, id 05), which has neither; "twin" twice (id 06 and 07); "fussy" (id 08), which
+ * wants the PIN for each signature. $DEVID_PKCS11_MODULE is the spy around SoftHSM, and $OPENSSL_MODULES the
+ * directory of the built provider. Use it as an unchecked fixture.
+ */
+void test_softhsm_start(void);
+
+/* The counters and the injection, shared with the module; reset sets all to zero. */
+struct p11_spy *test_spy(void);
+void test_spy_reset(void);
+
+/* "pkcs11:token=dev;object=LABEL;type=private?pin-value=1234", from static storage that the next 8 calls do
+ * not touch. */
+const char *test_uri(const char *label);
+
+/* Where the fixture left the certificate of "ec" or "rsa", signed by "ca.crt". */
+const char *test_software_certificate(const char *label);
+
+/* In which order a library context loads the providers. */
+enum test_order { DEFAULT_FIRST, DEVID_FIRST, DEVID_BY_PROPERTY, TEST_ORDERS };
+
+/* A context with both providers; test_context_free unloads and frees all of it. */
+OSSL_LIB_CTX *test_context(enum test_order order);
+void test_context_free(OSSL_LIB_CTX *context);
+
+/* The first key that a URI gives; NULL: none. */
+EVP_PKEY *test_load_key(OSSL_LIB_CTX *context, const char *uri);
+
+/* The texts of all errors in the queue, which is emptied; malloc'ed. */
+char *test_errors(void);
+
+#endif
