@@ -273,13 +273,24 @@ static bool make_module(struct contender *contender, const char *name, const cha
 /* --- measuring
  * ----------------------------------------------------------------------------------------------- */
 
-static double now(void)
+static double clock_seconds(clockid_t clock)
 {
     struct timespec time;
 
-    clock_gettime(CLOCK_MONOTONIC, &time);
+    clock_gettime(clock, &time);
     return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
+
+static double now(void)
+{
+    return clock_seconds(CLOCK_MONOTONIC);
+}
+
+/* The best of the turns. On a machine that is busy with other things the cost tells more than the rate. */
+struct result {
+    double rate; /* signatures a second */
+    double cost; /* processor seconds a signature */
+};
 
 struct turn {
     const struct contender *contender;
@@ -299,19 +310,21 @@ static void *run_worker(void *argument)
     return NULL;
 }
 
-static double run_turn(const struct contender *contender, const struct kind *kind, unsigned threads,
-                       double seconds)
+static void run_turn(const struct contender *contender, const struct kind *kind, unsigned threads,
+                     double seconds, struct result *best)
 {
     struct turn turns[THREADS] = {0};
     pthread_t ids[THREADS];
     unsigned long count = 0;
     double start;
+    double busy;
 
     for (unsigned i = 0; i < threads; i++) {
         turns[i] = (struct turn){.contender = contender, .worker = contender->worker(contender, kind)};
         contender->sign(turns[i].worker);
     }
     start = now();
+    busy = clock_seconds(CLOCK_PROCESS_CPUTIME_ID);
     for (unsigned i = 0; i < threads; i++) {
         turns[i].end = start + seconds;
         require(pthread_create(&ids[i], NULL, run_worker, &turns[i]) == 0, "pthread_create");
@@ -321,40 +334,48 @@ static double run_turn(const struct contender *contender, const struct kind *kin
         count += turns[i].count;
     }
     seconds = now() - start;
+    busy = (clock_seconds(CLOCK_PROCESS_CPUTIME_ID) - busy) / (double)count;
     for (unsigned i = 0; i < threads; i++)
         contender->end(turns[i].worker);
-    return (double)count / seconds;
+    if ((double)count / seconds > best->rate)
+        best->rate = (double)count / seconds;
+    if (best->cost == 0 || busy < best->cost)
+        best->cost = busy;
 }
 
-static void compare(struct contender *contenders, size_t count, const struct kind *kind, double seconds,
-                    unsigned turns)
+/* best[contender][0]: one thread; [1]: several. */
+static void report(const struct contender *contenders, size_t count, const struct kind *kind,
+                   struct result best[3][2])
 {
     static const unsigned threads[] = {1, THREADS};
-    double best[3][2] = {{0}};
 
-    for (unsigned turn = 0; turn < turns; turn++)
-        for (size_t t = 0; t < 2; t++)
-            for (size_t i = 0; i < count; i++) {
-                double rate = run_turn(&contenders[i], kind, threads[t], seconds);
-
-                if (rate > best[i][t])
-                    best[i][t] = rate;
-            }
     for (size_t t = 0; t < 2; t++) {
         for (size_t i = 0; i < count; i++)
-            printf("%-12s %u thread%s  %-12s %9.0f/s\n", kind->name, threads[t], threads[t] == 1 ? " " : "s",
-                   contenders[i].name, best[i][t]);
-        printf("%-12s %u thread%s  devid / libcrypto %.3f", kind->name, threads[t],
-               threads[t] == 1 ? " " : "s", best[1][t] / best[0][t]);
-        if (count > 2)
-            printf(", devid / softhsm2 %.2f", best[1][t] / best[2][t]);
-        printf("\n");
+            printf("%-12s %u threads  %-10s %8.0f/s %8.2f us of processor each\n", kind->name, threads[t],
+                   contenders[i].name, best[i][t].rate, best[i][t].cost * 1e6);
+        for (size_t i = 0; i < count; i++)
+            if (i != 1)
+                printf("%-12s %u threads  devid : %-10s %.3f by rate, %.3f by processor time\n", kind->name,
+                       threads[t], contenders[i].name, best[1][t].rate / best[i][t].rate,
+                       best[i][t].cost / best[1][t].cost);
     }
-    printf("%-12s %u threads / 1 thread: libcrypto %.2f, devid %.2f", kind->name, THREADS,
-           best[0][1] / best[0][0], best[1][1] / best[1][0]);
-    if (count > 2)
-        printf(", softhsm2 %.2f", best[2][1] / best[2][0]);
-    printf("\n");
+    for (size_t i = 0; i < count; i++)
+        printf("%-12s %u threads : 1 thread  %-10s %.2f\n", kind->name, THREADS, contenders[i].name,
+               best[i][1].rate / best[i][0].rate);
+}
+
+static void compare(const struct contender *contenders, size_t count, const struct kind *kind, double seconds,
+                    unsigned turns)
+{
+    struct result best[3][2] = {0};
+
+    for (unsigned turn = 0; turn < turns; turn++) {
+        for (size_t i = 0; i < count; i++) {
+            run_turn(&contenders[i], kind, 1, seconds, &best[i][0]);
+            run_turn(&contenders[i], kind, THREADS, seconds, &best[i][1]);
+        }
+    }
+    report(contenders, count, kind, best);
 }
 
 static void prepare_directory(const char *directory)
