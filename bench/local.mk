@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # Measurements, not tests: `make bench` builds and runs them.
-bench_programs = bench/bench_find
 EXTRA_PROGRAMS = $(bench_programs)
-CLEANFILES += $(bench_programs)
+bench_programs = bench/bench_file bench/bench_find
 
+bench_bench_file_SOURCES = bench/bench_file.c
+bench_bench_file_CPPFLAGS = $(AM_CPPFLAGS) $(CRYPTO_CFLAGS)
+bench_bench_file_LDADD = $(CRYPTO_LIBS) -ldl -lpthread
 bench_bench_find_LDADD = -ldl
 
-bench: all $(bench_programs)
-	bench/bench_find pkcs11/.libs/devid-pkcs11.so
 .PHONY: bench
+bench: all $(bench_programs)
+	for program in $(bench_programs); do DEVID_PKCS11_MODULE=$(abs_builddir)/pkcs11/.libs/devid-pkcs11.so \
+		./$$program $(abs_builddir)/pkcs11/.libs/devid-pkcs11.so || exit 1; done
+CLEANFILES += $(bench_programs)

@@ -2,11 +2,12 @@
 #include "pkcs11/backend.h"
 
 #include "pkcs11/failure.h"
+#include "pkcs11/file/backend.h"
 #include "pkcs11/tpm/backend.h"
 
 #include <string.h>
 
-const struct backend *const p11_backends[] = {&tpm_backend, NULL};
+const struct backend *const p11_backends[] = {&tpm_backend, &file_backend, NULL};
 
 const struct backend *backend_by_name(const char *name)
 {
@@ -16,12 +17,22 @@ const struct backend *backend_by_name(const char *name)
     return NULL;
 }
 
+static bool is_label(const char *candidate, const char *label, size_t length)
+{
+    return strlen(candidate) == length && memcmp(candidate, label, length) == 0;
+}
+
 const struct backend *backend_by_pem_label(const char *label, size_t length)
 {
-    for (size_t i = 0; p11_backends[i] != NULL; i++)
-        if (strlen(p11_backends[i]->pem_label) == length &&
-            memcmp(p11_backends[i]->pem_label, label, length) == 0)
+    for (size_t i = 0; p11_backends[i] != NULL; i++) {
+        const char *const *others = p11_backends[i]->other_pem_labels;
+
+        if (is_label(p11_backends[i]->pem_label, label, length))
             return p11_backends[i];
+        for (; others != NULL && *others != NULL; others++)
+            if (is_label(*others, label, length))
+                return p11_backends[i];
+    }
     return NULL;
 }
 

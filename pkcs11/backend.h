@@ -14,7 +14,7 @@ struct mechanism;
 struct key_request {
     CK_KEY_TYPE type;
     size_t bits;                   /* RSA */
-    const struct p11_curve *curve; /* EC */
+    const struct p11_curve *curve; /* EC and Edwards */
     bool sign;
     bool decrypt; /* RSA: decryption, and signatures that need the bare private operation */
     bool derive;  /* EC: ECDH */
@@ -31,10 +31,13 @@ struct key_request {
  * member that fails with a CKR_ code has said why with p11_fail.
  */
 struct backend {
-    const char *name;      /* "tpm": in token.conf, and CKA_DEVID_BACKEND */
-    const char *slot_name; /* description of its uninitialised slot */
-    const char *pem_label; /* the PEM blocks that are its keys */
-    const char *model;     /* CK_TOKEN_INFO.model */
+    const char *name;                    /* "tpm": in token.conf, and CKA_DEVID_BACKEND */
+    const char *slot_name;               /* description of its uninitialised slot */
+    const char *pem_label;               /* the PEM blocks that are its keys */
+    const char *const *other_pem_labels; /* more of them, which are read and not written; NULL, or ends so */
+    const char *model;                   /* CK_TOKEN_INFO.model */
+    bool hardware;                       /* keys are in a device: CKF_HW */
+    bool extractable; /* keys may leave it when they are made so: CKA_EXTRACTABLE, CKA_SENSITIVE false */
 
     /* Makes an instance from token.conf, without touching a device; conf is kept no longer than the call. */
     CK_RV (*open)(const struct token_conf *conf, const char *directory, void **instance);
@@ -68,7 +71,8 @@ struct backend {
      * cannot use. */
     CK_RV (*load)(void *instance, const struct bytes *block, void **key, struct public_key *public);
     void (*drop)(void *instance, void *key);
-    /* CKA_DEVID_... attributes of a key. CKR_ATTRIBUTE_TYPE_INVALID: it has none such. */
+    /* CKA_DEVID_... attributes of a key, and the secret ones, which the caller has leave to read.
+     * CKR_ATTRIBUTE_TYPE_INVALID: it has none such. */
     CK_RV (*key_attribute)(const void *key, CK_ATTRIBUTE_TYPE type, struct bytes *value);
 
     /* Makes a key pair; *block is what a later load takes. The key is not kept by the device. */
@@ -92,6 +96,8 @@ struct backend {
     CK_RV(*sign)
     (void *instance, void *key, enum p11_scheme scheme, const struct p11_parameters *parameters,
      const uint8_t *input, size_t input_size, uint8_t *out, size_t size);
+    /* Decrypts a block of the modulus's size. SCHEME_PKCS1 with a broken padding is CKR_OK all the same, with
+     * bytes that tell nothing (implicit rejection); SCHEME_OAEP is CKR_ENCRYPTED_DATA_INVALID. */
     CK_RV(*decrypt)
     (void *instance, void *key, enum p11_scheme scheme, const struct p11_parameters *parameters,
      const uint8_t *input, size_t input_size, struct bytes *out);
@@ -104,7 +110,7 @@ struct backend {
 
 /* All backends, in the order of their slots; ends with NULL. */
 extern const struct backend *const p11_backends[];
-#define BACKENDS 1
+#define BACKENDS 2
 
 /* NULL: no backend of that name, or none whose keys are in such PEM blocks. */
 const struct backend *backend_by_name(const char *name);

@@ -113,10 +113,13 @@ static CK_RV copy_value(const void *data, size_t size, struct bytes *value)
     return bytes_copy(value, data, size) ? CKR_OK : CKR_HOST_MEMORY;
 }
 
-/* Attributes that take work and few ask for; worked out when they are read. */
-static CK_RV derived_attribute(const struct object *object, CK_ATTRIBUTE_TYPE type, struct bytes *value)
+/* Attributes that take work and few ask for; worked out when they are read. What has no rule here is not this
+ * object's: a public key has no CKA_VALUE, although the key block that it shares with the private one does.
+ */
+static CK_RV derived_attribute(const struct object *object, const struct attribute_rule *rule,
+                               CK_ATTRIBUTE_TYPE type, struct bytes *value)
 {
-    if (object->key == NULL)
+    if (object->key == NULL || (rule == NULL && (type & CKA_VENDOR_DEFINED) == 0))
         return CKR_ATTRIBUTE_TYPE_INVALID;
     if (type == CKA_PUBLIC_KEY_INFO)
         return soft_public_info(&object->key->public, value);
@@ -158,7 +161,7 @@ CK_RV object_attribute(const struct object *object, CK_ATTRIBUTE_TYPE type, stru
         return copy_value(stored->pValue, stored->ulValueLen, value);
     if (rule != NULL && (rule->flags & RULE_DEFAULT) != 0)
         return default_value(rule, value);
-    return derived_attribute(object, type, value);
+    return derived_attribute(object, rule, type, value);
 }
 
 bool object_attribute_bool(const struct object *object, CK_ATTRIBUTE_TYPE type)

@@ -3,9 +3,12 @@ noinst_LTLIBRARIES += pkcs11/libcore.la
 pkcs11_libcore_la_SOURCES = \
 	pkcs11/attribute.c pkcs11/attribute.h \
 	pkcs11/backend.c pkcs11/backend.h \
+	pkcs11/cipher.c pkcs11/cipher.h \
 	pkcs11/config.c pkcs11/config.h \
 	pkcs11/curve.c pkcs11/curve.h \
 	pkcs11/digest.c pkcs11/digest.h \
+	pkcs11/decrypt.c \
+	pkcs11/encrypt.c \
 	pkcs11/failure.c pkcs11/failure.h \
 	pkcs11/find.c \
 	pkcs11/general.c \
@@ -14,6 +17,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/index.c pkcs11/index.h \
 	pkcs11/inittoken.c \
 	pkcs11/item.c pkcs11/object.h \
+	pkcs11/import.c pkcs11/import.h \
 	pkcs11/keyfile.c pkcs11/keyfile.h \
 	pkcs11/login.c \
 	pkcs11/mechanism.c pkcs11/mechanism.h \
@@ -30,6 +34,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/operation.c pkcs11/operation.h \
 	pkcs11/publicobject.c pkcs11/publicobject.h \
 	pkcs11/pin.c \
+	pkcs11/pair.c pkcs11/pair.h \
 	pkcs11/publickey.c pkcs11/publickey.h \
 	pkcs11/random.c \
 	pkcs11/scheme.h \
@@ -47,6 +52,17 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/soft/digest.c pkcs11/soft/digest.h \
 	pkcs11/soft/aes.c pkcs11/soft/aes.h \
 	pkcs11/soft/ec.c pkcs11/soft/ec.h \
+	pkcs11/file/backend.c pkcs11/file/backend.h \
+	pkcs11/file/decrypt.c \
+	pkcs11/file/generate.c \
+	pkcs11/file/import.c \
+	pkcs11/file/key.h \
+	pkcs11/file/sign.c \
+	pkcs11/soft/assemble.c pkcs11/soft/assemble.h \
+	pkcs11/soft/assemblersa.c pkcs11/soft/assemblersa.h \
+	pkcs11/soft/der.c pkcs11/soft/der.h \
+	pkcs11/soft/encrypt.c pkcs11/soft/encrypt.h \
+	pkcs11/soft/generate.c \
 	pkcs11/soft/hash.c pkcs11/soft/hash.h \
 	pkcs11/soft/hmac.c pkcs11/soft/hmac.h \
 	pkcs11/soft/internal.h \
@@ -55,6 +71,11 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/soft/libctx.c pkcs11/soft/libctx.h \
 	pkcs11/soft/pem.c pkcs11/soft/pem.h \
 	pkcs11/soft/public.c pkcs11/soft/public.h \
+	pkcs11/soft/pkcs8.c pkcs11/soft/pkcs8.h \
+	pkcs11/soft/private.c pkcs11/soft/private.h \
+	pkcs11/soft/privatedecrypt.c \
+	pkcs11/soft/privatesign.c \
+	pkcs11/soft/rejection.c pkcs11/soft/rejection.h \
 	pkcs11/soft/rsa.c pkcs11/soft/rsa.h \
 	pkcs11/soft/tsskey.c pkcs11/soft/tsskey.h \
 	pkcs11/soft/verify.c pkcs11/soft/verify.h \

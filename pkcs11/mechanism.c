@@ -27,6 +27,7 @@ static const struct {
     {CKM_SHA512, CKG_MGF1_SHA512, HASH_SHA512},
 };
 
+#define LABEL_MAXIMUM 65536
 #define HASHES (sizeof hashes / sizeof hashes[0])
 
 static CK_RV parse_pss(const CK_MECHANISM *mechanism, const struct mechanism *row,
@@ -55,8 +56,61 @@ static CK_RV parse_pss(const CK_MECHANISM *mechanism, const struct mechanism *ro
     return CKR_OK;
 }
 
+/* PKCS#11 3.0 current mechanisms, 2.3.14: no parameter is pure EdDSA, and so is one without phFlag and
+ * context; the other variants are not for Ed25519. */
+static CK_RV parse_eddsa(const CK_MECHANISM *mechanism, const struct mechanism *row,
+                         struct p11_parameters *parameters)
+{
+    struct {
+        CK_BBOOL prehashed;
+        CK_ULONG context_size;
+        CK_BYTE *context;
+    } given;
+
+    if (mechanism->ulParameterLen == 0)
+        return CKR_OK;
+    (void)parameters;
+    if (mechanism->pParameter == NULL || mechanism->ulParameterLen != sizeof given)
+        return p11_fail(CKR_MECHANISM_PARAM_INVALID, "%s takes a CK_EDDSA_PARAMS or nothing", row->name);
+    memcpy(&given, mechanism->pParameter, sizeof given);
+    if (given.prehashed != CK_FALSE || given.context_size != 0)
+        return p11_fail(CKR_MECHANISM_PARAM_INVALID, "%s: only pure Ed25519, without a context, is done here",
+                        row->name);
+    return CKR_OK;
+}
+
+/* PKCS#11 2.40 current mechanisms, 2.1.8: without a source of the label there is none. */
+static CK_RV parse_oaep(const CK_MECHANISM *mechanism, const struct mechanism *row,
+                        struct p11_parameters *parameters)
+{
+    CK_RSA_PKCS_OAEP_PARAMS given;
+
+    if (mechanism->pParameter == NULL || mechanism->ulParameterLen != sizeof given)
+        return p11_fail(CKR_MECHANISM_PARAM_INVALID, "%s needs a CK_RSA_PKCS_OAEP_PARAMS", row->name);
+    memcpy(&given, mechanism->pParameter, sizeof given);
+    for (size_t i = 0; i < HASHES; i++) {
+        if (hashes[i].digest == given.hashAlg)
+            parameters->hash = hashes[i].hash;
+        if (hashes[i].mgf == given.mgf)
+            parameters->mgf_hash = hashes[i].hash;
+    }
+    if (parameters->hash == HASH_NONE || parameters->mgf_hash == HASH_NONE)
+        return p11_fail(CKR_MECHANISM_PARAM_INVALID, "%s: hash 0x%lx with MGF 0x%lx is not supported",
+                        row->name, given.hashAlg, given.mgf);
+    if ((given.source != 0 && given.source != CKZ_DATA_SPECIFIED) ||
+        (given.ulSourceDataLen != 0 && (given.pSourceData == NULL || given.source == 0)) ||
+        given.ulSourceDataLen > LABEL_MAXIMUM)
+        return p11_fail(CKR_MECHANISM_PARAM_INVALID, "%s: the label is not valid", row->name);
+    return bytes_copy(&parameters->label, given.pSourceData, given.ulSourceDataLen) ? CKR_OK
+                                                                                    : CKR_HOST_MEMORY;
+}
+
+#define CIPHER (CKF_ENCRYPT | CKF_DECRYPT)
+#define RECOVERY (CKF_SIGN | CKF_VERIFY | CKF_SIGN_RECOVER | CKF_VERIFY_RECOVER)
 #define RSA_BITS .key_type = CKK_RSA, .minimum = 1024, .maximum = 4096
 #define EC_BITS .key_type = CKK_EC, .minimum = 256, .maximum = 521
+#define ED_BITS .key_type = CKK_EC_EDWARDS, .minimum = 255, .maximum = 255
+#define ED_FORMS (CKF_EC_F_P | CKF_EC_NAMEDCURVE)
 #define EC_FORMS (CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS)
 #define NAMED(mechanism) .type = mechanism, .name = #mechanism
 
@@ -65,12 +119,6 @@ static CK_RV parse_pss(const CK_MECHANISM *mechanism, const struct mechanism *ro
     {                                                                                                        \
         .type = mechanism, .name = #mechanism, RSA_BITS, .flags = CKF_SIGN | CKF_VERIFY, .digest = hash,     \
         .scheme = how, .parse = parser                                                                       \
-    }
-#define RECOVER_RSA(mechanism, how)                                                                          \
-    {                                                                                                        \
-        .type = mechanism, .name = #mechanism, RSA_BITS,                                                     \
-        .flags = CKF_SIGN | CKF_VERIFY | CKF_SIGN_RECOVER | CKF_VERIFY_RECOVER, .scheme = how,               \
-        .parse = parse_none                                                                                  \
     }
 #define SIGN_EC(mechanism, hash)                                                                             \
     {                                                                                                        \
@@ -82,12 +130,15 @@ static CK_RV parse_pss(const CK_MECHANISM *mechanism, const struct mechanism *ro
         .type = mechanism, .name = #mechanism, .flags = CKF_DIGEST, .digest = hash, .parse = parse_none      \
     }
 
+/* clang-format off */
 static const struct mechanism table[] = {
-    {NAMED(CKM_RSA_PKCS_KEY_PAIR_GEN), RSA_BITS, .flags = CKF_GENERATE_KEY_PAIR,            .parse = parse_none},
-    {NAMED(CKM_EC_KEY_PAIR_GEN),       EC_BITS,  .flags = CKF_GENERATE_KEY_PAIR | EC_FORMS, .parse = parse_none},
+    {NAMED(CKM_RSA_PKCS_KEY_PAIR_GEN), RSA_BITS, .flags = CKF_GENERATE_KEY_PAIR, .parse = parse_none},
+    {NAMED(CKM_EC_KEY_PAIR_GEN), EC_BITS, .flags = CKF_GENERATE_KEY_PAIR | EC_FORMS, .parse = parse_none},
+    {NAMED(CKM_EC_EDWARDS_KEY_PAIR_GEN), ED_BITS, .flags = CKF_GENERATE_KEY_PAIR | ED_FORMS, .parse = parse_none},
 
-    RECOVER_RSA(CKM_RSA_X_509, SCHEME_RAW),
-    RECOVER_RSA(CKM_RSA_PKCS, SCHEME_PKCS1),
+    {NAMED(CKM_RSA_X_509), RSA_BITS, .flags = RECOVERY | CIPHER, .scheme = SCHEME_RAW, .parse = parse_none},
+    {NAMED(CKM_RSA_PKCS), RSA_BITS, .flags = RECOVERY | CIPHER, .scheme = SCHEME_PKCS1, .parse = parse_none},
+    {NAMED(CKM_RSA_PKCS_OAEP), RSA_BITS, .flags = CIPHER, .scheme = SCHEME_OAEP, .parse = parse_oaep},
     SIGN_RSA(CKM_SHA1_RSA_PKCS, HASH_SHA1, SCHEME_PKCS1, parse_none),
     SIGN_RSA(CKM_SHA224_RSA_PKCS, HASH_SHA224, SCHEME_PKCS1, parse_none),
     SIGN_RSA(CKM_SHA256_RSA_PKCS, HASH_SHA256, SCHEME_PKCS1, parse_none),
@@ -108,6 +159,8 @@ static const struct mechanism table[] = {
     SIGN_EC(CKM_ECDSA_SHA384, HASH_SHA384),
     SIGN_EC(CKM_ECDSA_SHA512, HASH_SHA512),
 
+    {NAMED(CKM_EDDSA), ED_BITS, .flags = CKF_SIGN | ED_FORMS, .scheme = SCHEME_EDDSA, .parse = parse_eddsa},
+
     DIGEST(CKM_SHA_1, HASH_SHA1),
     DIGEST(CKM_SHA224, HASH_SHA224),
     DIGEST(CKM_SHA256, HASH_SHA256),
@@ -118,6 +171,7 @@ static const struct mechanism table[] = {
     DIGEST(CKM_SHA3_384, HASH_SHA3_384),
     DIGEST(CKM_SHA3_512, HASH_SHA3_512),
 };
+/* clang-format on */
 
 #define ROWS (sizeof table / sizeof table[0])
 
@@ -127,12 +181,19 @@ const struct mechanism *mechanism_table(size_t *count)
     return table;
 }
 
-static const struct mechanism *row_of(const struct token *token, CK_MECHANISM_TYPE type)
+const struct mechanism *mechanism_row(CK_MECHANISM_TYPE type)
 {
     for (size_t i = 0; i < ROWS; i++)
         if (table[i].type == type)
-            return token_supports(token, &table[i]) ? &table[i] : NULL;
+            return &table[i];
     return NULL;
+}
+
+static const struct mechanism *row_of(const struct token *token, CK_MECHANISM_TYPE type)
+{
+    const struct mechanism *row = mechanism_row(type);
+
+    return row != NULL && token_supports(token, row) ? row : NULL;
 }
 
 CK_RV mechanism_find(const struct token *token, CK_MECHANISM_TYPE type, CK_FLAGS flag,

@@ -31,7 +31,10 @@ struct mechanism {
     (const CK_MECHANISM *mechanism, const struct mechanism *row, struct p11_parameters *parameters);
 };
 
-/* The row when the token's backends can do it and it permits the operation `flag`; CKR_MECHANISM_INVALID
+/* NULL: the table has no such row. */
+const struct mechanism *mechanism_row(CK_MECHANISM_TYPE type);
+
+/* The row when the token's own backend can do it and it permits the operation `flag`; CKR_MECHANISM_INVALID
  * otherwise. */
 CK_RV mechanism_find(const struct token *token, CK_MECHANISM_TYPE type, CK_FLAGS flag,
                      const struct mechanism **row);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pkcs11/failure.h"
 #include "pkcs11/publicobject.h"
+#include "pkcs11/import.h"
+#include "pkcs11/keyfile.h"
 #include "pkcs11/session.h"
 #include "pkcs11/soft/x509.h"
 #include "pkcs11/template.h"
@@ -70,6 +72,7 @@ static const struct {
     {CKO_CERTIFICATE, create_certificate},
     {CKO_PUBLIC_KEY,  create_public_key },
     {CKO_DATA,        create_data       },
+    {CKO_PRIVATE_KEY, import_private_key},
 };
 
 CK_RV C_CreateObject(CK_SESSION_HANDLE handle, CK_ATTRIBUTE *items, CK_ULONG count, CK_OBJECT_HANDLE *object)

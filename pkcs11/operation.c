@@ -38,6 +38,14 @@ static CK_RV prepare(struct operation *operation, const CK_MECHANISM *mechanism)
     return rv;
 }
 
+/* The key's own backend counts: a token serves key files of every kind. */
+static bool is_served(const struct session *session, const struct object *object, const struct mechanism *row)
+{
+    if (object == NULL || object->key == NULL || object->key->backend == NULL)
+        return token_supports(session->token, row);
+    return object->key->backend->supports(object->key->instance, row);
+}
+
 CK_RV operation_begin(struct session *session, struct operation *operation, const CK_MECHANISM *mechanism,
                       CK_OBJECT_HANDLE key, CK_FLAGS flag, CK_OBJECT_CLASS object_class,
                       CK_ATTRIBUTE_TYPE usage)
@@ -49,12 +57,13 @@ CK_RV operation_begin(struct session *session, struct operation *operation, cons
         return CKR_ARGUMENTS_BAD;
     if (operation->row != NULL)
         return CKR_OPERATION_ACTIVE;
-    rv = mechanism_find(session->token, mechanism->mechanism, flag, &begun.row);
-    if (rv != CKR_OK)
-        return p11_fail(rv, "mechanism 0x%lx is not offered for this operation", mechanism->mechanism);
+    begun.row = mechanism_row(mechanism->mechanism);
+    begun.object = begun.row != NULL ? token_find_object(session->token, key) : NULL;
     buffer_init(&begun.data, COLLECTED_MAXIMUM);
-    begun.object = token_find_object(session->token, key);
-    if (begun.object == NULL)
+    if (begun.row == NULL || (begun.row->flags & flag) == 0 || !is_served(session, begun.object, begun.row))
+        rv = p11_fail(CKR_MECHANISM_INVALID, "mechanism 0x%lx is not offered for this operation",
+                      mechanism->mechanism);
+    else if (begun.object == NULL)
         rv = CKR_KEY_HANDLE_INVALID;
     else if (!session_sees(session, begun.object))
         rv = session_may_own(session, true);
@@ -109,5 +118,6 @@ void operation_end(struct operation *operation)
     if (operation->hash != NULL)
         soft_hash_free(operation->hash);
     buffer_free(&operation->data);
+    bytes_free(&operation->parameters.label);
     *operation = (struct operation){0};
 }

@@ -39,7 +39,7 @@ size_t public_key_bits(const struct public_key *key)
 {
     size_t bits;
 
-    if (key->type == CKK_EC)
+    if (key->curve != NULL)
         return key->curve->bits;
     bits = key->modulus.size * 8;
     for (uint8_t top = bits != 0 ? key->modulus.data[0] : 0xff; (top & 0x80) == 0; top = (uint8_t)(top << 1))
@@ -49,7 +49,7 @@ size_t public_key_bits(const struct public_key *key)
 
 size_t public_key_signature_size(const struct public_key *key)
 {
-    return key->type == CKK_EC ? 2 * key->curve->field_size : key->modulus.size;
+    return key->curve != NULL ? 2 * key->curve->field_size : key->modulus.size;
 }
 
 /* The point as a DER OCTET STRING: at most 133 bytes of content, so the length has one or two bytes. */
@@ -93,5 +93,5 @@ CK_RV public_key_to_attributes(const struct public_key *key, struct attributes *
 
     if (rv != CKR_OK)
         return rv;
-    return key->type == CKK_EC ? ec_to_attributes(key, attributes) : rsa_to_attributes(key, attributes);
+    return key->curve != NULL ? ec_to_attributes(key, attributes) : rsa_to_attributes(key, attributes);
 }

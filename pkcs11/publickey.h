@@ -9,11 +9,12 @@
 /* A public key in the form that every layer below the C_ functions shares. Numbers are big-endian and
  * unsigned, without leading zeros. */
 struct public_key {
-    CK_KEY_TYPE type;              /* CKK_RSA or CKK_EC */
+    CK_KEY_TYPE type;              /* CKK_RSA, CKK_EC or CKK_EC_EDWARDS */
     struct bytes modulus;          /* RSA */
     struct bytes exponent;         /* RSA */
-    const struct p11_curve *curve; /* EC */
-    struct bytes point;            /* EC: uncompressed, 04 || x || y, each of curve->field_size bytes */
+    const struct p11_curve *curve; /* EC and Edwards */
+    struct bytes
+        point; /* EC: uncompressed, 04 || x || y, each of field_size bytes; Edwards: field_size bytes */
 };
 
 void public_key_free(struct public_key *key);

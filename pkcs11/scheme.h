@@ -2,6 +2,8 @@
 #ifndef DEVID_PKCS11_SCHEME_H
 #define DEVID_PKCS11_SCHEME_H
 
+#include "common/bytes.h"
+
 #include <stddef.h>
 
 /* What the backends and soft/ speak instead of CKM_ numbers. */
@@ -28,13 +30,16 @@ enum p11_scheme {
     SCHEME_PSS,   /* RSASSA-PSS over a digest */
     SCHEME_RAW,   /* the bare RSA private operation */
     SCHEME_ECDSA, /* over a digest, r || s */
+    SCHEME_EDDSA, /* pure Ed25519, over the message */
+    SCHEME_OAEP,  /* RSAES-OAEP */
 };
 
 /* A mechanism's parameter, parsed and checked; zero where the scheme has none. */
 struct p11_parameters {
-    enum p11_hash hash;     /* PSS: of the digest that is signed */
-    enum p11_hash mgf_hash; /* PSS: of MGF1 */
+    enum p11_hash hash;     /* PSS: of the digest that is signed; OAEP: of the label */
+    enum p11_hash mgf_hash; /* PSS, OAEP: of MGF1 */
     size_t salt_length;     /* PSS: in bytes */
+    struct bytes label;     /* OAEP; freed by who holds the parameters */
 };
 
 #endif

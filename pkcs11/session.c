@@ -15,6 +15,8 @@ void session_end_operations(struct session *session)
     operation_end(&session->sign_recover);
     operation_end(&session->verify);
     operation_end(&session->verify_recover);
+    operation_end(&session->encrypt);
+    operation_end(&session->decrypt);
     digest_end(&session->digest);
 }
 

@@ -19,6 +19,8 @@ struct session {
     struct operation verify;
     struct operation verify_recover;
     struct digest digest;
+    struct operation encrypt;
+    struct operation decrypt;
     struct find {
         CK_OBJECT_HANDLE *handles; /* NULL with active: nothing found */
         size_t count;

@@ -40,7 +40,7 @@ CK_RV C_GetSlotInfo(CK_SLOT_ID id, CK_SLOT_INFO *info)
     if (rv != CKR_OK)
         return module_leave(rv);
     *info = (CK_SLOT_INFO){
-        .flags = CKF_TOKEN_PRESENT | CKF_HW_SLOT, .hardwareVersion = {1, 0}
+        .flags = CKF_TOKEN_PRESENT | (slot->backend->hardware ? CKF_HW_SLOT : 0), .hardwareVersion = {1, 0}
     };
     p11_pad(info->slotDescription, sizeof info->slotDescription,
             slot->token != NULL ? slot->token->store.path : slot->backend->slot_name);

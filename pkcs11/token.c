@@ -153,7 +153,10 @@ void token_mechanism_info(const struct token *token, const struct mechanism *row
         return;
     if (token->backend->limits != NULL)
         token->backend->limits(token_instance(token, token->backend), row, info);
-    info->flags |= CKF_HW;
+    if (token->backend->decrypt == NULL)
+        info->flags &= ~(CK_FLAGS)CKF_DECRYPT;
+    if (token->backend->hardware)
+        info->flags |= CKF_HW;
 }
 
 void token_lock(struct token *token)
@@ -248,7 +251,7 @@ static CK_RV fill_conf(struct token_conf *conf, const struct backend *backend, c
         rv = token_conf_setf(conf, "slot", "%lu", slot);
     if (rv == CKR_OK)
         rv = token_conf_set(conf, "backend", backend->name);
-    if (rv == CKR_OK && parent != NULL)
+    if (rv == CKR_OK && backend->init != NULL && parent != NULL)
         rv = token_conf_set(conf, "parent", parent);
     return rv == CKR_OK && backend->init != NULL ? backend->init(conf, tcti) : rv;
 }

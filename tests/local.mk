@@ -41,9 +41,15 @@ pkcs11_tests = \
 	tests/pkcs11/soft/test_hmac \
 	tests/pkcs11/soft/test_kdf \
 	tests/pkcs11/soft/test_key \
+	tests/pkcs11/soft/test_pkcs8 \
 	tests/pkcs11/soft/test_rsa \
 	tests/pkcs11/soft/test_tsskey \
 	tests/pkcs11/soft/test_x509 \
+	tests/pkcs11/file/test_backend \
+	tests/pkcs11/file/test_decrypt \
+	tests/pkcs11/file/test_import \
+	tests/pkcs11/file/test_sign \
+	tests/pkcs11/file/test_threads \
 	tests/pkcs11/tpm/test_auth \
 	tests/pkcs11/tpm/test_budget \
 	tests/pkcs11/tpm/test_loaded \
@@ -129,6 +135,7 @@ cli_tests = \
 
 story_tests = \
 	tests/story/cli_softhsm.sh \
+	tests/story/file_token.sh \
 	tests/story/openssl_tpm.sh \
 	tests/story/pkcs11_pin.sh \
 	tests/story/pkcs11_tools.sh \
@@ -147,6 +154,7 @@ check_LTLIBRARIES += tests/support/libsupport.la tests/support/tcti_count.la
 tests_support_libsupport_la_SOURCES = \
 	tests/support/dps_fixture.c tests/support/dps_fixture.h \
 	tests/support/dps_server.c tests/support/dps_server.h \
+	tests/support/filetoken.c tests/support/filetoken.h \
 	tests/support/main.c \
 	tests/support/support.c tests/support/support.h \
 	tests/support/tpm.c tests/support/tpm.h \

@@ -49,19 +49,38 @@ static CK_RV public_bits(const struct public_key *key, struct bytes *out)
     return bytes_copy(out, key->point.data, key->point.size) ? CKR_OK : CKR_HOST_MEMORY;
 }
 
+/* One row a key type: the algorithm, and whether the curve is its parameter (RFC 3279, 5480, 8410). */
+static const struct algorithm {
+    CK_KEY_TYPE type;
+    int nid;
+    int parameter;
+} algorithms[] = {
+    {CKK_RSA,        NID_rsaEncryption,        V_ASN1_NULL  },
+    {CKK_EC,         NID_X9_62_id_ecPublicKey, V_ASN1_OBJECT},
+    {CKK_EC_EDWARDS, NID_ED25519,              V_ASN1_UNDEF },
+};
+
+static const struct algorithm *algorithm_of(const struct public_key *key)
+{
+    for (size_t i = 0; i < sizeof algorithms / sizeof algorithms[0]; i++)
+        if (algorithms[i].type == key->type)
+            return &algorithms[i];
+    return NULL;
+}
+
 static bool set_algorithm(X509_PUBKEY *info, const struct public_key *key, const struct bytes *bits)
 {
+    const struct algorithm *algorithm = algorithm_of(key);
     unsigned char *copy = OPENSSL_memdup(bits->data, bits->size);
-    const unsigned char *params = key->type == CKK_EC ? key->curve->params : NULL;
+    const unsigned char *params = key->curve != NULL ? key->curve->params : NULL;
     ASN1_OBJECT *curve = NULL;
     bool set = false;
 
-    if (params != NULL)
+    if (algorithm != NULL && algorithm->parameter == V_ASN1_OBJECT)
         curve = d2i_ASN1_OBJECT(NULL, &params, (long)key->curve->params_size);
-    if (copy != NULL && (key->type == CKK_RSA || curve != NULL))
-        set = X509_PUBKEY_set0_param(
-                  info, OBJ_nid2obj(curve != NULL ? NID_X9_62_id_ecPublicKey : NID_rsaEncryption),
-                  curve != NULL ? V_ASN1_OBJECT : V_ASN1_NULL, curve, copy, (int)bits->size) == 1;
+    if (copy != NULL && algorithm != NULL && (algorithm->parameter != V_ASN1_OBJECT || curve != NULL))
+        set = X509_PUBKEY_set0_param(info, OBJ_nid2obj(algorithm->nid), algorithm->parameter, curve, copy,
+                                     (int)bits->size) == 1;
     if (!set) {
         ASN1_OBJECT_free(curve);
         OPENSSL_free(copy);

@@ -217,6 +217,7 @@ const struct backend tpm_backend = {
     .slot_name = "DevID TPM slot",
     .pem_label = TSS_KEY_PEM,
     .model = "TPM 2.0",
+    .hardware = true,
     .open = open_instance,
     .close = close_instance,
     .abandon = abandon_instance,

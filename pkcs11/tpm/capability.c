@@ -184,12 +184,27 @@ CK_RV tpm_capability_lockout(struct tpm *tpm, struct tpm_lockout *lockout)
 /* --- what token.conf says
  * ------------------------------------------------------------------------------------ */
 
+/* What every TPM of the PC client platform has (PTP 1.05, 5.5): for TPM keys in a token of another backend,
+ * whose token.conf says nothing of a TPM. */
+static const struct tpm_capability platform = {
+    .hashes = 1U << HASH_SHA256 | 1U << HASH_SHA384,
+    .rsa_sizes = 1U << 2048 / 1024,
+    .rsa_minimum = 2048,
+    .rsa_maximum = 2048,
+    .curve_minimum = 256,
+    .curve_maximum = 384,
+};
+
 void tpm_capability_read(const struct token_conf *conf, struct tpm_capability *capability)
 {
     const char *manufacturer = token_conf_get(conf, "manufacturer");
     char number[24];
 
     *capability = (struct tpm_capability){0};
+    if (token_conf_get(conf, "hashes") == NULL) {
+        *capability = platform;
+        return;
+    }
     for (enum p11_hash hash = HASH_SHA1; hash < HASH_COUNT; hash++)
         if (tpm_hash_name(hash) != NULL && token_conf_lists(conf, "hashes", tpm_hash_name(hash)))
             capability->hashes |= 1U << hash;
@@ -225,8 +240,11 @@ bool tpm_supports(const void *instance, const struct mechanism *row)
 {
     const struct tpm_token *token = instance;
 
-    return row->key_type == CKK_RSA ? token->capability.rsa_maximum != 0
-                                    : token->capability.curve_maximum != 0;
+    if (row->scheme > SCHEME_ECDSA)
+        return false;
+    if (row->key_type == CKK_RSA)
+        return token->capability.rsa_maximum != 0;
+    return row->key_type == CKK_EC && token->capability.curve_maximum != 0;
 }
 
 void tpm_limits(const void *instance, const struct mechanism *row, CK_MECHANISM_INFO *info)

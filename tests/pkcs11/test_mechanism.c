@@ -41,6 +41,23 @@ static bool is_digest(const struct mechanism *row)
     return row->flags == CKF_DIGEST;
 }
 
+/* What a TPM token does; the rest of the table is other tokens'. */
+static bool is_served(const struct mechanism *row)
+{
+    return is_digest(row) || ((row->key_type == CKK_RSA || row->key_type == CKK_EC) && row->scheme <= SCHEME_ECDSA);
+}
+
+static size_t served_rows(void)
+{
+    size_t count;
+    const struct mechanism *table = mechanism_table(&count);
+    size_t served = 0;
+
+    for (size_t i = 0; i < count; i++)
+        served += is_served(&table[i]);
+    return served;
+}
+
 START_TEST(each_row_is_listed_and_has_info)
 {
     size_t count;
@@ -48,10 +65,14 @@ START_TEST(each_row_is_listed_and_has_info)
     CK_ULONG listed = 0;
 
     ck_assert_rv(C_GetMechanismList(slot, NULL, &listed), CKR_OK);
-    ck_assert_uint_eq(listed, count);
+    ck_assert_uint_eq(listed, served_rows());
     for (size_t i = 0; i < count; i++) {
         CK_MECHANISM_INFO info;
 
+        if (!is_served(&table[i])) {
+            ck_assert_msg(!is_listed(table[i].type), "%s", table[i].name);
+            continue;
+        }
         ck_assert_msg(strncmp(table[i].name, "CKM_", 4) == 0, "%s", table[i].name);
         ck_assert_msg(is_listed(table[i].type), "%s", table[i].name);
         ck_assert_rv_of(table[i].name, C_GetMechanismInfo(slot, table[i].type, &info), CKR_OK);
@@ -59,7 +80,8 @@ START_TEST(each_row_is_listed_and_has_info)
             ck_assert_msg(info.flags == CKF_DIGEST && info.ulMaxKeySize == 0, "%s", table[i].name);
             continue;
         }
-        ck_assert_msg(info.flags == (table[i].flags | CKF_HW), "%s", table[i].name);
+        ck_assert_msg(info.flags == ((table[i].flags & ~(CK_FLAGS)CKF_DECRYPT) | CKF_HW), "%s",
+                      table[i].name);
         ck_assert_uint_eq(info.ulMinKeySize, table[i].key_type == CKK_RSA ? 2048 : 256);
         ck_assert_uint_eq(info.ulMaxKeySize, table[i].key_type == CKK_RSA ? 3072 : 384);
     }
@@ -149,7 +171,7 @@ START_TEST(a_row_permits_what_its_flags_say_and_nothing_else)
     for (size_t o = 0; o < sizeof operations / sizeof operations[0]; o++) {
         for (size_t i = 0; i < count; i++) {
             CK_MECHANISM mechanism = {table[i].type, NULL, 0};
-            bool permitted = (table[i].flags & operations[o].flag) != 0;
+            bool permitted = is_served(&table[i]) && (table[i].flags & operations[o].flag) != 0;
             char name[128];
 
             snprintf(name, sizeof name, "%s with %s", operations[o].name, table[i].name);
@@ -164,12 +186,10 @@ START_TEST(the_list_keeps_the_two_call_rule)
 {
     CK_MECHANISM_TYPE list[64];
     CK_ULONG count = 1;
-    size_t rows;
 
-    mechanism_table(&rows);
     list[1] = 0x1234;
     ck_assert_rv(C_GetMechanismList(slot, list, &count), CKR_BUFFER_TOO_SMALL);
-    ck_assert_uint_eq(count, rows);
+    ck_assert_uint_eq(count, served_rows());
     ck_assert_uint_eq(list[1], 0x1234);
     ck_assert_rv(C_GetMechanismList(slot, list, NULL), CKR_ARGUMENTS_BAD);
     ck_assert_rv(C_GetMechanismInfo(slot, CKM_ECDSA, NULL), CKR_ARGUMENTS_BAD);

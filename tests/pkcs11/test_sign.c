@@ -186,7 +186,7 @@ START_TEST(every_mechanism_signs_in_one_go_and_in_parts)
         CK_ULONG size = sizeof signature;
         struct trial trial;
 
-        if ((table[i].flags & CKF_SIGN) == 0)
+        if ((table[i].flags & CKF_SIGN) == 0 || table[i].scheme > SCHEME_ECDSA)
             continue;
         prepare(&table[i], &trial);
         ck_assert_rv_of(table[i].name, C_SignInit(session, &trial.mechanism, key), CKR_OK);

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pkcs11/failure.h"
+#include "pkcs11/file/key.h"
+#include "pkcs11/soft/private.h"
+
+CK_RV file_generate_pair(void *instance, const struct key_request *request, struct bytes *block)
+{
+    (void)instance;
+    if (request->curve != NULL)
+        return soft_generate_on_curve(request->curve, block);
+    if (request->bits < FILE_RSA_MINIMUM)
+        return p11_fail(CKR_KEY_SIZE_RANGE, "RSA keys of %zu bits are not made here; use %d or more",
+                        request->bits, FILE_RSA_MINIMUM);
+    return soft_generate_rsa(request->bits, block);
+}

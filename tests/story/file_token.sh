@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+# A machine without a TPM: keys in a token directory, used by PKCS#11 tools and, through the provider, by openssl;
+# key files copied in and out. Then a TPM comes, and each kind of token serves the other's key files.
+. "$DEVID_TEST_SOURCE/tests/story/lib.sh"
+export DEVID_TCTI=swtpm:host=127.0.0.1,port=1 # nobody listens there
+ossl() { foreign openssl "$@"; }
+p11() { foreign pkcs11-tool --module "$module" "$@"; }
+token() { p11 --token-label disk "$@"; }
+slot_called() { p11 -L 2>/dev/null | sed -n "s/^Slot [0-9]* (0x\([0-9a-f]*\)): $1\$/0x\1/p" | head -n 1; }
+
+cat >"$work/openssl.cnf" <<C
+openssl_conf = openssl_init
+[openssl_init]
+providers = provider_sect
+[provider_sect]
+default = default_sect
+devid = devid_sect
+[default_sect]
+activate = 1
+[devid_sect]
+activate = 1
+[req]
+distinguished_name = dn
+[dn]
+C
+
+check 'the slots say which is which' test -n "$(slot_called 'DevID TPM slot')" -a -n "$(slot_called 'DevID file slot')"
+check 'a file token is made without a TPM' p11 --init-token --slot "$(slot_called 'DevID file slot')" --so-pin '' --label disk
+check 'its directory is private' test "$(stat -c %a "$work/tokens/disk")" = 700
+check 'an EC key' token --keypairgen --key-type EC:secp384r1 --label ec --id 01
+check 'an RSA key' token --keypairgen --key-type rsa:2048 --label rsa --id 02
+check 'an Ed25519 key' token --keypairgen --key-type EC:edwards25519 --label ed --id 03
+check 'the key file is private' test "$(stat -c %a "$work/tokens/disk/ec.pem")" = 600
+for name in ec rsa ed; do
+    check "$name: copied out, openssl reads it" eval "cp $work/tokens/disk/$name.pem $work/$name.pem && openssl pkey -in $work/$name.pem -check -noout"
+    check "$name: its public key" openssl pkey -in "$work/$name.pem" -pubout -out "$work/$name.pub"
+done
+
+lists_all() {
+    token -O >"$work/list" && grep -q 'Private Key Object; EC$' "$work/list" && grep -q 'Private Key Object; RSA' "$work/list" &&
+        grep -q 'Private Key Object; EC_EDWARDS' "$work/list"
+}
+check 'pkcs11-tool lists them' lists_all
+p11tool_lists() { foreign p11tool --provider "$module" --list-all 'pkcs11:token=disk' | tee "$work/list" | grep -q 'Ed25519'; }
+check 'p11tool lists them' p11tool_lists
+for name in ec rsa; do
+    check "p11tool signs and verifies with $name" foreign p11tool --provider "$module" --test-sign "pkcs11:token=disk;object=$name;type=private"
+done
+
+echo 'what is signed' >"$work/data"
+ed_signs() {
+    token --sign --mechanism EDDSA --id 03 -i "$work/data" -o "$work/signature" &&
+        openssl pkeyutl -verify -rawin -pubin -inkey "$work/ed.pub" -in "$work/data" -sigfile "$work/signature"
+}
+check 'Ed25519 verifies' ed_signs
+signs() { # OBJECT PUBLIC-KEY: by the provider
+    OPENSSL_CONF=$work/openssl.cnf ossl dgst -sha256 -sign "pkcs11:token=disk;object=$1;type=private" -out "$work/signature" "$work/data" &&
+        openssl dgst -sha256 -verify "$2" -signature "$work/signature" "$work/data"
+}
+check 'openssl signs with the EC key' signs ec "$work/ec.pub"
+check 'openssl signs with the RSA key' signs rsa "$work/rsa.pub"
+
+# The other way round: files that openssl made.
+(
+    umask 077
+    openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$work/tokens/disk/new-ec.pem"
+    openssl genrsa -traditional -out "$work/tokens/disk/old-rsa.pem" 2048
+    openssl ecparam -name secp521r1 -genkey -out "$work/tokens/disk/old-ec.pem"
+    openssl genpkey -algorithm ED25519 -aes128 -pass pass:x -out "$work/tokens/disk/locked.pem"
+) 2>/dev/null
+for name in new-ec old-rsa old-ec; do
+    openssl pkey -in "$work/tokens/disk/$name.pem" -pubout -out "$work/$name.pub"
+    check "$name, dropped in, signs" signs "$name" "$work/$name.pub"
+done
+check 'an encrypted key is named with the remedy' eval \
+    "DEVID_LOG=error:$work/log token -O && grep -q 'locked.pem.*encrypted.*openssl pkey' $work/log"
+
+imports() {
+    openssl genrsa 2048 >"$work/import.pem" 2>/dev/null && openssl pkey -in "$work/import.pem" -outform DER -out "$work/import.der" &&
+        token --write-object "$work/import.der" --type privkey --label imported --id 09 --usage-sign &&
+        openssl pkey -in "$work/import.pem" -pubout -out "$work/import.pub" && signs imported "$work/import.pub"
+}
+check 'pkcs11-tool writes a private key, and it signs' imports
+check 'a key is deleted with its file' eval "token --delete-object --type privkey --label imported && test ! -e $work/tokens/disk/imported.pem"
+
+# TLS client authentication
+openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost -addext subjectAltName=DNS:localhost \
+    -keyout "$work/server.key" -out "$work/server.pem" 2>/dev/null
+for name in ec rsa; do
+    OPENSSL_CONF=$work/openssl.cnf ossl req -new -x509 -key "pkcs11:token=disk;object=$name;type=private" -subj "/CN=$name" -out "$work/$name.crt"
+done
+cat "$work/ec.crt" "$work/rsa.crt" >"$work/clients.pem"
+port=$(free_port)
+openssl s_server -accept "127.0.0.1:$port" -cert "$work/server.pem" -key "$work/server.key" -CAfile "$work/clients.pem" \
+    -Verify 1 -verify_return_error -www -quiet >"$work/server.log" 2>&1 &
+story_pids="$story_pids $!"
+wait_for_port "$port"
+handshake() { # VERSION NAME
+    OPENSSL_CONF=$work/openssl.cnf ossl s_client -connect "localhost:$port" "-$1" -CAfile "$work/server.pem" -verify_return_error \
+        -cert "$work/$2.crt" -key "pkcs11:token=disk;object=$2;type=private" </dev/null >"$work/client" 2>&1 &&
+        grep -q 'Verify return code: 0' "$work/client"
+}
+for version in tls1_2 tls1_3; do
+    for name in ec rsa; do
+        check "$version: client authentication with $name" handshake $version $name
+    done
+done
+
+# A TPM comes.
+start_tpm
+check 'a TPM token beside it' p11 --init-token --slot "$(slot_called 'DevID TPM slot')" --so-pin '' --label chip
+check 'a key in the TPM' p11 --token-label chip --keypairgen --key-type EC:prime256v1 --label in-tpm --id 07
+cp -p "$work/tokens/chip/in-tpm.pem" "$work/tokens/disk/in-tpm.pem"
+cp -p "$work/tokens/disk/new-ec.pem" "$work/tokens/chip/on-disk.pem"
+public_key() { OPENSSL_CONF=$work/openssl.cnf ossl pkey -in "pkcs11:token=$1;object=$2;type=private" -pubout -out "$work/$2.pub"; }
+check 'its public key' public_key chip in-tpm
+check "the TPM's key file works in the file token" signs in-tpm "$work/in-tpm.pub"
+openssl dgst -sha256 -binary "$work/data" >"$work/digest"
+id=$(p11 --token-label chip -O --type privkey 2>/dev/null | sed -n '/label: *on-disk/,/ID:/s/ *ID: *//p')
+disk_key_in_chip() {
+    p11 --token-label chip --sign --mechanism ECDSA --id "$id" -i "$work/digest" -o "$work/signature" --signature-format openssl &&
+        openssl pkeyutl -verify -pubin -inkey "$work/new-ec.pub" -in "$work/digest" -sigfile "$work/signature"
+}
+tpm_commands_reset
+check "openssl's key file works in the TPM token" disk_key_in_chip
+check 'without a TPM command' test "$(tpm_commands)" = ''
+done_testing
