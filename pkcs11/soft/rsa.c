@@ -130,7 +130,7 @@ static bool set_label(EVP_PKEY_CTX *context, const char *label)
 CK_RV soft_rsa_encrypt_oaep(const struct public_key *key, enum p11_hash hash, const char *label,
                             const uint8_t *data, size_t size, struct bytes *out)
 {
-    EVP_PKEY *pkey = rsa_public(key);
+    EVP_PKEY *pkey = soft_public_pkey(key);
     EVP_PKEY_CTX *context = pkey != NULL ? EVP_PKEY_CTX_new_from_pkey(soft_libctx(), pkey, NULL) : NULL;
     CK_RV rv = CKR_GENERAL_ERROR;
 

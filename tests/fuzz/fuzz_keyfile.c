@@ -32,6 +32,7 @@ static void end(void)
 
 static void start(void)
 {
+    const struct config config = {0};
     char path[64];
     FILE *file;
 
@@ -43,7 +44,7 @@ static void start(void)
     file = fopen(path, "w");
     if (file == NULL || fputs(conf, file) < 0 || fclose(file) != 0)
         abort();
-    if (token_open(folder, NULL, &token) != CKR_OK)
+    if (token_open(folder, &config, &token) != CKR_OK)
         abort();
     atexit(end);
 }

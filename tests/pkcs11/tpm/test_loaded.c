@@ -255,7 +255,7 @@ START_TEST(other_failures_are_not_tried_again)
         {TPM2_CC_Load, TPM2_RC_INTEGRITY | TPM2_RC_P | TPM2_RC_1, CKR_DEVICE_ERROR              },
         {TPM2_CC_Sign, TPM2_RC_FAILURE,                           CKR_DEVICE_ERROR              },
         {TPM2_CC_Sign, TPM2_RC_LOCKOUT,                           CKR_PIN_LOCKED                },
-        {TPM2_CC_Sign, TPM2_RC_AUTH_FAIL | TPM2_RC_S | TPM2_RC_1, CKR_PIN_INCORRECT             },
+        {TPM2_CC_Sign, TPM2_RC_AUTH_FAIL | TPM2_RC_S | TPM2_RC_1, CKR_DEVICE_ERROR              },
         {TPM2_CC_Sign, TPM2_RC_ATTRIBUTES | TPM2_RC_1,            CKR_KEY_FUNCTION_NOT_PERMITTED},
     };
 
