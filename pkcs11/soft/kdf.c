@@ -91,22 +91,25 @@ CK_RV soft_pbkdf2(enum p11_hash hash, const void *password, size_t password_size
         const void *in;
         void *out;
     } pass = {password_size != 0 ? password : ""}, salted = {salt}; /* libcrypto's array is for both ways */
-    char digest[16] = "";
-    OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_PASSWORD, pass.out, password_size),
-        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SALT, salted.out, salt_size),
-        OSSL_PARAM_construct_uint(OSSL_KDF_PARAM_ITER, &iterations),
-        OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
-        OSSL_PARAM_construct_end(),
-    };
     EVP_KDF *kdf = EVP_KDF_fetch(soft_libctx(), "PBKDF2", NULL);
     EVP_KDF_CTX *context = kdf != NULL ? EVP_KDF_CTX_new(kdf) : NULL;
+    char digest[16] = "";
     CK_RV rv = CKR_GENERAL_ERROR;
 
     if (soft_md_name(hash) != NULL)
         snprintf(digest, sizeof digest, "%s", soft_md_name(hash));
-    if (context != NULL && EVP_KDF_derive(context, out, size, params) == 1)
-        rv = CKR_OK;
+    if (context != NULL) {
+        const OSSL_PARAM params[] = {
+            OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_PASSWORD, pass.out, password_size),
+            OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SALT, salted.out, salt_size),
+            OSSL_PARAM_construct_uint(OSSL_KDF_PARAM_ITER, &iterations),
+            OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
+            OSSL_PARAM_construct_end(),
+        };
+
+        if (EVP_KDF_derive(context, out, size, params) == 1)
+            rv = CKR_OK;
+    }
     EVP_KDF_CTX_free(context);
     EVP_KDF_free(kdf);
     return rv;

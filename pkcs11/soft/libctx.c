@@ -55,10 +55,10 @@ static bool fetch_macs(void)
 
     for (enum p11_hash hash = HASH_SHA1; made && hash < HASH_COUNT; hash++) {
         char name[16];
-        OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
-                               OSSL_PARAM_construct_end()};
+        OSSL_PARAM params[2] = {OSSL_PARAM_construct_end(), OSSL_PARAM_construct_end()};
 
         snprintf(name, sizeof name, "%s", md_names[hash]);
+        params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0);
         soft.mac[hash] = EVP_MAC_CTX_new(mac);
         made = soft.mac[hash] != NULL && EVP_MAC_init(soft.mac[hash], (const uint8_t *)"", 0, params) == 1;
     }
