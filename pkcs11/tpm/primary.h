@@ -11,7 +11,7 @@
 
 /* Under the lock, all three. */
 
-/* Chooses the parent of a new token's keys (docs/decisions/0002-parent.md) and writes `parent` and
+/* Chooses the parent of a new token's keys (docs/decisions/0001-parent.md) and writes `parent` and
  * `parent-name`. */
 CK_RV tpm_primary_choose(struct tpm *tpm, struct token_conf *conf);
 
