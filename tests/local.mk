@@ -214,7 +214,7 @@ endif
 endif
 
 EXTRA_DIST += $(fuzz_data) $(story_tests) $(emulator_story_tests) $(rule_tests) tests/cli/capture.h tests/support/run \
-	tests/story/lib.sh tests/story/cloud.sh tests/check.sh tests/ci.sh
+	tests/story/lib.sh tests/story/cloud.sh tests/story/reply.py tests/check.sh tests/ci.sh
 
 AM_TESTS_ENVIRONMENT = \
 	DEVID_TEST_SOURCE='$(abs_top_srcdir)'; export DEVID_TEST_SOURCE; \

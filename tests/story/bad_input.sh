@@ -38,6 +38,12 @@ start_emulator
 check 'with a TPM a token is made' "$devid" token init --label device
 check 'and a key' "$devid" key generate --token device --label id
 
+warns() { # TEXT COMMAND...: it succeeds, and standard error has the text
+    local text=$1
+    shift
+    "$@" 2>&1 >/dev/null | tee "$work/warning" | grep -qF -- "$text"
+}
+
 # --- a token directory that cannot be used
 before=$(files)
 if [ "$(id -u)" -ne 0 ]; then
@@ -46,11 +52,14 @@ if [ "$(id -u)" -ne 0 ]; then
     chmod 700 "$DEVID_TOKENS/device"
 fi
 printf 'nonsense' >"$work/not-a-directory"
+check 'a directory of tokens that cannot be read is named in a warning' warns 'not-a-directory cannot be read' \
+    env DEVID_TOKENS="$work/not-a-directory" "$devid" token list
 check_fails 'a token directory that is a file is named' 4 'not-a-directory' \
     env DEVID_TOKENS="$work/not-a-directory" "$devid" token init --label device
 printf -- '-----BEGIN TSS2 PRIVATE KEY-----\nnonsense\n-----END TSS2 PRIVATE KEY-----\n' >"$DEVID_TOKENS/device/broken.pem"
 chmod 600 "$DEVID_TOKENS/device/broken.pem"
 check 'a broken key file hides itself and nothing else' says '"label": "id"' "$devid" key list --json
+check 'and is named in a warning' warns "$DEVID_TOKENS/device/broken.pem is left out" "$devid" key list
 rm "$DEVID_TOKENS/device/broken.pem"
 
 # --- tokens, keys, certificates
@@ -99,6 +108,36 @@ check_fails 'an enrollment that is not there is a refusal, with the code of the 
 check_fails 'an id scope that is not there is a refusal' 6 '404' \
     provision --cert "$cert" --key "$key" --id-scope 0ne0000NONE
 check 'no state was written' test ! -e state.json
+
+# --- a service that answers nonsense
+openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -subj /CN=localhost -keyout service.key -out service.csr 2>/dev/null
+printf 'subjectAltName = DNS:localhost\n' >service.ext
+openssl x509 -req -in service.csr -CA "$cloud/ca.pem" -CAkey "$cloud/ca-key.pem" -set_serial 7 -extfile service.ext \
+    -out service.pem 2>/dev/null
+python3 "$DEVID_TEST_SOURCE/tests/story/reply.py" service.pem service.key answer reply-port &
+story_pids="$story_pids $!"
+for i in $(seq 500); do [ -s reply-port ] && break; sleep 0.02; done
+
+answer() { # STATUS BODY-FILE
+    { printf 'HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %s\r\nConnection: close\r\n\r\n' \
+        "$1" "$(stat -c %s "$2")"; cat "$2"; } >answer.new && mv answer.new answer
+}
+answered() { provision --cert "$cert" --key "$key" --endpoint "https://localhost:$(cat reply-port)" "$@"; }
+printf '{"operationId":' >body && answer '200 OK' body
+check_fails 'a reply that is not JSON is named' 5 'JSON' answered
+printf '{"status":"assigned","operationId":"4.1","registrationState":{"deviceId":7}}' >body && answer '200 OK' body
+check_fails 'so is a reply that lacks what it must say' 5 'registrationState' answered
+head -c 2000000 /dev/zero | tr '\0' ' ' >body && answer '200 OK' body
+check_fails 'a reply without end is cut short' 5 'large' answered
+printf '{"errorCode":401002,"trackingId":"the-tracking-id","message":"CA certificate not found."}' >body && answer '401 Unauthorized' body
+check_fails 'a refusal has the code' 6 '401002' answered
+check_fails 'and the text' 6 'CA certificate not found' answered
+check_fails 'and the tracking id' 6 'the-tracking-id' answered
+answer '503 Service Unavailable' body
+check_fails 'a service that stays unavailable is told when the time is up' 0 '503' answered --timeout 2
+printf 'nonsense\r\n\r\n' >answer
+check_fails 'what is not HTTP is told' 5 'localhost' answered --timeout 2
+check 'and again no state was written' test ! -e state.json
 
 # --- telemetry
 check_fails 'without a registration there is nowhere to send to' 3 'devid provision' "$devid" send --state state.json
