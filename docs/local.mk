@@ -5,5 +5,6 @@ dist_man_MANS += \
 EXTRA_DIST += \
 	docs/architecture.md \
 	docs/decisions \
+	docs/dps.md \
 	docs/pkcs11-vendor.md \
 	docs/store-format.md
