@@ -112,8 +112,7 @@ check 'a TPM token beside it' p11 --init-token --slot "$(slot_called 'DevID TPM 
 check 'a key in the TPM' p11 --token-label chip --keypairgen --key-type EC:prime256v1 --label in-tpm --id 07
 cp -p "$work/tokens/chip/in-tpm.pem" "$work/tokens/disk/in-tpm.pem"
 cp -p "$work/tokens/disk/new-ec.pem" "$work/tokens/chip/on-disk.pem"
-public_key() { OPENSSL_CONF=$work/openssl.cnf ossl pkey -in "pkcs11:token=$1;object=$2;type=private" -pubout -out "$work/$2.pub"; }
-check 'its public key' public_key chip in-tpm
+check 'its public key' public_key chip in-tpm "$work/in-tpm.pub"
 check "the TPM's key file works in the file token" signs in-tpm "$work/in-tpm.pub"
 openssl dgst -sha256 -binary "$work/data" >"$work/digest"
 id=$(p11 --token-label chip -O --type privkey 2>/dev/null | sed -n '/label: *on-disk/,/ID:/s/ *ID: *//p')

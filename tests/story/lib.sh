@@ -80,6 +80,13 @@ free_port() { # a port P such that P and P + 1 are free
     done
 }
 
+# public_key TOKEN LABEL FILE: a public key as PEM, through our provider. (pkcs11-tool reads freed memory when it writes one on
+# a curve, and libasan tells.)
+public_key() {
+    printf '%s\n' 'openssl_conf = init' '[init]' 'providers = list' '[list]' 'default = on' 'devid = on' '[on]' 'activate = 1' >"$work/public-key.cnf"
+    OPENSSL_CONF=$work/public-key.cnf foreign openssl pkey -pubin -in "pkcs11:token=$1;object=$2;type=public" -pubout -out "$3"
+}
+
 # A swtpm of this story's own. $tcti reaches it; $DEVID_TCTI does too, with its commands counted.
 start_tpm() {
     tpm_port=$(free_port)

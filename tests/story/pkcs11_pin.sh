@@ -23,7 +23,7 @@ echo 'what is signed' >"$work/data"
 openssl dgst -sha256 -binary "$work/data" >"$work/digest"
 signs() {
     user --sign --mechanism ECDSA --id 01 -i "$work/digest" -o "$work/signature" --signature-format openssl &&
-        token --read-object --type pubkey --label id -o "$work/id.der" && openssl pkey -pubin -inform DER -in "$work/id.der" -out "$work/id.pub" &&
+        public_key device id "$work/id.pub" &&
         openssl pkeyutl -verify -pubin -inkey "$work/id.pub" -in "$work/digest" -sigfile "$work/signature"
 }
 check 'the user signs' signs

@@ -26,10 +26,8 @@ check_without_asan 'p11tool signs and verifies with the RSA key' foreign p11tool
 
 echo 'what is signed' >"$work/data"
 openssl dgst -sha256 -binary "$work/data" >"$work/digest"
-public_key() { # LABEL: in $work/LABEL.pub
-    token --read-object --type pubkey --label "$1" -o "$work/$1.der" && openssl pkey -pubin -inform DER -in "$work/$1.der" -out "$work/$1.pub"
-}
-check 'the public keys can be read' eval 'public_key device-id && public_key rsa-id'
+check 'the public keys can be read' eval 'public_key device device-id $work/device-id.pub && public_key device rsa-id $work/rsa-id.pub'
+openssl pkey -pubin -in "$work/device-id.pub" -outform DER -out "$work/device-id.der"
 
 ecdsa() {
     token --sign --mechanism ECDSA --id 01 -i "$work/digest" -o "$work/signature" --signature-format openssl &&
@@ -109,7 +107,7 @@ check "tpm2-openssl signs with the token's EC key file" tpm2_openssl_signs devic
 check "tpm2-openssl signs with the token's RSA key file" tpm2_openssl_signs rsa-id
 foreign_key() {
     tpm2_openssl genpkey -provider tpm2 -propquery '?provider=tpm2' -algorithm EC -pkeyopt group:P-256 \
-        -out "$work/tokens/device/foreign.pem" && tpm2_flushcontext -T "$tcti" -t && public_key foreign
+        -out "$work/tokens/device/foreign.pem" && tpm2_flushcontext -T "$tcti" -t && public_key device foreign "$work/foreign.pub"
 }
 check 'a key file that tpm2-openssl made, dropped in, is an object' foreign_key
 foreign_signs() {
