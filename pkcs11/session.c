@@ -7,22 +7,49 @@
 #include "pkcs11/objecttext.h"
 #include "pkcs11/soft/libctx.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 
-void session_end_operations(struct session *session)
+/* The operations with a key: one row each, by the flag that names it. */
+static const struct {
+    CK_FLAGS flag;
+    size_t offset;
+} keyed[] = {
+    {CKF_SIGN,           offsetof(struct session, sign)          },
+    {CKF_SIGN_RECOVER,   offsetof(struct session, sign_recover)  },
+    {CKF_VERIFY,         offsetof(struct session, verify)        },
+    {CKF_VERIFY_RECOVER, offsetof(struct session, verify_recover)},
+    {CKF_ENCRYPT,        offsetof(struct session, encrypt)       },
+    {CKF_DECRYPT,        offsetof(struct session, decrypt)       },
+};
+
+#define KEYED (sizeof keyed / sizeof keyed[0])
+
+static struct operation *operation_at(struct session *session, size_t i)
 {
-    operation_end(&session->sign);
-    operation_end(&session->sign_recover);
-    operation_end(&session->verify);
-    operation_end(&session->verify_recover);
-    operation_end(&session->encrypt);
-    operation_end(&session->decrypt);
-    digest_end(&session->digest);
+    return (struct operation *)((char *)session + keyed[i].offset);
+}
+
+void session_end_operations(struct session *session, CK_FLAGS flags)
+{
+    for (size_t i = 0; i < KEYED; i++)
+        if ((flags & keyed[i].flag) != 0)
+            operation_end(operation_at(session, i));
+    if ((flags & CKF_DIGEST) != 0)
+        digest_end(&session->digest);
+}
+
+bool session_has_keyed_operation(struct session *session)
+{
+    for (size_t i = 0; i < KEYED; i++)
+        if (operation_at(session, i)->row != NULL)
+            return true;
+    return false;
 }
 
 static void free_session(struct session *session)
 {
-    session_end_operations(session);
+    session_end_operations(session, ALL_OPERATIONS);
     find_end(&session->find);
     pthread_mutex_destroy(&session->lock);
     free(session);

@@ -40,8 +40,11 @@ struct module;
 /* Under the module's lock. CKR_SESSION_HANDLE_INVALID. */
 CK_RV session_close(struct module *module, CK_SESSION_HANDLE handle);
 
-/* Ends all cryptographic operations of the session; a search is none. */
-void session_end_operations(struct session *session);
+/* Ends the cryptographic operations that the CKF_ flags name; a search is none. */
+#define ALL_OPERATIONS ((CK_FLAGS)-1)
+void session_end_operations(struct session *session, CK_FLAGS flags);
+/* Whether one with a key is active, any but a digest. */
+bool session_has_keyed_operation(struct session *session);
 
 /* Ends the search. */
 void find_end(struct find *find);

@@ -37,12 +37,6 @@ static CK_RV save(const struct digest *digest, struct buffer *out)
     return rv;
 }
 
-static bool has_others(const struct session *session)
-{
-    return session->sign.row != NULL || session->sign_recover.row != NULL || session->verify.row != NULL ||
-           session->verify_recover.row != NULL;
-}
-
 static CK_RV get_state(struct session *session, uint8_t *state, CK_ULONG *size)
 {
     struct buffer out;
@@ -50,7 +44,7 @@ static CK_RV get_state(struct session *session, uint8_t *state, CK_ULONG *size)
 
     if (size == NULL)
         return CKR_ARGUMENTS_BAD;
-    if (has_others(session))
+    if (session_has_keyed_operation(session))
         return p11_fail(CKR_STATE_UNSAVEABLE,
                         "only the state of a digest can be saved, and one with a key is active");
     if (session->digest.row == NULL)
@@ -97,7 +91,7 @@ static CK_RV set_state(struct session *session, const uint8_t *state, size_t siz
 
     if (rv != CKR_OK)
         return p11_fail(rv, "this is not the saved state of a digest, or it was changed");
-    session_end_operations(session);
+    session_end_operations(session, ALL_OPERATIONS);
     session->digest = restored; /* transferred */
     return CKR_OK;
 }

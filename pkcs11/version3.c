@@ -22,48 +22,6 @@ CK_RV C_LoginUser(CK_SESSION_HANDLE handle, CK_USER_TYPE type, CK_UTF8CHAR *pin,
                          p11_fail(CKR_ARGUMENTS_BAD, "users have no names here; give none, or use C_Login"));
 }
 
-static void cancel_sign(struct session *session)
-{
-    operation_end(&session->sign);
-}
-
-static void cancel_sign_recover(struct session *session)
-{
-    operation_end(&session->sign_recover);
-}
-
-static void cancel_verify(struct session *session)
-{
-    operation_end(&session->verify);
-}
-
-static void cancel_verify_recover(struct session *session)
-{
-    operation_end(&session->verify_recover);
-}
-
-static void cancel_digest(struct session *session)
-{
-    digest_end(&session->digest);
-}
-
-static void cancel_find(struct session *session)
-{
-    find_end(&session->find);
-}
-
-static const struct {
-    CK_FLAGS flag;
-    void (*cancel)(struct session *session);
-} operations[] = {
-    {CKF_SIGN,           cancel_sign          },
-    {CKF_SIGN_RECOVER,   cancel_sign_recover  },
-    {CKF_VERIFY,         cancel_verify        },
-    {CKF_VERIFY_RECOVER, cancel_verify_recover},
-    {CKF_DIGEST,         cancel_digest        },
-    {CKF_FIND_OBJECTS,   cancel_find          },
-};
-
 /* Flags of operations that are not active, or that there are none of here, have nothing to cancel. */
 CK_RV C_SessionCancel(CK_SESSION_HANDLE handle, CK_FLAGS flags)
 {
@@ -72,8 +30,8 @@ CK_RV C_SessionCancel(CK_SESSION_HANDLE handle, CK_FLAGS flags)
 
     if (rv != CKR_OK)
         return rv;
-    for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++)
-        if ((flags & operations[i].flag) != 0)
-            operations[i].cancel(session);
+    session_end_operations(session, flags);
+    if ((flags & CKF_FIND_OBJECTS) != 0)
+        find_end(&session->find);
     return session_leave(session, CKR_OK);
 }
