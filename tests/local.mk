@@ -27,6 +27,7 @@ pkcs11_tests = \
 	tests/pkcs11/test_template \
 	tests/pkcs11/test_find \
 	tests/pkcs11/test_general \
+	tests/pkcs11/test_fork \
 	tests/pkcs11/test_generate \
 	tests/pkcs11/test_inittoken \
 	tests/pkcs11/test_login \
