@@ -132,19 +132,20 @@ static void measure(CK_SESSION_HANDLE session, const char *name, CK_ATTRIBUTE_TY
 
 int main(int argc, char **argv)
 {
+    const char *module = argc > 1 ? argv[1] : getenv("DEVID_PKCS11_MODULE");
     CK_BYTE first[2] = {0, 0};
     CK_ATTRIBUTE item = {CKA_ID, first, sizeof first};
     CK_SESSION_HANDLE session;
     double start;
 
-    if (argc != 2) {
-        fprintf(stderr, "usage: %s MODULE\n", argv[0]);
+    if (module == NULL) {
+        fprintf(stderr, "%s: DEVID_PKCS11_MODULE names no module\n", argv[0]);
         return EXIT_FAILURE;
     }
     make_token();
     atexit(remove_token);
     start = microseconds();
-    load(argv[1]);
+    load(module);
     check("C_Initialize", p11->C_Initialize(NULL));
     check("C_OpenSession", p11->C_OpenSession(0, CKF_SERIAL_SESSION, NULL, NULL, &session));
     find(session, &item);

@@ -10,6 +10,6 @@ bench_bench_find_LDADD = -ldl
 
 .PHONY: bench
 bench: all $(bench_programs)
-	for program in $(bench_programs); do DEVID_PKCS11_MODULE=$(abs_builddir)/pkcs11/.libs/devid-pkcs11.so \
-		./$$program $(abs_builddir)/pkcs11/.libs/devid-pkcs11.so || exit 1; done
+	for program in $(bench_programs); do \
+		DEVID_PKCS11_MODULE=$(abs_builddir)/pkcs11/.libs/devid-pkcs11.so ./$$program || exit 1; done
 CLEANFILES += $(bench_programs)
