@@ -77,7 +77,8 @@ for order in default-first devid-first; do
 
     cat "$work/ec.pem" "$work/rsa.pem" >"$work/clients.pem"
     port=$(free_port)
-    plain s_server -accept "127.0.0.1:$port" -cert "$work/server.pem" -key "$work/server.key" \
+    # not by a function: its process would be a shell's child, and outlive the story
+    env -u OPENSSL_CONF openssl s_server -accept "127.0.0.1:$port" -cert "$work/server.pem" -key "$work/server.key" \
         -CAfile "$work/clients.pem" -Verify 1 -verify_return_error -www -quiet >"$work/server.log" 2>&1 &
     server=$!
     story_pids="$story_pids $server"
