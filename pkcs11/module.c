@@ -60,8 +60,8 @@ static void drop_parent_state(void)
         return;
     pthread_mutex_init(&state.lock, NULL);
     for (size_t i = 0; state.up && i < state.module.slot_count; i++)
-        for (size_t b = 0; state.module.slots[i].token != NULL && p11_backends[b] != NULL; b++)
-            p11_backends[b]->abandon(state.module.slots[i].token->instances[b]);
+        if (state.module.slots[i].token != NULL)
+            token_abandon(state.module.slots[i].token);
     state.module = (struct module){0};
     state.up = false;
     state.fork_id = fork_id;

@@ -91,11 +91,8 @@ static CK_RV publish_in_session(struct session *session, struct object *objects[
     if (rv != CKR_OK)
         return rv;
     rv = session_add_object(session, objects[1]);
-    if (rv != CKR_OK) {
-        token_lock(session->token);
-        objects_remove(&session->token->objects, objects[0]->handle);
-        token_unlock(session->token);
-    }
+    if (rv != CKR_OK)
+        session_remove_object(session, objects[0]);
     return rv;
 }
 

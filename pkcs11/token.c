@@ -93,30 +93,23 @@ CK_RV token_open(const char *path, const struct config *config, struct token **o
     return rv;
 }
 
-static void end(struct token *token, bool abandoned)
-{
-    objects_free(&token->objects);
-    for (size_t i = 0; p11_backends[i] != NULL; i++) {
-        if (token->instances[i] != NULL && abandoned)
-            p11_backends[i]->abandon(token->instances[i]);
-        else if (token->instances[i] != NULL)
-            p11_backends[i]->close(token->instances[i]);
-    }
-    token_conf_free(&token->conf);
-    store_close(&token->store);
-    if (!abandoned)
-        pthread_mutex_destroy(&token->lock);
-    free(token);
-}
-
 void token_close(struct token *token)
 {
-    end(token, false);
+    objects_free(&token->objects);
+    for (size_t i = 0; p11_backends[i] != NULL; i++)
+        if (token->instances[i] != NULL)
+            p11_backends[i]->close(token->instances[i]);
+    token_conf_free(&token->conf);
+    store_close(&token->store);
+    pthread_mutex_destroy(&token->lock);
+    free(token);
 }
 
 void token_abandon(struct token *token)
 {
-    end(token, true);
+    for (size_t i = 0; p11_backends[i] != NULL; i++)
+        if (token->instances[i] != NULL)
+            p11_backends[i]->abandon(token->instances[i]);
 }
 
 void token_idle(struct token *token)

@@ -35,7 +35,8 @@ struct token {
  * CKR_TOKEN_NOT_RECOGNIZED: it holds none that can be used. */
 CK_RV token_open(const char *path, const struct config *config, struct token **out);
 void token_close(struct token *token);
-/* In a child after fork. */
+/* In a child after fork: the backends give up what they share with the parent, and the memory stays as it is.
+ */
 void token_abandon(struct token *token);
 /* No session is open on it any more. */
 void token_idle(struct token *token);
