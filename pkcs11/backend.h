@@ -74,6 +74,14 @@ struct backend {
     /* CKA_DEVID_... attributes of a key, and the secret ones, which the caller has leave to read.
      * CKR_ATTRIBUTE_TYPE_INVALID: it has none such. */
     CK_RV (*key_attribute)(const void *key, CK_ATTRIBUTE_TYPE type, struct bytes *value);
+    /*
+     * Keys with an authorization of their own, which is not the token's. Both members or neither. Such a key
+     * is CKA_ALWAYS_AUTHENTICATE; C_Login with CKU_CONTEXT_SPECIFIC brings its PIN to `authenticate`, which
+     * answers CKR_OK (the members that use the key then get it as parameters->auth, once), CKR_PIN_INCORRECT
+     * or CKR_PIN_LOCKED. Every other key that asks to be authenticated for is by the user's PIN.
+     */
+    bool (*has_own_auth)(const void *key);
+    CK_RV (*authenticate)(void *instance, void *key, const struct bytes *pin);
 
     /* Makes a key pair; *block is what a later load takes. The key is not kept by the device. */
     CK_RV (*generate_pair)(void *instance, const struct key_request *request, struct bytes *block);

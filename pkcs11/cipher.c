@@ -23,7 +23,9 @@ static CK_RV answer(const struct cipher *cipher, struct operation *operation, co
         *size = cipher->maximum(operation);
         return CKR_OK;
     }
-    rv = cipher->run(operation, input, input_size, &made);
+    rv = operation_may_use_key(operation);
+    if (rv == CKR_OK)
+        rv = cipher->run(operation, input, input_size, &made);
     if (rv == CKR_OK && operation_has_room(made.size, out, size, &rv) && made.size != 0)
         memcpy(out, made.data, made.size);
     bytes_free(&made);

@@ -65,9 +65,6 @@ static CK_RV make_request(const struct backend *backend, const struct mechanism 
         return p11_fail(
             CKR_TEMPLATE_INCONSISTENT,
             "a key made in this token never leaves it: CKA_SENSITIVE is true, CKA_EXTRACTABLE is false");
-    if (attributes_get_bool(private, CKA_ALWAYS_AUTHENTICATE, false))
-        return p11_fail(CKR_TEMPLATE_INCONSISTENT,
-                        "a key on a token without a PIN cannot have CKA_ALWAYS_AUTHENTICATE");
     return request->type == CKK_RSA ? read_rsa(row, pair, request) : read_curve(pair, request);
 }
 
@@ -99,6 +96,8 @@ static CK_RV generate(struct session *session, const struct mechanism *row, stru
     struct key_request request;
     CK_RV rv = make_request(backend, row, pair, &request);
 
+    if (rv == CKR_OK)
+        rv = session_may_ask(session, &pair->private);
     if (rv == CKR_OK)
         rv = session_may_write(session, pair->token);
     if (rv == CKR_OK)

@@ -63,6 +63,10 @@ CK_RV import_private_key(struct session *session, const CK_ATTRIBUTE *items, CK_
         return backend_missing(backend, "take in private keys");
     rv = read_pair(backend, items, count, &pair);
     if (rv == CKR_OK)
+        rv = session_may_ask(session, &pair.private);
+    if (rv == CKR_OK)
+        rv = session_may_own(session, attributes_get_bool(&pair.private, CKA_PRIVATE, true));
+    if (rv == CKR_OK)
         rv = session_may_write(session, pair.token);
     if (rv == CKR_OK)
         rv = backend->import(token_instance(session->token, backend), &pair.private, &pair.block);

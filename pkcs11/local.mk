@@ -2,6 +2,7 @@
 noinst_LTLIBRARIES += pkcs11/libcore.la
 pkcs11_libcore_la_SOURCES = \
 	pkcs11/attribute.c pkcs11/attribute.h \
+	pkcs11/authenticate.c \
 	pkcs11/backend.c pkcs11/backend.h \
 	pkcs11/cipher.c pkcs11/cipher.h \
 	pkcs11/config.c pkcs11/config.h \
@@ -19,7 +20,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/item.c pkcs11/object.h \
 	pkcs11/import.c pkcs11/import.h \
 	pkcs11/keyfile.c pkcs11/keyfile.h \
-	pkcs11/login.c \
+	pkcs11/login.c pkcs11/login.h \
 	pkcs11/mechanism.c pkcs11/mechanism.h \
 	pkcs11/message.c pkcs11/pkcs11-3.0.h \
 	pkcs11/modify.c \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "pkcs11/login.h"
+
 #include "pkcs11/failure.h"
-#include "pkcs11/session.h"
 
 /*
  * Who may log in while who is (PKCS#11 2.40, 5.6). On a token without a PIN there is nothing to check: a user
@@ -22,8 +23,6 @@ static const struct {
 /* Under the token's lock. */
 static CK_RV may_login(const struct token *token, CK_USER_TYPE user)
 {
-    if (user == CKU_CONTEXT_SPECIFIC)
-        return CKR_OPERATION_NOT_INITIALIZED;
     if (user == CKU_SO && !token->has_pin)
         return CKR_USER_PIN_NOT_INITIALIZED;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
@@ -35,7 +34,7 @@ static CK_RV may_login(const struct token *token, CK_USER_TYPE user)
     return CKR_USER_TYPE_INVALID;
 }
 
-static CK_RV check_pin(const struct token *token, CK_USER_TYPE user, CK_UTF8CHAR *pin, CK_ULONG size)
+CK_RV login_check_pin(const struct token *token, CK_USER_TYPE user, CK_UTF8CHAR *pin, CK_ULONG size)
 {
     const struct bytes view = {pin, size};
 
@@ -57,7 +56,7 @@ static CK_RV login(struct token *token, CK_USER_TYPE user, CK_UTF8CHAR *pin, CK_
     rv = may_login(token, user);
     token_unlock(token);
     if (rv == CKR_OK)
-        rv = check_pin(token, user, pin, size);
+        rv = login_check_pin(token, user, pin, size);
     if (rv != CKR_OK)
         return rv;
     token_lock(token);
@@ -77,7 +76,9 @@ CK_RV C_Login(CK_SESSION_HANDLE handle, CK_USER_TYPE user, CK_UTF8CHAR *pin, CK_
         return rv;
     if (pin == NULL && pin_size != 0)
         return session_leave(session, CKR_ARGUMENTS_BAD);
-    return session_leave(session, login(session->token, user, pin, pin_size));
+    rv = user == CKU_CONTEXT_SPECIFIC ? login_for_operation(session, pin, pin_size)
+                                      : login(session->token, user, pin, pin_size);
+    return session_leave(session, rv);
 }
 
 CK_RV C_Logout(CK_SESSION_HANDLE handle)

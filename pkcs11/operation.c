@@ -46,6 +46,11 @@ static bool is_served(const struct session *session, const struct object *object
     return object->key->backend->supports(object->key->instance, row);
 }
 
+static bool asks(const struct object *object)
+{
+    return object->object_class == CKO_PRIVATE_KEY && object_attribute_bool(object, CKA_ALWAYS_AUTHENTICATE);
+}
+
 CK_RV operation_begin(struct session *session, struct operation *operation, const CK_MECHANISM *mechanism,
                       CK_OBJECT_HANDLE key, CK_FLAGS flag, CK_OBJECT_CLASS object_class,
                       CK_ATTRIBUTE_TYPE usage)
@@ -57,6 +62,7 @@ CK_RV operation_begin(struct session *session, struct operation *operation, cons
         return CKR_ARGUMENTS_BAD;
     if (operation->row != NULL)
         return CKR_OPERATION_ACTIVE;
+    begun.token = session->token;
     begun.row = mechanism_row(mechanism->mechanism);
     begun.object = begun.row != NULL ? token_find_object(session->token, key) : NULL;
     buffer_init(&begun.data, COLLECTED_MAXIMUM);
@@ -71,6 +77,8 @@ CK_RV operation_begin(struct session *session, struct operation *operation, cons
         rv = check_key(begun.object, begun.row, object_class, usage);
     if (rv == CKR_OK)
         rv = prepare(&begun, mechanism);
+    if (rv == CKR_OK)
+        begun.asks = asks(begun.object);
     if (rv != CKR_OK)
         operation_end(&begun);
     else
@@ -88,6 +96,24 @@ CK_RV operation_update(struct operation *operation, const void *data, size_t siz
                ? CKR_OK
                : p11_fail(CKR_DATA_LEN_RANGE, "%s takes a digest or a short block, not %zu bytes and more",
                           operation->row->name, operation->data.size);
+}
+
+CK_RV operation_may_use_key(const struct operation *operation)
+{
+    if (object_attribute_bool(operation->object, CKA_PRIVATE) && !token_is_open(operation->token))
+        return p11_fail(CKR_USER_NOT_LOGGED_IN, "the user logged out while the operation was under way");
+    if (operation->asks && !operation->authenticated)
+        return p11_fail(CKR_USER_NOT_LOGGED_IN, "the key has CKA_ALWAYS_AUTHENTICATE: each use needs a "
+                                                "C_Login with CKU_CONTEXT_SPECIFIC after its Init");
+    return CKR_OK;
+}
+
+CK_RV operation_in_one_step(const struct object *key)
+{
+    return asks(key) ? p11_fail(CKR_USER_NOT_LOGGED_IN,
+                                "the key has CKA_ALWAYS_AUTHENTICATE and can only be used by operations that "
+                                "have an Init, to log in after")
+                     : CKR_OK;
 }
 
 CK_RV operation_input(struct operation *operation, uint8_t digest[HASH_SIZE_MAXIMUM], const uint8_t **input,
@@ -119,5 +145,6 @@ void operation_end(struct operation *operation)
         soft_hash_free(operation->hash);
     buffer_free(&operation->data);
     bytes_free(&operation->parameters.label);
+    bytes_free(&operation->parameters.auth);
     *operation = (struct operation){0};
 }

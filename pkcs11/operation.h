@@ -8,12 +8,16 @@
 #include "pkcs11/soft/hash.h"
 
 struct session;
+struct token;
 
 /* A cryptographic operation between its Init and its end. Inactive: row is NULL. */
 struct operation {
     const struct mechanism *row;
     struct p11_parameters parameters;
-    struct object *object;  /* the key, referenced */
+    const struct token *token; /* of the key */
+    struct object *object;     /* the key, referenced */
+    bool asks;          /* the key has CKA_ALWAYS_AUTHENTICATE: it is used after a login of its own only */
+    bool authenticated; /* which there was */
     struct soft_hash *hash; /* running, where the row has a digest */
     struct buffer data;     /* collected, where it has none */
     bool updated;           /* multi-part */
@@ -29,6 +33,12 @@ CK_RV operation_begin(struct session *session, struct operation *operation, cons
 
 /* More data. */
 CK_RV operation_update(struct operation *operation, const void *data, size_t size);
+
+/* Whether the key may be used now, to be asked before a backend is. CKR_USER_NOT_LOGGED_IN: the login ended
+ * since the Init, or the key asks for one of its own. */
+CK_RV operation_may_use_key(const struct operation *operation);
+/* The same for calls that have no Init, after which one could log in: with a key that asks they cannot be. */
+CK_RV operation_in_one_step(const struct object *key);
 
 /* What the backend is to get: the digest, or all the data. A view that lasts until the operation ends. */
 CK_RV operation_input(struct operation *operation, uint8_t digest[HASH_SIZE_MAXIMUM], const uint8_t **input,

@@ -40,6 +40,8 @@ struct p11_parameters {
     enum p11_hash mgf_hash; /* PSS, OAEP: of MGF1 */
     size_t salt_length;     /* PSS: in bytes */
     struct bytes label;     /* OAEP; freed by who holds the parameters */
+    struct bytes auth;      /* what C_Login gave for this one use of a key with an authorization of its own;
+                               freed by who holds the parameters */
 };
 
 #endif

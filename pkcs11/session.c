@@ -47,6 +47,20 @@ bool session_has_keyed_operation(struct session *session)
     return false;
 }
 
+struct operation *session_asking_operation(struct session *session)
+{
+    struct operation *found = NULL;
+
+    for (size_t i = 0; i < KEYED; i++) {
+        struct operation *operation = operation_at(session, i);
+
+        if (operation->row != NULL && operation->asks &&
+            (found == NULL || (found->authenticated && !operation->authenticated)))
+            found = operation;
+    }
+    return found;
+}
+
 static void free_session(struct session *session)
 {
     session_end_operations(session, ALL_OPERATIONS);
@@ -106,6 +120,19 @@ CK_RV session_may_own(const struct session *session, bool private)
                ? CKR_OK
                : p11_fail(CKR_USER_NOT_LOGGED_IN, "private objects of token %s need the user's login",
                           session->token->store.path);
+}
+
+CK_RV session_may_ask(const struct session *session, const struct attributes *private)
+{
+    if (!attributes_get_bool(private, CKA_ALWAYS_AUTHENTICATE, false))
+        return CKR_OK;
+    if (!session->token->has_pin)
+        return p11_fail(CKR_TEMPLATE_INCONSISTENT,
+                        "a key on a token without a PIN cannot have CKA_ALWAYS_AUTHENTICATE");
+    return attributes_get_bool(private, CKA_PRIVATE, true)
+               ? CKR_OK
+               : p11_fail(CKR_TEMPLATE_INCONSISTENT,
+                          "CKA_ALWAYS_AUTHENTICATE is for keys with CKA_PRIVATE only");
 }
 
 CK_RV session_may_write(const struct session *session, bool token_object)

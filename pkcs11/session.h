@@ -46,6 +46,10 @@ void session_end_operations(struct session *session, CK_FLAGS flags);
 /* Whether one with a key is active, any but a digest. */
 bool session_has_keyed_operation(struct session *session);
 
+/* The operation that a login with CKU_CONTEXT_SPECIFIC is for: one whose key asks for it, and waits; else one
+ * that was authenticated already. NULL: there is none. */
+struct operation *session_asking_operation(struct session *session);
+
 /* Ends the search. */
 void find_end(struct find *find);
 
@@ -55,6 +59,10 @@ bool session_sees(const struct session *session, const struct object *object);
 CK_RV session_may_write(const struct session *session, bool token_object);
 /* Whether it may make or change a private object, if it is one: CKR_OK, CKR_USER_NOT_LOGGED_IN. */
 CK_RV session_may_own(const struct session *session, bool private);
+
+/* Whether a private key with these attributes may have CKA_ALWAYS_AUTHENTICATE, if it has:
+ * CKR_TEMPLATE_INCONSISTENT. */
+CK_RV session_may_ask(const struct session *session, const struct attributes *private);
 
 /* Adds a token or session object to the session's token. CKR_HOST_MEMORY. */
 CK_RV session_add_object(struct session *session, struct object *object);

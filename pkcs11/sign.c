@@ -31,7 +31,9 @@ static CK_RV finish(struct operation *operation, const void *data, size_t data_s
     }
     if (!operation_has_room(public_key_signature_size(&operation->object->key->public), signature, size, &rv))
         return rv;
-    rv = operation_update(operation, data, data_size);
+    rv = operation_may_use_key(operation);
+    if (rv == CKR_OK)
+        rv = operation_update(operation, data, data_size);
     if (rv == CKR_OK)
         rv = sign_with_key(operation, signature, *size);
     operation_end(operation);

@@ -10,6 +10,7 @@ common_tests = \
 
 pkcs11_tests = \
 	tests/pkcs11/test_attribute \
+	tests/pkcs11/test_authenticate \
 	tests/pkcs11/test_config \
 	tests/pkcs11/test_curve \
 	tests/pkcs11/test_digest \
