@@ -64,6 +64,8 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/soft/der.c pkcs11/soft/der.h \
 	pkcs11/soft/encrypt.c pkcs11/soft/encrypt.h \
 	pkcs11/soft/generate.c \
+	pkcs11/soft/hkdf.c pkcs11/soft/hkdf.h \
+	pkcs11/soft/keywrap.c pkcs11/soft/keywrap.h \
 	pkcs11/soft/hash.c pkcs11/soft/hash.h \
 	pkcs11/soft/hmac.c pkcs11/soft/hmac.h \
 	pkcs11/soft/internal.h \

@@ -41,8 +41,10 @@ pkcs11_tests = \
 	tests/pkcs11/soft/test_aes \
 	tests/pkcs11/soft/test_hash \
 	tests/pkcs11/soft/test_hmac \
+	tests/pkcs11/soft/test_hkdf \
 	tests/pkcs11/soft/test_kdf \
 	tests/pkcs11/soft/test_key \
+	tests/pkcs11/soft/test_keywrap \
 	tests/pkcs11/soft/test_pkcs8 \
 	tests/pkcs11/soft/test_rsa \
 	tests/pkcs11/soft/test_tsskey \

@@ -21,7 +21,7 @@ struct expansion {
     enum p11_hash hash;
     const void *key; /* KDFa's; KDFe has its secret among the pieces */
     size_t key_size;
-    const struct soft_piece *pieces; /* the first is the counter */
+    const struct soft_piece *pieces; /* the counter is among them */
     size_t count;
 };
 
@@ -80,6 +80,20 @@ CK_RV soft_kdfe(enum p11_hash hash, const void *secret, size_t secret_size,
         input->v
     };
     const struct expansion expansion = {.hash = hash, .pieces = pieces, .count = 5};
+
+    return expand(&expansion, counter, out, size);
+}
+
+CK_RV soft_x963(enum p11_hash hash, const struct bytes *secret, const struct bytes *shared, uint8_t *out,
+                size_t size)
+{
+    uint8_t counter[4];
+    const struct soft_piece pieces[] = {
+        {secret->data, secret->size  },
+        {counter,      sizeof counter},
+        {shared->data, shared->size  }
+    };
+    const struct expansion expansion = {.hash = hash, .pieces = pieces, .count = 3};
 
     return expand(&expansion, counter, out, size);
 }

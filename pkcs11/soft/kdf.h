@@ -20,6 +20,11 @@ CK_RV soft_kdfa(enum p11_hash hash, const void *key, size_t key_size, const stru
 CK_RV soft_kdfe(enum p11_hash hash, const void *secret, size_t secret_size,
                 const struct soft_kdf_input *input, uint8_t *out, size_t size);
 
+/* The KDF of ANSI X9.63 (SEC 1, 3.6.1) over an ECDH secret: a counter and what the parties share go in after
+ * it. */
+CK_RV soft_x963(enum p11_hash hash, const struct bytes *secret, const struct bytes *shared, uint8_t *out,
+                size_t size);
+
 /* PBKDF2 (RFC 8018, 5.2) with HMAC. CKR_GENERAL_ERROR: libcrypto refuses the parameters. */
 CK_RV soft_pbkdf2(enum p11_hash hash, const void *password, size_t password_size, const void *salt,
                   size_t salt_size, unsigned iterations, uint8_t *out, size_t size);

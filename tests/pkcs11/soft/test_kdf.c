@@ -131,6 +131,50 @@ START_TEST(no_hash_is_refused)
 }
 END_TEST
 
+/* NIST's ansx963_2001 vectors, the beginning of each. */
+static const struct {
+    enum p11_hash hash;
+    const char *secret;
+    const char *shared;
+    const char *out;
+} x963_cases[] = {
+    {HASH_SHA1,   "fd17198b89ab39c4ab5d7cca363b82f9fd7e23c3984dc8a2", "856a53f3e36a26bbc5792879f307cce2",
+     "6e5fad865cb4a51c95209b16df0cc490bc2c9064405c5bccd4ee4832a531fbe7f10cb79e2eab6ab1149fbd5a23cfdabc"                                     },
+    {HASH_SHA224, "da67a73072d521a8272c69023573012ddf9b46bff65b3900", "727997aed53e78f74b1d66743a4ea4d2",
+     "dfc3126c5eebf9a58d89730e8d8ff7cc772592f28c10b349b437d9d068698a22e532eae975dfaf9c5c6a9f2935eafb05"                                     },
+    {HASH_SHA256, "22518b10e70f2a3f243810ae3254139efbee04aa57c7af7d", "75eef81aa3041e33b80971203d2c0c52",
+     "c498af77161cc59f2962b9a713e2b215152d139766ce34a776df11866a69bf2e52a13d9c7c6fc878c50c5ea0bc7b00e0"                                     },
+    {HASH_SHA384, "d8554db1b392cd55c3fe957bed76af09c13ac2a9392f88f6", "",                                 "671a46aada145162f8ddf1ca586a1cda"},
+    {HASH_SHA384, "c051fd22539c9de791d6c43a854b8f80a6bf70190050854a", "1317504aa34759bb4c931e3b78201945",
+     "cf6a84434734ac6949e1d7976743277be789906908ad3ca3a8923da7f476abbeb574306d7243031a85566914bfd247d2"
+     "519c479953d9d55b6b831e56260806c3"                                                                                                     },
+    {HASH_SHA512, "87fc0d8c4477485bb574f5fcea264b30885dc8d90ad82782", "",                                 "947665fbb9152153ef460238506a0245"},
+    {HASH_SHA512,
+     "00aa5bb79b33e389fa58ceadc047197f14e73712f452caa9fc4c9adb369348b81507392f1a86ddfdb7c4ff8231c4bd0f"
+     "44e44a1b55b1404747a9e2e753f55ef05a2d",                          "e3b5b4c1b0d5cf1d2b3a2f9937895d31",
+     "4463f869f3cc18769b52264b0112b5858f7ad32a5a2d96d8cffabf7fa733633d6e4dd2a599acceb3ea54a6217ce0b50e"
+     "ef4f6b40a5c30250a5a8eeee20800226"                                                                                                     },
+};
+
+START_TEST(x963_vectors_come_out)
+{
+    struct bytes secret;
+    struct bytes shared;
+    uint8_t out[128];
+    char hex[2 * sizeof out + 1];
+    size_t size = strlen(x963_cases[_i].out) / 2;
+
+    ck_assert(bytes_from_hex(x963_cases[_i].secret, strlen(x963_cases[_i].secret), &secret));
+    ck_assert(bytes_from_hex(x963_cases[_i].shared, strlen(x963_cases[_i].shared), &shared));
+    ck_assert_uint_eq(soft_x963(x963_cases[_i].hash, &secret, &shared, out, size), CKR_OK);
+    bytes_to_hex(out, size, hex);
+    ck_assert_str_eq(hex, x963_cases[_i].out);
+    ck_assert_uint_eq(soft_x963(HASH_NONE, &secret, &shared, out, size), CKR_GENERAL_ERROR);
+    bytes_free(&secret);
+    bytes_free(&shared);
+}
+END_TEST
+
 /* RFC 7914, 11. */
 START_TEST(pbkdf2_vectors_come_out)
 {
@@ -154,6 +198,7 @@ Suite *suite(void)
     tcase_add_test(t, kdfe_is_a_hash_over_counter_secret_label_and_parties);
     tcase_add_test(t, kdfa_with_an_empty_key_is_not_kdfe);
     tcase_add_test(t, no_hash_is_refused);
+    tcase_add_loop_test(t, x963_vectors_come_out, 0, sizeof x963_cases / sizeof x963_cases[0]);
     tcase_add_test(t, pbkdf2_vectors_come_out);
     suite_add_tcase(s, t);
     return s;
