@@ -14,7 +14,7 @@ struct mechanism;
 struct key_request {
     CK_KEY_TYPE type;
     size_t bits;                   /* RSA */
-    const struct p11_curve *curve; /* EC and Edwards */
+    const struct p11_curve *curve; /* all others */
     bool sign;
     bool decrypt; /* RSA: decryption, and signatures that need the bare private operation */
     bool derive;  /* EC: ECDH */
@@ -94,6 +94,8 @@ struct backend {
     CK_RV(*wrap)
     (void *instance, void *key, const struct mechanism *row, const struct p11_parameters *parameters,
      void *target, struct bytes *wrapped);
+    /* ECDH: the bare shared secret, field_size bytes, freed with bytes_free. CKR_MECHANISM_PARAM_INVALID: the
+     * peer's point is on another curve or on none, or the result is zero. */
     CK_RV (*derive)(void *instance, void *key, const struct public_key *peer, struct bytes *secret);
 
     /*

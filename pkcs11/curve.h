@@ -7,9 +7,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* PKCS#11 3.0, for headers that stop at 2.40. */
+#ifndef CKK_EC_MONTGOMERY
+#define CKK_EC_MONTGOMERY 0x41UL
+#endif
+
 /* A named curve: what CKA_EC_PARAMS says in DER, and sizes. */
 struct p11_curve {
-    const char *name;      /* NIST's and RFC 8032's, which libcrypto knows too: "P-256" */
+    const char *name;      /* NIST's and those of RFC 8410, which libcrypto knows too: "P-256" */
     CK_KEY_TYPE key_type;  /* of keys on it */
     const uint8_t *params; /* DER OBJECT IDENTIFIER */
     size_t params_size;

@@ -55,6 +55,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/soft/ec.c pkcs11/soft/ec.h \
 	pkcs11/file/backend.c pkcs11/file/backend.h \
 	pkcs11/file/decrypt.c \
+	pkcs11/file/derive.c \
 	pkcs11/file/generate.c \
 	pkcs11/file/import.c \
 	pkcs11/file/key.h \
@@ -77,6 +78,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/soft/pkcs8.c pkcs11/soft/pkcs8.h \
 	pkcs11/soft/private.c pkcs11/soft/private.h \
 	pkcs11/soft/privatedecrypt.c \
+	pkcs11/soft/privatederive.c \
 	pkcs11/soft/privatesign.c \
 	pkcs11/soft/rejection.c pkcs11/soft/rejection.h \
 	pkcs11/soft/rsa.c pkcs11/soft/rsa.h \

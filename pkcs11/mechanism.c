@@ -110,6 +110,7 @@ static CK_RV parse_oaep(const CK_MECHANISM *mechanism, const struct mechanism *r
 #define RSA_BITS .key_type = CKK_RSA, .minimum = 1024, .maximum = 4096
 #define EC_BITS .key_type = CKK_EC, .minimum = 256, .maximum = 521
 #define ED_BITS .key_type = CKK_EC_EDWARDS, .minimum = 255, .maximum = 255
+#define X_BITS .key_type = CKK_EC_MONTGOMERY, .minimum = 255, .maximum = 255
 #define ED_FORMS (CKF_EC_F_P | CKF_EC_NAMEDCURVE)
 #define EC_FORMS (CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS)
 #define NAMED(mechanism) .type = mechanism, .name = #mechanism
@@ -135,6 +136,7 @@ static const struct mechanism table[] = {
     {NAMED(CKM_RSA_PKCS_KEY_PAIR_GEN), RSA_BITS, .flags = CKF_GENERATE_KEY_PAIR, .parse = parse_none},
     {NAMED(CKM_EC_KEY_PAIR_GEN), EC_BITS, .flags = CKF_GENERATE_KEY_PAIR | EC_FORMS, .parse = parse_none},
     {NAMED(CKM_EC_EDWARDS_KEY_PAIR_GEN), ED_BITS, .flags = CKF_GENERATE_KEY_PAIR | ED_FORMS, .parse = parse_none},
+    {NAMED(CKM_EC_MONTGOMERY_KEY_PAIR_GEN), X_BITS, .flags = CKF_GENERATE_KEY_PAIR | ED_FORMS, .parse = parse_none},
 
     {NAMED(CKM_RSA_X_509), RSA_BITS, .flags = RECOVERY | CIPHER, .scheme = SCHEME_RAW, .parse = parse_none},
     {NAMED(CKM_RSA_PKCS), RSA_BITS, .flags = RECOVERY | CIPHER, .scheme = SCHEME_PKCS1, .parse = parse_none},

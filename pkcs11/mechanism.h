@@ -7,6 +7,9 @@
 #include <p11-kit/pkcs11.h>
 
 /* PKCS#11 3.0, for headers that stop at 2.40. */
+#ifndef CKM_EC_MONTGOMERY_KEY_PAIR_GEN
+#define CKM_EC_MONTGOMERY_KEY_PAIR_GEN 0x1056UL
+#endif
 #ifndef CKM_SHA3_224
 #define CKM_SHA3_256 0x2b0UL
 #define CKM_SHA3_224 0x2b5UL
@@ -27,7 +30,7 @@ struct mechanism {
     enum p11_hash digest;   /* the data is hashed with this before the backend sees it; HASH_NONE: as it is */
     enum p11_scheme scheme; /* what the backend does */
     /* Reads and checks pParameter: CKR_OK or CKR_MECHANISM_PARAM_INVALID. */
-    CK_RV (*parse)
+    CK_RV(*parse)
     (const CK_MECHANISM *mechanism, const struct mechanism *row, struct p11_parameters *parameters);
 };
 

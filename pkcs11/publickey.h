@@ -9,12 +9,11 @@
 /* A public key in the form that every layer below the C_ functions shares. Numbers are big-endian and
  * unsigned, without leading zeros. */
 struct public_key {
-    CK_KEY_TYPE type;              /* CKK_RSA, CKK_EC or CKK_EC_EDWARDS */
+    CK_KEY_TYPE type;              /* CKK_RSA, CKK_EC, CKK_EC_EDWARDS or CKK_EC_MONTGOMERY */
     struct bytes modulus;          /* RSA */
     struct bytes exponent;         /* RSA */
-    const struct p11_curve *curve; /* EC and Edwards */
-    struct bytes
-        point; /* EC: uncompressed, 04 || x || y, each of field_size bytes; Edwards: field_size bytes */
+    const struct p11_curve *curve; /* all others */
+    struct bytes point; /* EC: uncompressed, 04 || x || y, each of field_size bytes; else so many bytes */
 };
 
 void public_key_free(struct public_key *key);

@@ -46,7 +46,8 @@ static CK_RV read_point(const struct attributes *asked, const struct p11_curve *
 {
     const CK_ATTRIBUTE *item = attributes_find(asked, CKA_EC_POINT);
     const uint8_t *data = item->pValue;
-    size_t wanted = 1 + 2 * curve->field_size;
+    bool weierstrass = curve->key_type == CKK_EC;
+    size_t wanted = weierstrass ? 1 + 2 * curve->field_size : curve->field_size;
     size_t size = item->ulValueLen;
     size_t header = size > wanted ? size - wanted : 0;
 
@@ -55,7 +56,7 @@ static CK_RV read_point(const struct attributes *asked, const struct p11_curve *
         data += header;
         size -= header;
     }
-    if (size != wanted || data[0] != 0x04)
+    if (size != wanted || (weierstrass && data[0] != 0x04))
         return p11_fail(CKR_ATTRIBUTE_VALUE_INVALID, "CKA_EC_POINT is no uncompressed point on %s",
                         curve->name);
     return bytes_copy(point, data, size) ? CKR_OK : CKR_HOST_MEMORY;
@@ -66,8 +67,8 @@ static CK_RV read_ec(const struct attributes *asked, struct public_key *key)
     const CK_ATTRIBUTE *params = attributes_find(asked, CKA_EC_PARAMS);
 
     key->curve = p11_curve_by_params(params->pValue, params->ulValueLen);
-    if (key->curve == NULL)
-        return p11_fail(CKR_CURVE_NOT_SUPPORTED, "CKA_EC_PARAMS names none of P-256, P-384 and P-521");
+    if (key->curve == NULL || key->curve->key_type != key->type)
+        return p11_fail(CKR_CURVE_NOT_SUPPORTED, "CKA_EC_PARAMS names no curve for this type of key");
     return read_point(asked, key->curve, &key->point);
 }
 
@@ -75,8 +76,10 @@ static const struct {
     CK_KEY_TYPE type;
     CK_RV (*read)(const struct attributes *asked, struct public_key *key);
 } readers[] = {
-    {CKK_RSA, read_rsa},
-    {CKK_EC,  read_ec },
+    {CKK_RSA,           read_rsa},
+    {CKK_EC,            read_ec },
+    {CKK_EC_EDWARDS,    read_ec },
+    {CKK_EC_MONTGOMERY, read_ec },
 };
 
 static CK_RV read_key(CK_KEY_TYPE type, const struct attributes *asked, struct public_key *key)

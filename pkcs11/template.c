@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pkcs11/template.h"
 
+#include "pkcs11/curve.h"
 #include "pkcs11/failure.h"
 
 #include <string.h>
@@ -54,6 +55,7 @@ static const struct attribute_rule rules[] = {
     {RULE(CKA_ID), ALL, ANY_KEY, BYTES, .flags = GIVEN | RULE_MODIFY},
     {RULE(CKA_START_DATE), ALL, ANY_KEY, .kind = KIND_DATE, .flags = GIVEN | RULE_MODIFY},
     {RULE(CKA_END_DATE), ALL, ANY_KEY, .kind = KIND_DATE, .flags = GIVEN | RULE_MODIFY},
+    {RULE(CKA_DERIVE), KEYS, CKK_EC_MONTGOMERY, YES, .flags = GIVEN | RULE_MODIFY}, /* they do nothing else */
     {RULE(CKA_DERIVE), KEYS, ANY_KEY, NO, .flags = GIVEN | RULE_MODIFY},
     {RULE(CKA_LOCAL), KEYS, ANY_KEY, NO, .flags = RULE_DEFAULT},
     {RULE(CKA_KEY_GEN_MECHANISM), KEYS, ANY_KEY, .kind = KIND_ULONG, .flags = RULE_DEFAULT, .otherwise = CK_UNAVAILABLE_INFORMATION},
@@ -63,6 +65,7 @@ static const struct attribute_rule rules[] = {
 
     /* 4.8: public keys */
     {RULE(CKA_ENCRYPT), PUB, ANY_KEY, NO, .flags = GIVEN | RULE_MODIFY},
+    {RULE(CKA_VERIFY), PUB, CKK_EC_MONTGOMERY, NO, .flags = GIVEN | RULE_MODIFY},
     {RULE(CKA_VERIFY), PUB, ANY_KEY, YES, .flags = GIVEN | RULE_MODIFY},
     {RULE(CKA_VERIFY_RECOVER), PUB, ANY_KEY, NO, .flags = GIVEN | RULE_MODIFY},
     {RULE(CKA_WRAP), PUB, ANY_KEY, NO, .flags = GIVEN | RULE_MODIFY},
@@ -70,6 +73,7 @@ static const struct attribute_rule rules[] = {
     /* 4.9: private keys */
     {RULE(CKA_SENSITIVE), PRIV, ANY_KEY, YES, .flags = GIVEN | RULE_RAISE},
     {RULE(CKA_DECRYPT), PRIV, ANY_KEY, NO, .flags = GIVEN | RULE_MODIFY},
+    {RULE(CKA_SIGN), PRIV, CKK_EC_MONTGOMERY, NO, .flags = GIVEN | RULE_MODIFY},
     {RULE(CKA_SIGN), PRIV, ANY_KEY, YES, .flags = GIVEN | RULE_MODIFY},
     {RULE(CKA_SIGN_RECOVER), PRIV, ANY_KEY, NO, .flags = GIVEN | RULE_MODIFY},
     {RULE(CKA_UNWRAP), PRIV, ANY_KEY, NO, .flags = GIVEN | RULE_MODIFY},
@@ -102,6 +106,13 @@ static const struct attribute_rule rules[] = {
     {RULE(CKA_EC_POINT), PUB, CKK_EC_EDWARDS, BYTES, .flags = RULE_CREATE_REQUIRED},
     {RULE(CKA_EC_POINT), PRIV, CKK_EC_EDWARDS, BYTES, .flags = 0},
     {RULE(CKA_VALUE), PRIV, CKK_EC_EDWARDS, BYTES, .flags = RULE_CREATE_REQUIRED | RULE_SECRET},
+
+    /* the same, 2.3.6: Montgomery keys */
+    {RULE(CKA_EC_PARAMS), PUB, CKK_EC_MONTGOMERY, BYTES, .flags = RULE_CREATE_REQUIRED | RULE_GENERATE_REQUIRED},
+    {RULE(CKA_EC_PARAMS), PRIV, CKK_EC_MONTGOMERY, BYTES, .flags = RULE_CREATE_REQUIRED},
+    {RULE(CKA_EC_POINT), PUB, CKK_EC_MONTGOMERY, BYTES, .flags = RULE_CREATE_REQUIRED},
+    {RULE(CKA_EC_POINT), PRIV, CKK_EC_MONTGOMERY, BYTES, .flags = 0},
+    {RULE(CKA_VALUE), PRIV, CKK_EC_MONTGOMERY, BYTES, .flags = RULE_CREATE_REQUIRED | RULE_SECRET},
 };
 /* clang-format on */
 

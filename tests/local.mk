@@ -46,6 +46,7 @@ pkcs11_tests = \
 	tests/pkcs11/soft/test_key \
 	tests/pkcs11/soft/test_keywrap \
 	tests/pkcs11/soft/test_pkcs8 \
+	tests/pkcs11/soft/test_privatederive \
 	tests/pkcs11/soft/test_rsa \
 	tests/pkcs11/soft/test_tsskey \
 	tests/pkcs11/soft/test_x509 \

@@ -93,4 +93,5 @@ const struct backend file_backend = {
     .import = file_import,
     .sign = file_sign,
     .decrypt = file_decrypt,
+    .derive = file_derive,
 };

@@ -83,12 +83,14 @@ static CK_RV assemble_ec(const struct attributes *attributes, struct bytes *der)
     return rv;
 }
 
-static CK_RV assemble_edwards(const struct attributes *attributes, struct bytes *der)
+/* Ed25519 and X25519: any bytes are a key. */
+static CK_RV assemble_25519(const struct attributes *attributes, struct bytes *der)
 {
+    CK_KEY_TYPE type = attributes_get_ulong(attributes, CKA_KEY_TYPE, CK_UNAVAILABLE_INFORMATION);
     const CK_ATTRIBUTE *value = attributes_find(attributes, CKA_VALUE);
     const struct p11_curve *curve;
     EVP_PKEY *pkey;
-    CK_RV rv = find_curve(attributes, CKK_EC_EDWARDS, &curve);
+    CK_RV rv = find_curve(attributes, type, &curve);
 
     if (rv != CKR_OK)
         return rv;
@@ -107,9 +109,10 @@ CK_RV soft_assemble(const struct attributes *attributes, struct bytes *der)
         CK_KEY_TYPE type;
         CK_RV (*assemble)(const struct attributes *attributes, struct bytes *der);
     } types[] = {
-        {CKK_RSA,        soft_assemble_rsa},
-        {CKK_EC,         assemble_ec      },
-        {CKK_EC_EDWARDS, assemble_edwards },
+        {CKK_RSA,           soft_assemble_rsa},
+        {CKK_EC,            assemble_ec      },
+        {CKK_EC_EDWARDS,    assemble_25519   },
+        {CKK_EC_MONTGOMERY, assemble_25519   },
     };
     CK_KEY_TYPE type = attributes_get_ulong(attributes, CKA_KEY_TYPE, CK_UNAVAILABLE_INFORMATION);
 

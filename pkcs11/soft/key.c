@@ -55,9 +55,10 @@ static const struct algorithm {
     int nid;
     int parameter;
 } algorithms[] = {
-    {CKK_RSA,        NID_rsaEncryption,        V_ASN1_NULL  },
-    {CKK_EC,         NID_X9_62_id_ecPublicKey, V_ASN1_OBJECT},
-    {CKK_EC_EDWARDS, NID_ED25519,              V_ASN1_UNDEF },
+    {CKK_RSA,           NID_rsaEncryption,        V_ASN1_NULL  },
+    {CKK_EC,            NID_X9_62_id_ecPublicKey, V_ASN1_OBJECT},
+    {CKK_EC_EDWARDS,    NID_ED25519,              V_ASN1_UNDEF },
+    {CKK_EC_MONTGOMERY, NID_X25519,               V_ASN1_UNDEF },
 };
 
 static const struct algorithm *algorithm_of(const struct public_key *key)

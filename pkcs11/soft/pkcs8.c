@@ -101,8 +101,8 @@ static CK_RV read_ec(struct reader from, const struct p11_curve *outer, struct p
     return reader_done(&key) && reader_done(&from) ? check_ec(parts) : not_a_key();
 }
 
-/* RFC 8410: the seed is an OCTET STRING in the OCTET STRING. */
-static CK_RV read_edwards(struct reader from, const struct p11_curve *curve, struct private_parts *parts)
+/* RFC 8410, Ed25519 and X25519: an OCTET STRING in the OCTET STRING. */
+static CK_RV read_25519(struct reader from, const struct p11_curve *curve, struct private_parts *parts)
 {
     parts->type = curve->key_type;
     parts->curve = curve;
@@ -132,8 +132,8 @@ static CK_RV read_algorithm(struct reader algorithm, struct reader key, struct p
         return read_curve(&algorithm, &curve) ? read_ec(key, curve, parts) : not_a_key();
     curve = p11_curve_by_params(oid.data, oid.size);
     if (curve != NULL && curve->key_type != CKK_EC)
-        return read_edwards(key, curve, parts);
-    return p11_fail(CKR_DATA_INVALID, "the private key is neither RSA nor EC nor Ed25519");
+        return read_25519(key, curve, parts);
+    return p11_fail(CKR_DATA_INVALID, "the private key is neither RSA nor EC nor Ed25519 nor X25519");
 }
 
 /* PrivateKeyInfo ends with attributes [0] and, since RFC 5958, the public key [1]; both are passed over. */

@@ -23,8 +23,8 @@ enum rsa_part {
 struct private_parts {
     CK_KEY_TYPE type;
     struct bytes rsa[RSA_PARTS];
-    const struct p11_curve *curve; /* EC and Edwards */
-    struct bytes secret;           /* the scalar, or the seed of an Edwards key */
+    const struct p11_curve *curve; /* all others */
+    struct bytes secret;           /* the scalar, or the bytes that RFC 8410 has for it */
     struct bytes point;            /* EC: empty when the DER has none */
 };
 

@@ -134,7 +134,7 @@ CK_RV soft_curve_point(const struct p11_curve *curve, const struct bytes *secret
     return good ? CKR_OK : p11_fail(CKR_DATA_INVALID, "the secret is no key on %s", curve->name);
 }
 
-static CK_RV edwards_point(const struct private_parts *parts, struct bytes *point)
+static CK_RV point_of_25519(const struct private_parts *parts, struct bytes *point)
 {
     EVP_PKEY *pkey = EVP_PKEY_new_raw_private_key_ex(soft_libctx(), parts->curve->name, NULL,
                                                      parts->secret.data, parts->secret.size);
@@ -162,7 +162,7 @@ static CK_RV read_public(const struct private_parts *parts, struct public_key *p
     if (parts->point.size != 0)
         return copy(&public->point, &parts->point);
     return parts->type == CKK_EC ? soft_curve_point(parts->curve, &parts->secret, &public->point)
-                                 : edwards_point(parts, &public->point);
+                                 : point_of_25519(parts, &public->point);
 }
 
 CK_RV soft_private_read(const struct bytes *der, struct soft_private **out, struct public_key *public)

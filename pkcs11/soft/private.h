@@ -38,6 +38,14 @@ CK_RV soft_private_decrypt(struct soft_private *key, enum p11_scheme scheme,
                            const struct p11_parameters *parameters, const uint8_t *input, size_t input_size,
                            struct bytes *out);
 
+/*
+ * ECDH with an EC or X25519 key: *secret is the x coordinate that both parties come to, field_size bytes, and
+ * is freed with bytes_free. On the curves here ordinary and cofactor ECDH are one (the cofactor is 1; X25519
+ * has its own in it). CKR_MECHANISM_PARAM_INVALID: the peer's point is on another curve or on none, or the
+ * result is zero. CKR_KEY_TYPE_INCONSISTENT, CKR_DEVICE_ERROR (the key is no key); each is said.
+ */
+CK_RV soft_private_derive(struct soft_private *key, const struct public_key *peer, struct bytes *secret);
+
 /* New keys, as PKCS#8 PrivateKeyInfo. */
 CK_RV soft_generate_rsa(size_t bits, struct bytes *der);
 CK_RV soft_generate_on_curve(const struct p11_curve *curve, struct bytes *der);

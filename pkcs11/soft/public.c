@@ -50,9 +50,13 @@ static EVP_PKEY *ec_pkey(const struct public_key *key, OSSL_PARAM_BLD *build)
 
 EVP_PKEY *soft_public_pkey(const struct public_key *key)
 {
-    OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
+    OSSL_PARAM_BLD *build;
     EVP_PKEY *pkey = NULL;
 
+    if (key->type != CKK_EC && key->type != CKK_RSA)
+        return EVP_PKEY_new_raw_public_key_ex(soft_libctx(), key->curve->name, NULL, key->point.data,
+                                              key->point.size);
+    build = OSSL_PARAM_BLD_new();
     if (build != NULL)
         pkey = key->type == CKK_EC ? ec_pkey(key, build) : rsa_pkey(key, build);
     OSSL_PARAM_BLD_free(build);
@@ -154,6 +158,24 @@ static CK_RV read_ec(const SUBJECT_PUBLIC *info, struct public_key *key)
     return bytes_copy(&key->point, point, size) ? CKR_OK : CKR_HOST_MEMORY;
 }
 
+/* RFC 8410: the algorithm is the curve. */
+static CK_RV read_25519(const SUBJECT_PUBLIC *info, const ASN1_OBJECT *algorithm, struct public_key *key)
+{
+    unsigned char *encoded = NULL;
+    int size = i2d_ASN1_OBJECT(algorithm, &encoded);
+
+    if (size > 0)
+        key->curve = p11_curve_by_params(encoded, (size_t)size);
+    OPENSSL_free(encoded);
+    if (key->curve == NULL || key->curve->key_type == CKK_EC ||
+        (size_t)ASN1_STRING_length(info->bits) != key->curve->field_size)
+        return CKR_DATA_INVALID;
+    key->type = key->curve->key_type;
+    return bytes_copy(&key->point, ASN1_STRING_get0_data(info->bits), key->curve->field_size)
+               ? CKR_OK
+               : CKR_HOST_MEMORY;
+}
+
 static CK_RV read_info(const SUBJECT_PUBLIC *info, struct public_key *key)
 {
     const ASN1_OBJECT *type;
@@ -163,8 +185,10 @@ static CK_RV read_info(const SUBJECT_PUBLIC *info, struct public_key *key)
         key->type = CKK_RSA;
         return read_rsa(info->bits, key);
     }
+    if (OBJ_obj2nid(type) != NID_X9_62_id_ecPublicKey)
+        return read_25519(info, type, key);
     key->type = CKK_EC;
-    return OBJ_obj2nid(type) == NID_X9_62_id_ecPublicKey ? read_ec(info, key) : CKR_DATA_INVALID;
+    return read_ec(info, key);
 }
 
 CK_RV soft_public_read(const struct bytes *der, struct public_key *key)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "pkcs11/curve.h"
 #include "tests/support/module.h"
 #include "tests/support/tpm.h"
 
@@ -79,6 +80,48 @@ static CK_RV create_ec(CK_ATTRIBUTE params, CK_ATTRIBUTE given_point, CK_BBOOL t
     {                                                                                                        \
         CKA_EC_POINT, point, sizeof point                                                                    \
     }
+
+/* Ed25519 and X25519: the point bare and in its OCTET STRING, again after the file is read. */
+static const struct {
+    CK_KEY_TYPE type;
+    CK_BYTE params[5];
+    size_t point_size;
+    CK_RV rv;
+} on_25519[] = {
+    {CKK_EC_EDWARDS,    {0x06, 0x03, 0x2b, 0x65, 0x70}, 34, CKR_OK                     },
+    {CKK_EC_MONTGOMERY, {0x06, 0x03, 0x2b, 0x65, 0x6e}, 34, CKR_OK                     },
+    {CKK_EC_MONTGOMERY, {0x06, 0x03, 0x2b, 0x65, 0x6e}, 32, CKR_OK                     },
+    {CKK_EC_MONTGOMERY, {0x06, 0x03, 0x2b, 0x65, 0x6e}, 33, CKR_ATTRIBUTE_VALUE_INVALID},
+    {CKK_EC_MONTGOMERY, {0x06, 0x03, 0x2b, 0x65, 0x70}, 34, CKR_CURVE_NOT_SUPPORTED    },
+    {CKK_EC,            {0x06, 0x03, 0x2b, 0x65, 0x6e}, 34, CKR_CURVE_NOT_SUPPORTED    },
+};
+
+START_TEST(keys_on_curve25519_are_created)
+{
+    CK_KEY_TYPE type = on_25519[_i].type;
+    CK_BYTE params[5];
+    CK_BYTE whole[34] = {0x04, 0x20, 9};
+    CK_ATTRIBUTE items[] = {
+        {CKA_CLASS,     &public_class,                                  sizeof public_class    },
+        {CKA_KEY_TYPE,  &type,                                          sizeof type            },
+        {CKA_TOKEN,     &test_yes,                                      sizeof test_yes        },
+        {CKA_EC_PARAMS, params,                                         sizeof params          },
+        {CKA_EC_POINT,  whole + sizeof whole - on_25519[_i].point_size, on_25519[_i].point_size},
+        text(CKA_LABEL, "on 25519"),
+    };
+
+    memcpy(params, on_25519[_i].params, sizeof params);
+    ck_assert_rv(create(session, items, 6), on_25519[_i].rv);
+    if (on_25519[_i].rv != CKR_OK)
+        return;
+    restart();
+    created = test_find(session, CKO_PUBLIC_KEY, "on 25519");
+    ck_assert_uint_ne(created, CK_INVALID_HANDLE);
+    ck_assert(test_attribute_is(session, created, CKA_KEY_TYPE, &type, sizeof type));
+    ck_assert(test_attribute_is(session, created, CKA_EC_PARAMS, params, sizeof params));
+    ck_assert(test_attribute_is(session, created, CKA_EC_POINT, whole, sizeof whole));
+}
+END_TEST
 
 /* The token's own key, created a second time from its numbers, verifies what the token signs. */
 START_TEST(a_created_rsa_key_verifies)
@@ -329,6 +372,7 @@ Suite *suite(void)
     tcase_add_unchecked_fixture(tests, make, NULL);
     tcase_add_checked_fixture(tests, up, test_module_down);
     tcase_add_test(tests, a_created_rsa_key_verifies);
+    tcase_add_loop_test(tests, keys_on_curve25519_are_created, 0, sizeof on_25519 / sizeof on_25519[0]);
     tcase_add_test(tests, a_token_key_is_a_file_that_openssl_reads);
     tcase_add_test(tests, a_public_key_file_dropped_in_is_an_object);
     tcase_add_test(tests, a_bare_point_is_taken_too);

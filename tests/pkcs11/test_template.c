@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pkcs11/template.h"
+#include "pkcs11/curve.h"
 #include "tests/support/module.h"
 
 #include <stdio.h>
@@ -12,11 +13,13 @@ static const struct object_kind {
     unsigned bit;
     CK_KEY_TYPE key_type;
 } kinds[] = {
-    {"certificate",     CKO_CERTIFICATE, CLASS_CERTIFICATE, ANY_KEY},
-    {"RSA public key",  CKO_PUBLIC_KEY,  CLASS_PUBLIC,      CKK_RSA},
-    {"RSA private key", CKO_PRIVATE_KEY, CLASS_PRIVATE,     CKK_RSA},
-    {"EC public key",   CKO_PUBLIC_KEY,  CLASS_PUBLIC,      CKK_EC },
-    {"EC private key",  CKO_PRIVATE_KEY, CLASS_PRIVATE,     CKK_EC },
+    {"certificate",        CKO_CERTIFICATE, CLASS_CERTIFICATE, ANY_KEY          },
+    {"RSA public key",     CKO_PUBLIC_KEY,  CLASS_PUBLIC,      CKK_RSA          },
+    {"RSA private key",    CKO_PRIVATE_KEY, CLASS_PRIVATE,     CKK_RSA          },
+    {"EC public key",      CKO_PUBLIC_KEY,  CLASS_PUBLIC,      CKK_EC           },
+    {"EC private key",     CKO_PRIVATE_KEY, CLASS_PRIVATE,     CKK_EC           },
+    {"X25519 public key",  CKO_PUBLIC_KEY,  CLASS_PUBLIC,      CKK_EC_MONTGOMERY},
+    {"X25519 private key", CKO_PRIVATE_KEY, CLASS_PRIVATE,     CKK_EC_MONTGOMERY},
 };
 
 #define KINDS (sizeof kinds / sizeof kinds[0])

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/support/filetoken.h"
 
+#include "pkcs11/mechanism.h"
+
 #include <openssl/bn.h>
 #include <openssl/ecdsa.h>
 #include <openssl/evp.h>
@@ -97,16 +99,19 @@ static CK_BYTE p384[] = {0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22};
 static CK_BYTE p521[] = {0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23};
 static CK_BYTE ed25519[] = {0x13, 0x0c, 'e', 'd', 'w', 'a', 'r', 'd', 's', '2', '5', '5', '1', '9'};
 
+static CK_BYTE x25519[] = {0x06, 0x03, 0x2b, 0x65, 0x6e};
+
 static const struct {
     const char *name;
     CK_MECHANISM_TYPE mechanism;
     CK_BYTE *params;
     size_t size;
 } kinds[] = {
-    {"P-256",   CKM_EC_KEY_PAIR_GEN,         p256,    sizeof p256   },
-    {"P-384",   CKM_EC_KEY_PAIR_GEN,         p384,    sizeof p384   },
-    {"P-521",   CKM_EC_KEY_PAIR_GEN,         p521,    sizeof p521   },
-    {"ED25519", CKM_EC_EDWARDS_KEY_PAIR_GEN, ed25519, sizeof ed25519},
+    {"P-256",   CKM_EC_KEY_PAIR_GEN,            p256,    sizeof p256   },
+    {"P-384",   CKM_EC_KEY_PAIR_GEN,            p384,    sizeof p384   },
+    {"P-521",   CKM_EC_KEY_PAIR_GEN,            p521,    sizeof p521   },
+    {"ED25519", CKM_EC_EDWARDS_KEY_PAIR_GEN,    ed25519, sizeof ed25519},
+    {"X25519",  CKM_EC_MONTGOMERY_KEY_PAIR_GEN, x25519,  sizeof x25519 },
 };
 
 CK_RV filetoken_generate(CK_SESSION_HANDLE session, const char *kind, bool token, const CK_ATTRIBUTE *extra,

@@ -24,8 +24,8 @@ CK_SLOT_ID filetoken_init(const char *slot_description, const char *label);
 CK_SLOT_ID filetoken_slot(const char *label);
 CK_SESSION_HANDLE filetoken_session(const char *label);
 
-/* Makes a key pair that is called `kind`: "RSA-2048" (any size), "P-256", "P-384", "P-521", "ED25519". The
- * private half gets `extra` besides (may be NULL). */
+/* Makes a key pair that is called `kind`: "RSA-2048" (any size), "P-256", "P-384", "P-521", "ED25519",
+ * "X25519". The private half gets `extra` besides (may be NULL). */
 CK_RV filetoken_generate(CK_SESSION_HANDLE session, const char *kind, bool token, const CK_ATTRIBUTE *extra,
                          CK_ULONG count, CK_OBJECT_HANDLE *public, CK_OBJECT_HANDLE *private);
 /* The one object of class and label, or 0. */

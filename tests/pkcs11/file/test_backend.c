@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "devid/pkcs11.h"
+#include "pkcs11/curve.h"
+#include "pkcs11/mechanism.h"
 #include "tests/support/filetoken.h"
 
 #include <openssl/evp.h>
@@ -50,7 +52,8 @@ END_TEST
 
 START_TEST(generated_keys_are_files_that_openssl_reads)
 {
-    static const char *const kinds[] = {"RSA-2048", "P-256", "P-384", "P-521", "ED25519"};
+    static const char *const kinds[] = {"RSA-2048", "P-256", "P-384", "P-521", "ED25519", "X25519"};
+    static const CK_KEY_TYPE types[] = {CKK_RSA, CKK_EC, CKK_EC, CKK_EC, CKK_EC_EDWARDS, CKK_EC_MONTGOMERY};
 
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         CK_OBJECT_HANDLE public;
@@ -73,7 +76,7 @@ START_TEST(generated_keys_are_files_that_openssl_reads)
         free(file);
         filetoken_assert_rv(filetoken_attribute(session, private, CKA_KEY_TYPE, &type, &size), CKR_OK);
         pkey = filetoken_public(session, public);
-        ck_assert_uint_eq(type, i == 0 ? CKK_RSA : i < 4 ? CKK_EC : CKK_EC_EDWARDS);
+        ck_assert_uint_eq(type, types[i]);
         EVP_PKEY_free(pkey);
     }
 }
@@ -103,13 +106,13 @@ END_TEST
 /* Both halves share one key block: the secret must not be read through the public one. */
 START_TEST(the_public_half_has_no_secret)
 {
-    static const char *const kinds[] = {"RSA-2048", "P-256", "ED25519"};
+    static const char *const kinds[] = {"RSA-2048", "P-256", "ED25519", "X25519"};
     CK_ATTRIBUTE open[] = {
         {CKA_SENSITIVE,   &no,  sizeof no },
         {CKA_EXTRACTABLE, &yes, sizeof yes},
     };
 
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         CK_OBJECT_HANDLE public;
         CK_OBJECT_HANDLE private;
         uint8_t value[512];
@@ -165,12 +168,47 @@ START_TEST(only_open_keys_reveal_their_secret)
 }
 END_TEST
 
+/* Each curve in the three spellings that CKA_EC_PARAMS has for it. */
+START_TEST(an_x25519_key_agrees_and_does_not_sign)
+{
+    static CK_BYTE spellings[][12] = {
+        {0x06,  0x03, 0x2b, 0x65, 0x6e},
+        { 0x13, 0x0a, 'c',  'u',  'r',  'v',  'e', '2', '5', '5', '1', '9'},
+        {      0x06, 0x0a, 0x2b, 0x06, 0x01, 0x04, 0x01, 0x97, 0x55, 0x01, 0x05, 0x01},
+    };
+    CK_MECHANISM mechanism = {CKM_EC_MONTGOMERY_KEY_PAIR_GEN, NULL, 0};
+    CK_MECHANISM eddsa = {CKM_EDDSA, NULL, 0};
+    CK_OBJECT_HANDLE public;
+    CK_OBJECT_HANDLE private;
+
+    for (size_t i = 0; i < 3; i++) {
+        CK_ATTRIBUTE item = {CKA_EC_PARAMS, spellings[i], 2U + spellings[i][1]};
+        CK_BYTE params[16];
+        CK_BYTE point[64];
+        CK_ULONG size = sizeof params;
+
+        filetoken_assert_rv(C_GenerateKeyPair(session, &mechanism, &item, 1, NULL, 0, &public, &private),
+                            CKR_OK);
+        filetoken_assert_rv(filetoken_attribute(session, public, CKA_EC_PARAMS, params, &size), CKR_OK);
+        ck_assert_mem_eq(params, spellings[0], 5);
+        size = sizeof point;
+        filetoken_assert_rv(filetoken_attribute(session, public, CKA_EC_POINT, point, &size), CKR_OK);
+        ck_assert_uint_eq(size, 34);
+        ck_assert_mem_eq(point, "\x04\x20", 2);
+    }
+    ck_assert(attribute_bool(private, CKA_DERIVE) && attribute_bool(public, CKA_DERIVE));
+    ck_assert(!attribute_bool(private, CKA_SIGN) && !attribute_bool(public, CKA_VERIFY));
+    filetoken_assert_rv(C_SignInit(session, &eddsa, private), CKR_KEY_TYPE_INCONSISTENT);
+}
+END_TEST
+
 START_TEST(an_edwards_curve_is_not_for_ecdsa)
 {
     static CK_BYTE ed25519[] = {0x06, 0x03, 0x2b, 0x65, 0x70};
     static CK_BYTE p256[] = {0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07};
     CK_MECHANISM ec = {CKM_EC_KEY_PAIR_GEN, NULL, 0};
     CK_MECHANISM edwards = {CKM_EC_EDWARDS_KEY_PAIR_GEN, NULL, 0};
+    CK_MECHANISM montgomery = {CKM_EC_MONTGOMERY_KEY_PAIR_GEN, NULL, 0};
     CK_ATTRIBUTE item = {CKA_EC_PARAMS, ed25519, sizeof ed25519};
     CK_OBJECT_HANDLE public;
     CK_OBJECT_HANDLE private;
@@ -178,6 +216,8 @@ START_TEST(an_edwards_curve_is_not_for_ecdsa)
     filetoken_assert_rv(C_GenerateKeyPair(session, &ec, &item, 1, NULL, 0, &public, &private),
                         CKR_CURVE_NOT_SUPPORTED);
     filetoken_assert_rv(C_GenerateKeyPair(session, &edwards, &item, 1, NULL, 0, &public, &private), CKR_OK);
+    filetoken_assert_rv(C_GenerateKeyPair(session, &montgomery, &item, 1, NULL, 0, &public, &private),
+                        CKR_CURVE_NOT_SUPPORTED);
     item = (CK_ATTRIBUTE){CKA_EC_PARAMS, p256, sizeof p256};
     filetoken_assert_rv(C_GenerateKeyPair(session, &edwards, &item, 1, NULL, 0, &public, &private),
                         CKR_CURVE_NOT_SUPPORTED);
@@ -254,6 +294,23 @@ START_TEST(a_key_file_of_openssl_is_an_object)
     ck_assert(verifies(pkey, data, sizeof data, signature, size, dropped[_i].mechanism));
     EVP_PKEY_free(pkey);
     ck_assert(attribute_bool(key, CKA_SENSITIVE) && !attribute_bool(key, CKA_LOCAL));
+}
+END_TEST
+
+START_TEST(an_x25519_file_of_openssl_is_an_object)
+{
+    CK_OBJECT_HANDLE key;
+    EVP_PKEY *pkey;
+
+    ck_assert_int_eq(support_shell(NULL, "umask 077; openssl genpkey -algorithm X25519 -out '%s/theirs.pem'",
+                                   support_path("tokens/disk")),
+                     0);
+    key = filetoken_find(session, CKO_PRIVATE_KEY, "theirs");
+    ck_assert_uint_ne(key, CK_INVALID_HANDLE);
+    pkey = filetoken_public(session, key);
+    ck_assert_int_eq(EVP_PKEY_is_a(pkey, "X25519"), 1);
+    EVP_PKEY_free(pkey);
+    ck_assert(attribute_bool(key, CKA_DERIVE) && !attribute_bool(key, CKA_SIGN));
 }
 END_TEST
 
@@ -351,9 +408,11 @@ Suite *suite(void)
     tcase_add_test(tcase, the_public_half_has_no_secret);
     tcase_add_loop_test(tcase, only_open_keys_reveal_their_secret, 0,
                         (int)(sizeof openness / sizeof openness[0]));
+    tcase_add_test(tcase, an_x25519_key_agrees_and_does_not_sign);
     tcase_add_test(tcase, an_edwards_curve_is_not_for_ecdsa);
     tcase_add_loop_test(tcase, a_key_file_of_openssl_is_an_object, 0,
                         (int)(sizeof dropped / sizeof dropped[0]));
+    tcase_add_test(tcase, an_x25519_file_of_openssl_is_an_object);
     tcase_add_test(tcase, an_encrypted_key_is_refused_with_the_remedy);
     tcase_add_test(tcase, a_broken_prime_signs_nothing_false);
     tcase_add_test(tcase, the_backend_of_a_key_is_told);

@@ -103,6 +103,17 @@ static void assert_same_key(CK_OBJECT_HANDLE a, CK_OBJECT_HANDLE b, CK_MECHANISM
     ck_assert_mem_eq(signatures[0], signatures[1], sizes[0]);
 }
 
+static void assert_same_point(CK_OBJECT_HANDLE a, CK_OBJECT_HANDLE b)
+{
+    uint8_t points[2][VALUE_MAXIMUM];
+    CK_ULONG sizes[2] = {VALUE_MAXIMUM, VALUE_MAXIMUM};
+
+    filetoken_assert_rv(filetoken_attribute(session, a, CKA_PUBLIC_KEY_INFO, points[0], &sizes[0]), CKR_OK);
+    filetoken_assert_rv(filetoken_attribute(session, b, CKA_PUBLIC_KEY_INFO, points[1], &sizes[1]), CKR_OK);
+    ck_assert_uint_eq(sizes[0], sizes[1]);
+    ck_assert_mem_eq(points[0], points[1], sizes[0]);
+}
+
 static const size_t rsa_given[] = {8, 5, 3};
 
 START_TEST(rsa_with_and_without_primes_and_crt_members)
@@ -173,11 +184,11 @@ END_TEST
 
 START_TEST(elliptic_curve_keys)
 {
-    static const char *const kinds[] = {"P-256", "P-384", "P-521", "ED25519"};
+    static const char *const kinds[] = {"P-256", "P-384", "P-521", "ED25519", "X25519"};
     CK_MECHANISM ecdsa = {CKM_ECDSA, NULL, 0};
     uint8_t digest[32] = {1};
 
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         struct numbers numbers;
         CK_OBJECT_HANDLE made;
         uint8_t signature[256];
@@ -188,6 +199,10 @@ START_TEST(elliptic_curve_keys)
         filetoken_assert_rv(C_CreateObject(session, numbers.items, numbers.count, &made), CKR_OK);
         if (i == 3) {
             assert_same_key(numbers.original, made, CKM_EDDSA);
+            continue;
+        }
+        if (i == 4) {
+            assert_same_point(numbers.original, made);
             continue;
         }
         filetoken_assert_rv(filetoken_sign(session, &ecdsa, made, digest, sizeof digest, signature, &size),
@@ -322,13 +337,13 @@ START_TEST(ec_numbers_that_are_no_key)
 }
 END_TEST
 
-START_TEST(edwards_seeds_have_one_length)
+START_TEST(seeds_on_25519_have_one_length)
 {
     static const struct refusal refusal = {"a short seed", CKA_VALUE, make_short,
                                            CKR_ATTRIBUTE_VALUE_INVALID};
     struct numbers numbers;
 
-    read_curve(&numbers, "ED25519");
+    read_curve(&numbers, _i == 0 ? "ED25519" : "X25519");
     check_refusal(&numbers, &refusal);
 }
 END_TEST
@@ -363,7 +378,7 @@ Suite *suite(void)
     tcase_add_test(tcase, rsa_exponents_that_do_not_factor_the_modulus);
     tcase_add_loop_test(tcase, ec_numbers_that_are_no_key, 0,
                         (int)(sizeof ec_refusals / sizeof ec_refusals[0]));
-    tcase_add_test(tcase, edwards_seeds_have_one_length);
+    tcase_add_loop_test(tcase, seeds_on_25519_have_one_length, 0, 2);
     tcase_add_test(tcase, a_read_only_session_takes_no_token_key);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -39,7 +39,8 @@ static const struct {
     {"Ed25519, short seed",
      "302d020100300506032b65700421041f"
      "01010101010101010101010101010101010101010101010101010101010101",                                               CKR_DATA_INVALID, false},
-    {"X25519",                          "302e020100300506032b656e04220420" SCALAR,                                   CKR_DATA_INVALID, false},
+    {"X25519",                          "302e020100300506032b656e04220420" SCALAR,                                   CKR_OK,           false},
+    {"X448's name on 32 bytes",         "302e020100300506032b656f04220420" SCALAR,                                   CKR_DATA_INVALID, false},
     {"bytes behind",                    "302e020100300506032b657004220420" SCALAR "00",                              CKR_DATA_INVALID, false},
     {"a version of two bytes",          "302f02020100300506032b657004220420" SCALAR,                                 CKR_DATA_INVALID, false},
     {"a negative version",              "302e0201ff300506032b657004220420" SCALAR,                                   CKR_DATA_INVALID, false},
