@@ -48,8 +48,9 @@ struct backend {
     /* No session is open any more: gives up what it holds in the device. */
     void (*idle)(void *instance);
 
-    /* Completes the configuration of a new token; may touch the device. */
-    CK_RV (*init)(struct token_conf *conf, const char *tcti);
+    /* Completes the configuration of a new token; may touch the device. `process` is what the process's own
+     * configuration says of it, such as `tcti` and `owner-auth`. */
+    CK_RV (*init)(struct token_conf *conf, const struct token_conf *process);
     /* What C_GetTokenInfo can add. Optional. */
     void (*token_info)(void *instance, CK_TOKEN_INFO *info);
     /*

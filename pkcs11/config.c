@@ -53,11 +53,14 @@ static const struct {
     bool (*set)(void *field, const char *value);
     size_t offset;
 } rows[] = {
-    {"tokens",         "DEVID_TOKENS",         set_text,       offsetof(struct config, tokens)        },
-    {"tcti",           "DEVID_TCTI",           set_text,       offsetof(struct config, tcti)          },
-    {"empty-slots",    "DEVID_EMPTY_SLOTS",    set_switch,     offsetof(struct config, empty_slots)   },
-    {"parent",         "DEVID_PARENT",         set_text,       offsetof(struct config, parent)        },
-    {"bus-protection", "DEVID_BUS_PROTECTION", set_protection, offsetof(struct config, bus_protection)},
+    {"tokens",           "DEVID_TOKENS",           set_text,       offsetof(struct config, tokens)          },
+    {"tcti",             "DEVID_TCTI",             set_text,       offsetof(struct config, tcti)            },
+    {"empty-slots",      "DEVID_EMPTY_SLOTS",      set_switch,     offsetof(struct config, empty_slots)     },
+    {"parent",           "DEVID_PARENT",           set_text,       offsetof(struct config, parent)          },
+    {"bus-protection",   "DEVID_BUS_PROTECTION",   set_protection, offsetof(struct config, bus_protection)  },
+    {"owner-auth",       "DEVID_OWNER_AUTH",       set_text,       offsetof(struct config, owner_auth)      },
+    {"endorsement-auth", "DEVID_ENDORSEMENT_AUTH", set_text,       offsetof(struct config, endorsement_auth)},
+    {"device-objects",   "DEVID_DEVICE_OBJECTS",   set_switch,     offsetof(struct config, device_objects)  },
 };
 
 #define ROWS (sizeof rows / sizeof rows[0])
@@ -132,7 +135,7 @@ CK_RV config_load(struct config *config)
 {
     CK_RV rv;
 
-    *config = (struct config){.empty_slots = true};
+    *config = (struct config){.empty_slots = true, .device_objects = true};
     rv = read_file(config);
     if (rv == CKR_OK)
         rv = read_environment(config);
@@ -143,8 +146,17 @@ CK_RV config_load(struct config *config)
     return rv;
 }
 
+static void free_secret(char *text)
+{
+    if (text != NULL)
+        bytes_wipe(text, strlen(text));
+    free(text);
+}
+
 void config_free(struct config *config)
 {
+    free_secret(config->owner_auth);
+    free_secret(config->endorsement_auth);
     free(config->tokens);
     free(config->tcti);
     free(config->parent);

@@ -14,6 +14,10 @@ struct config {
     bool empty_slots;     /* offer an uninitialised slot per backend */
     char *parent;         /* of new TPM tokens: "auto", "owner" or a persistent handle */
     char *bus_protection; /* of TPM tokens: "auto", "always" or "never"; NULL: token.conf's, else auto */
+    /* Passwords of the TPM's hierarchies, or where they are: "file:PATH", "hex:DIGITS" or the text itself. */
+    char *owner_auth;
+    char *endorsement_auth;
+    bool device_objects; /* new TPM tokens show the TPM's own keys and certificates */
 };
 
 /* CKR_GENERAL_ERROR: devid.conf is there and cannot be used; the reason is said. */

@@ -93,6 +93,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/tpm/context.c pkcs11/tpm/context.h \
 	pkcs11/tpm/create.c pkcs11/tpm/create.h \
 	pkcs11/tpm/generate.c \
+	pkcs11/tpm/hierarchy.c pkcs11/tpm/hierarchy.h \
 	pkcs11/tpm/key.h \
 	pkcs11/tpm/loaded.c pkcs11/tpm/loaded.h \
 	pkcs11/tpm/pinfile.c pkcs11/tpm/pinfile.h \
@@ -102,7 +103,8 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/tpm/rc.c pkcs11/tpm/rc.h \
 	pkcs11/tpm/seal.c pkcs11/tpm/seal.h \
 	pkcs11/tpm/session.c pkcs11/tpm/session.h \
-	pkcs11/tpm/sign.c
+	pkcs11/tpm/sign.c \
+	pkcs11/tpm/template.h
 pkcs11_libcore_la_CPPFLAGS = $(AM_CPPFLAGS) $(TSS2_CFLAGS) $(CRYPTO_CFLAGS)
 pkcs11_libcore_la_LIBADD = common/libcommon.la
 

@@ -27,8 +27,10 @@ static CK_RV complete_conf(struct token_conf *conf, const struct config *config)
         const char *name;
         const char *value;
     } rows[] = {
-        {"tcti",           config->tcti          },
-        {"bus-protection", config->bus_protection}
+        {"tcti",             config->tcti            },
+        {"bus-protection",   config->bus_protection  },
+        {"owner-auth",       config->owner_auth      },
+        {"endorsement-auth", config->endorsement_auth},
     };
     CK_RV rv = CKR_OK;
 
@@ -231,9 +233,10 @@ static CK_RV random_serial(char serial[2 * SERIAL_BYTES + 1])
 }
 
 static CK_RV fill_conf(struct token_conf *conf, const struct backend *backend, const char *label,
-                       CK_SLOT_ID slot, const char *tcti, const char *parent)
+                       CK_SLOT_ID slot, const struct config *config)
 {
     char serial[2 * SERIAL_BYTES + 1];
+    struct token_conf process = {0}; /* not written down */
     CK_RV rv = random_serial(serial);
 
     if (rv == CKR_OK)
@@ -244,9 +247,14 @@ static CK_RV fill_conf(struct token_conf *conf, const struct backend *backend, c
         rv = token_conf_setf(conf, "slot", "%lu", slot);
     if (rv == CKR_OK)
         rv = token_conf_set(conf, "backend", backend->name);
-    if (rv == CKR_OK && backend->init != NULL && parent != NULL)
-        rv = token_conf_set(conf, "parent", parent);
-    return rv == CKR_OK && backend->init != NULL ? backend->init(conf, tcti) : rv;
+    if (rv == CKR_OK && backend->init != NULL && config->parent != NULL)
+        rv = token_conf_set(conf, "parent", config->parent);
+    if (rv == CKR_OK)
+        rv = complete_conf(&process, config);
+    if (rv == CKR_OK && backend->init != NULL)
+        rv = backend->init(conf, &process);
+    token_conf_free(&process);
+    return rv;
 }
 
 static CK_RV cannot_make(const char *path, int error)
@@ -350,7 +358,7 @@ CK_RV token_create(const struct config *config, const struct backend *backend, c
     if (rv == CKR_OK && faccessat(directory, ".", W_OK, AT_EACCESS) != 0)
         rv = cannot_make(tokens, errno);
     if (rv == CKR_OK)
-        rv = fill_conf(&conf, backend, label, slot, config->tcti, config->parent);
+        rv = fill_conf(&conf, backend, label, slot, config);
     if (rv == CKR_OK)
         rv = write_directory(directory, base, &conf, config, so_pin, path);
     token_conf_free(&conf);

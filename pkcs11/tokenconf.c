@@ -19,6 +19,7 @@ void token_conf_free(struct token_conf *conf)
 {
     for (size_t i = 0; i < conf->count; i++) {
         free(conf->settings[i].name);
+        bytes_wipe(conf->settings[i].value, strlen(conf->settings[i].value)); /* it may be a password */
         free(conf->settings[i].value);
     }
     free(conf->settings);

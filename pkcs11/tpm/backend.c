@@ -7,6 +7,7 @@
 #include "pkcs11/token.h"
 #include "pkcs11/tpm/auth.h"
 #include "pkcs11/tpm/create.h"
+#include "pkcs11/tpm/hierarchy.h"
 #include "pkcs11/tpm/loaded.h"
 #include "pkcs11/tpm/pinfile.h"
 #include "pkcs11/tpm/primary.h"
@@ -74,6 +75,8 @@ static CK_RV open_instance(const struct token_conf *conf, const char *directory,
     token->path = strdup(directory);
     token->tpm = tpm_take(token_conf_get(conf, "tcti"));
     if (token->path != NULL && token->tpm != NULL)
+        rv = tpm_hierarchy_configure(token->tpm, conf);
+    if (rv == CKR_OK)
         rv = read_parent(conf, token);
     if (rv == CKR_OK)
         rv = tpm_bus_read(conf, token->path, &token->bus);
@@ -86,11 +89,13 @@ static CK_RV open_instance(const struct token_conf *conf, const char *directory,
     return rv;
 }
 
-static CK_RV init_token(struct token_conf *conf, const char *tcti)
+static CK_RV init_token(struct token_conf *conf, const struct token_conf *process)
 {
-    struct tpm *tpm = tpm_take(tcti);
-    CK_RV rv = tpm != NULL ? tpm_enter(tpm) : CKR_HOST_MEMORY;
+    struct tpm *tpm = tpm_take(token_conf_get(process, "tcti"));
+    CK_RV rv = tpm != NULL ? tpm_hierarchy_configure(tpm, process) : CKR_HOST_MEMORY;
 
+    if (rv == CKR_OK)
+        rv = tpm_enter(tpm);
     if (rv == CKR_OK) {
         rv = tpm_primary_choose(tpm, conf);
         if (rv == CKR_OK)

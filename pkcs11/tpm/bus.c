@@ -71,24 +71,48 @@ CK_RV tpm_bus_read(const struct token_conf *conf, const char *path, struct tpm_b
 /* --- a command
  * ----------------------------------------------------------------------------------------------- */
 
+static bool by_policy(const struct tpm_guard *guard, const struct tpm_command *command, unsigned place)
+{
+    return guard != NULL && guard->policy != NULL && guard->policy_place == place &&
+           command->authorizations > place;
+}
+
 static bool wants_session(const struct tpm_guard *guard, const struct tpm_command *command)
 {
     bool authorised = command->authorizations != 0 || command->secrets != 0;
 
+    if (by_policy(guard, command, 0))
+        return true;
     if (guard == NULL || guard->bus->protection == TPM_PROTECT_NEVER || !authorised)
         return false;
     return guard->bus->protection == TPM_PROTECT_ALWAYS || command->secrets != 0 ||
            (guard->auth != NULL && guard->auth->size != 0);
 }
 
-static struct tpm_session_use use_of(const struct tpm_guard *guard, const struct tpm_command *command)
+static struct tpm_session *session_of(struct tpm_guard *guard, const struct tpm_command *command)
 {
+    return by_policy(guard, command, 0) ? guard->policy : &guard->session;
+}
+
+/* `second` has room for what authorises the second handle. An unsalted policy session has no key to encrypt
+ * anything with. */
+static struct tpm_session_use use_of(struct tpm_guard *guard, const struct tpm_command *command,
+                                     TPMS_AUTH_COMMAND *second)
+{
+    const struct tpm_session *session = session_of(guard, command);
+    size_t names = 0;
+
+    while (names < TPM_NAMES && guard->names[names].size != 0)
+        names++;
+    if (by_policy(guard, command, 1))
+        *second = tpm_session_token(guard->policy);
     return (struct tpm_session_use){
-        .names = &guard->name,
-        .name_count = guard->name.size != 0 ? 1 : 0,
+        .names = guard->names,
+        .name_count = names,
         .auth = guard->auth,
-        .secrets = command->secrets,
-        .more = guard->more,
+        .secrets = session->key_size != 0 ? command->secrets : 0,
+        .more = guard->more && session == &guard->session,
+        .second = by_policy(guard, command, 1) ? second : NULL,
     };
 }
 
@@ -99,7 +123,7 @@ TSS2_RC tpm_bus_open(struct tpm *tpm, const struct tpm_command *command)
     TPM2_HANDLE parent;
     TSS2_RC rc;
 
-    if (!wants_session(guard, command) || guard->session.handle != 0)
+    if (!wants_session(guard, command) || session_of(guard, command)->handle != 0)
         return TSS2_RC_SUCCESS;
     if (guard->bus->area.size == 0)
         return TPM_RC_NO_PINNED_PARENT;
@@ -128,6 +152,8 @@ static TSS2_RC authorise_by_password(struct tpm *tpm, const struct tpm_command *
         memcpy(passwords.auths[0].hmac.buffer, auth->data, auth->size);
         passwords.auths[0].hmac.size = (UINT16)auth->size;
     }
+    if (by_policy(tpm->guard, command, 1))
+        passwords.auths[1] = tpm_session_token(tpm->guard->policy);
     rc = Tss2_Sys_SetCmdAuths(tpm->sys, &passwords);
     bytes_wipe(&passwords, sizeof passwords);
     return rc;
@@ -135,22 +161,24 @@ static TSS2_RC authorise_by_password(struct tpm *tpm, const struct tpm_command *
 
 TSS2_RC tpm_bus_authorise(struct tpm *tpm, const struct tpm_command *command)
 {
+    TPMS_AUTH_COMMAND second;
     struct tpm_session_use use;
 
     if (!wants_session(tpm->guard, command))
         return authorise_by_password(tpm, command);
-    use = use_of(tpm->guard, command);
-    return tpm_session_authorise(tpm->sys, &tpm->guard->session, &use);
+    use = use_of(tpm->guard, command, &second);
+    return tpm_session_authorise(tpm->sys, session_of(tpm->guard, command), &use);
 }
 
 TSS2_RC tpm_bus_check(struct tpm *tpm, const struct tpm_command *command)
 {
+    TPMS_AUTH_COMMAND second;
     struct tpm_session_use use;
 
     if (!wants_session(tpm->guard, command))
         return TSS2_RC_SUCCESS;
-    use = use_of(tpm->guard, command);
-    return tpm_session_check(tpm->sys, &tpm->guard->session, &use);
+    use = use_of(tpm->guard, command, &second);
+    return tpm_session_check(tpm->sys, session_of(tpm->guard, command), &use);
 }
 
 void tpm_bus_close(struct tpm *tpm)

@@ -23,15 +23,21 @@ struct tpm_bus {
 /* CKR_TOKEN_NOT_RECOGNIZED: token.conf has a value that is none; `path` names it in messages. */
 CK_RV tpm_bus_read(const struct token_conf *conf, const char *path, struct tpm_bus *bus);
 
+#define TPM_NAMES 2
+
 /*
  * How commands are authorised while tpm->guard points here: set for the time of a use (loaded.c), and by
  * those who make a session last for several commands. On the stack of who holds the TPM's lock.
  */
 struct tpm_guard {
     const struct tpm_bus *bus;
-    TPM2B_NAME name;          /* of the object that the first handle names; size 0: no handles */
-    const struct bytes *auth; /* its auth value; NULL: empty */
-    bool more;                /* the session is kept: another command follows */
+    TPM2B_NAME names[TPM_NAMES]; /* of what the handles name, in their order; size 0: there are no more */
+    const struct bytes *auth;    /* the auth value of the first; NULL: empty */
+    bool more;                   /* the session is kept: another command follows */
+    /* A policy session, started by who guards: it authorises the handle at `policy_place` (0 or 1), and in
+     * the first case protects what is secret too, if it is salted. NULL: no policy. */
+    struct tpm_session *policy;
+    unsigned policy_place;
     struct tpm_session session;
 };
 

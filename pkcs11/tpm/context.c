@@ -3,6 +3,7 @@
 
 #include "common/log.h"
 #include "pkcs11/failure.h"
+#include "pkcs11/tpm/hierarchy.h"
 #include "pkcs11/tpm/loaded.h"
 
 #include <tss2/tss2_rc.h>
@@ -100,6 +101,7 @@ void tpm_return(struct tpm *tpm)
     tpm_flush_all(tpm);
     disconnect(tpm);
     pthread_mutex_destroy(&tpm->lock);
+    tpm_hierarchy_free(tpm);
     free(tpm->tcti);
     free(tpm);
 }

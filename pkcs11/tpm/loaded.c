@@ -103,7 +103,7 @@ static TSS2_RC load_and_use(const struct tpm_token *token, const struct tpm_key 
                             void *data, bool *loading)
 {
     struct tpm *tpm = token->tpm;
-    struct tpm_guard guard = {.bus = &token->bus, .name = key->name, .auth = key->auth};
+    struct tpm_guard guard = {.bus = &token->bus, .names = {key->name}, .auth = key->auth};
     struct tpm_loaded *entry = entry_of(tpm, key);
     TSS2_RC rc = TSS2_RC_SUCCESS;
 
@@ -164,12 +164,12 @@ CK_RV tpm_with_key(const struct tpm_token *token, const struct tpm_key *key, con
 /* TPM2_Create under a persistent parent needs a slot for it too. */
 static TSS2_RC use_parent(const struct tpm_token *token, tpm_key_use *use, void *data)
 {
-    struct tpm_guard guard = {.bus = &token->bus, .name.size = (UINT16)token->parent_name.size};
+    struct tpm_guard guard = {.bus = &token->bus, .names[0].size = (UINT16)token->parent_name.size};
     TPM2_HANDLE handle;
     TSS2_RC rc = tpm_primary_handle(token->tpm, token->parent, &handle);
 
-    if (guard.name.size != 0)
-        memcpy(guard.name.name, token->parent_name.data, guard.name.size);
+    if (guard.names[0].size != 0)
+        memcpy(guard.names[0].name, token->parent_name.data, guard.names[0].size);
     return rc == TSS2_RC_SUCCESS ? guarded(token->tpm, &guard, handle, use, data) : rc;
 }
 

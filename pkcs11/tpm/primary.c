@@ -4,38 +4,16 @@
 #include "common/log.h"
 #include "pkcs11/failure.h"
 #include "pkcs11/tpm/command.h"
+#include "pkcs11/tpm/hierarchy.h"
 #include "pkcs11/tpm/public.h"
 #include "pkcs11/tpm/rc.h"
+#include "pkcs11/tpm/template.h"
 
 #include <tss2/tss2_mu.h>
 #include <tss2/tss2_rc.h>
 
 #include <stdlib.h>
 #include <string.h>
-
-/* TCG TPM v2.0 Provisioning Guidance, 7.5.1; the Windows, Azure and systemd tools make it so too. */
-#define STORAGE_ATTRIBUTES                                                                                   \
-    (TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_SENSITIVEDATAORIGIN |                      \
-     TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_NODA | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT)
-
-#define AES_128_CFB                                                                                          \
-    {                                                                                                        \
-        .algorithm = TPM2_ALG_AES, .keyBits.aes = 128, .mode.aes = TPM2_ALG_CFB                              \
-    }
-
-/* The storage primary of a hierarchy in a TSS2 key file: ECC P-256 with an empty unique field. */
-static const TPM2B_PUBLIC ecc_template = {
-    .publicArea =
-        {
-                     .type = TPM2_ALG_ECC,
-                     .nameAlg = TPM2_ALG_SHA256,
-                     .objectAttributes = STORAGE_ATTRIBUTES,
-                     .parameters.eccDetail = {.symmetric = AES_128_CFB,
-                                     .scheme.scheme = TPM2_ALG_NULL,
-                                     .curveID = TPM2_ECC_NIST_P256,
-                                     .kdf.scheme = TPM2_ALG_NULL},
-                     },
-};
 
 /* The storage root key at TPM_SRK_HANDLE: RSA-2048, unique 256 zero bytes, as Azure's clients expect it
  * there. */
@@ -44,80 +22,13 @@ static const TPM2B_PUBLIC rsa_template = {
         {
                      .type = TPM2_ALG_RSA,
                      .nameAlg = TPM2_ALG_SHA256,
-                     .objectAttributes = STORAGE_ATTRIBUTES,
-                     .parameters.rsaDetail = {.symmetric = AES_128_CFB,
+                     .objectAttributes = TPM_STORAGE_ATTRIBUTES,
+                     .parameters.rsaDetail = {.symmetric = TPM_AES_128_CFB,
                                      .scheme.scheme = TPM2_ALG_NULL,
                                      .keyBits = 2048},
                      .unique.rsa.size = 256,
                      },
 };
-
-/* --- commands
- * ------------------------------------------------------------------------------------------------ */
-
-static TSS2_RC prepare_read_public(TSS2_SYS_CONTEXT *sys, const void *arguments)
-{
-    const TPM2_HANDLE *handle = arguments;
-
-    return Tss2_Sys_ReadPublic_Prepare(sys, *handle);
-}
-
-static TSS2_RC complete_read_public(TSS2_SYS_CONTEXT *sys, void *result)
-{
-    return Tss2_Sys_ReadPublic_Complete(sys, result, NULL, NULL);
-}
-
-static TSS2_RC read_public(struct tpm *tpm, TPM2_HANDLE handle, TPM2B_PUBLIC *area)
-{
-    static const struct tpm_command command = {"ReadPublic", prepare_read_public, complete_read_public, 0};
-
-    memset(area, 0, sizeof *area);
-    return tpm_execute(tpm, &command, &handle, area);
-}
-
-static TSS2_RC prepare_create_primary(TSS2_SYS_CONTEXT *sys, const void *arguments)
-{
-    static const TPM2B_SENSITIVE_CREATE empty;
-    static const TPM2B_DATA no_data;
-    static const TPML_PCR_SELECTION no_pcrs;
-
-    return Tss2_Sys_CreatePrimary_Prepare(sys, TPM2_RH_OWNER, &empty, arguments, &no_data, &no_pcrs);
-}
-
-struct created_primary {
-    TPM2_HANDLE handle;
-    TPM2B_PUBLIC area;
-};
-
-static TSS2_RC complete_create_primary(TSS2_SYS_CONTEXT *sys, void *result)
-{
-    struct created_primary *created = result;
-
-    return Tss2_Sys_CreatePrimary_Complete(sys, &created->handle, &created->area, NULL, NULL, NULL, NULL);
-}
-
-static TSS2_RC create_primary(struct tpm *tpm, const TPM2B_PUBLIC *template, struct created_primary *created)
-{
-    static const struct tpm_command command = {"CreatePrimary", prepare_create_primary,
-                                               complete_create_primary, 1};
-
-    memset(created, 0, sizeof *created);
-    return tpm_execute(tpm, &command, template, created);
-}
-
-static TSS2_RC prepare_evict(TSS2_SYS_CONTEXT *sys, const void *arguments)
-{
-    const TPM2_HANDLE *object = arguments;
-
-    return Tss2_Sys_EvictControl_Prepare(sys, TPM2_RH_OWNER, *object, TPM_SRK_HANDLE);
-}
-
-static TSS2_RC make_persistent(struct tpm *tpm, TPM2_HANDLE object)
-{
-    static const struct tpm_command command = {"EvictControl", prepare_evict, NULL, 1};
-
-    return tpm_execute(tpm, &command, &object, NULL);
-}
 
 /* --- choosing a parent
  * --------------------------------------------------------------------------------------- */
@@ -126,7 +37,7 @@ static TSS2_RC make_persistent(struct tpm *tpm, TPM2_HANDLE object)
  * out. */
 static bool is_storage_key(const TPMT_PUBLIC *area)
 {
-    const TPMA_OBJECT needed = STORAGE_ATTRIBUTES & ~(TPMA_OBJECT)TPMA_OBJECT_NODA;
+    const TPMA_OBJECT needed = TPM_STORAGE_ATTRIBUTES & ~(TPMA_OBJECT)TPMA_OBJECT_NODA;
     const TPMT_SYM_DEF_OBJECT *symmetric = area->type == TPM2_ALG_RSA ? &area->parameters.rsaDetail.symmetric
                                                                       : &area->parameters.eccDetail.symmetric;
 
@@ -173,18 +84,14 @@ static CK_RV parent_has_password(const struct tpm *tpm, TPM2_HANDLE parent)
                         "the storage key 0x%08x of TPM %s has a password; keys can be made and used only "
                         "under one without",
                         parent, tpm_name(tpm));
-    return p11_fail(
-        CKR_DEVICE_ERROR,
-        "the owner hierarchy of TPM %s has a password, and no storage key can be made without it; "
-        "make a persistent one at 0x%08x (tpm2_createprimary, tpm2_evictcontrol)",
-        tpm_name(tpm), TPM_SRK_HANDLE);
+    return tpm_hierarchy_refused(tpm, TPM2_RH_OWNER, "make a storage key");
 }
 
 /* The hierarchy itself: its primary is made anew in every process. */
 static CK_RV choose_transient(struct tpm *tpm, struct token_conf *conf)
 {
-    struct created_primary created;
-    TSS2_RC rc = create_primary(tpm, &ecc_template, &created);
+    struct tpm_primary created;
+    TSS2_RC rc = tpm_create_primary(tpm, NULL, TPM2_RH_OWNER, &tpm_storage_ecc, &created);
 
     if (tpm_rc_is_auth(rc))
         return parent_has_password(tpm, TPM2_RH_OWNER);
@@ -198,12 +105,15 @@ static CK_RV choose_transient(struct tpm *tpm, struct token_conf *conf)
  */
 static CK_RV choose_new(struct tpm *tpm, struct token_conf *conf)
 {
-    struct created_primary created;
-    TSS2_RC rc = create_primary(tpm, &rsa_template, &created);
+    struct tpm_primary created;
+    TPM2B_NAME name;
+    TSS2_RC rc = tpm_create_primary(tpm, NULL, TPM2_RH_OWNER, &rsa_template, &created);
 
     if (rc != TSS2_RC_SUCCESS)
         return choose_transient(tpm, conf);
-    rc = make_persistent(tpm, created.handle);
+    rc = tpm_public_name(&created.area, &name) == CKR_OK
+             ? tpm_evict(tpm, NULL, created.handle, &name, TPM_SRK_HANDLE)
+             : TSS2_SYS_RC_GENERAL_FAILURE;
     tpm_flush(tpm, created.handle);
     if (rc == TSS2_RC_SUCCESS)
         return write_parent(conf, TPM_SRK_HANDLE, &created.area);
@@ -215,7 +125,7 @@ static CK_RV choose_new(struct tpm *tpm, struct token_conf *conf)
 static CK_RV choose_handle(struct tpm *tpm, struct token_conf *conf, TPM2_HANDLE handle)
 {
     TPM2B_PUBLIC area;
-    TSS2_RC rc = read_public(tpm, handle, &area);
+    TSS2_RC rc = tpm_read_public(tpm, handle, &area);
 
     if (tpm_rc_is_stale(rc))
         return p11_fail(CKR_ARGUMENTS_BAD,
@@ -232,7 +142,7 @@ static CK_RV choose_handle(struct tpm *tpm, struct token_conf *conf, TPM2_HANDLE
 static CK_RV choose_automatically(struct tpm *tpm, struct token_conf *conf)
 {
     TPM2B_PUBLIC area;
-    TSS2_RC rc = read_public(tpm, TPM_SRK_HANDLE, &area);
+    TSS2_RC rc = tpm_read_public(tpm, TPM_SRK_HANDLE, &area);
 
     if (tpm_rc_is_stale(rc))
         return choose_new(tpm, conf);
@@ -266,14 +176,14 @@ CK_RV tpm_primary_choose(struct tpm *tpm, struct token_conf *conf)
 
 TSS2_RC tpm_primary_handle(struct tpm *tpm, TPM2_HANDLE parent, TPM2_HANDLE *handle)
 {
-    struct created_primary created;
+    struct tpm_primary created;
     TSS2_RC rc = TSS2_RC_SUCCESS;
 
     *handle = parent;
     if (parent != TPM2_RH_OWNER)
         return TSS2_RC_SUCCESS;
     if (tpm->primary == 0) {
-        rc = create_primary(tpm, &ecc_template, &created);
+        rc = tpm_create_primary(tpm, NULL, TPM2_RH_OWNER, &tpm_storage_ecc, &created);
         if (rc == TSS2_RC_SUCCESS)
             tpm->primary = created.handle;
     }
@@ -287,7 +197,7 @@ static bool parent_changed(const struct tpm_token *token)
     TPM2B_PUBLIC area;
     TPM2B_NAME name;
 
-    if (tpm_rc_is_stale(read_public(token->tpm, token->parent, &area))) {
+    if (tpm_rc_is_stale(tpm_read_public(token->tpm, token->parent, &area))) {
         p11_fail(CKR_DEVICE_ERROR,
                  "TPM %s has no storage key 0x%08x, under which the keys of %s were made; it was cleared, or "
                  "it is "

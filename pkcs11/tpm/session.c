@@ -116,7 +116,8 @@ static TSS2_RC make_salt(const TPM2B_PUBLIC *parent, struct salt *salt)
 
 struct start {
     TPM2_HANDLE parent;
-    const struct salt *salt;
+    TPM2_SE type;
+    const struct salt *salt; /* empty: none */
     TPM2B_NONCE nonce;
 };
 
@@ -127,7 +128,7 @@ static TSS2_RC prepare_start(TSS2_SYS_CONTEXT *sys, const void *arguments)
     const struct start *start = arguments;
 
     return Tss2_Sys_StartAuthSession_Prepare(sys, start->parent, TPM2_RH_NULL, &start->nonce,
-                                             &start->salt->wrapped, TPM2_SE_HMAC, &aes, TPM2_ALG_SHA256);
+                                             &start->salt->wrapped, start->type, &aes, TPM2_ALG_SHA256);
 }
 
 static TSS2_RC complete_start(TSS2_SYS_CONTEXT *sys, void *result)
@@ -150,26 +151,48 @@ static TSS2_RC derive_session_key(const struct salt *salt, struct tpm_session *s
     return own(soft_kdfa(SESSION_HASH, salt->value, salt->size, &input, session->key, sizeof session->key));
 }
 
-TSS2_RC tpm_session_start(struct tpm *tpm, TPM2_HANDLE handle, const TPM2B_PUBLIC *parent,
-                          struct tpm_session *session)
+/* Without a parent there is no salt, and the session's key is empty. */
+static TSS2_RC start_session(struct tpm *tpm, TPM2_SE type, TPM2_HANDLE handle, const TPM2B_PUBLIC *parent,
+                             struct tpm_session *session)
 {
     static const struct tpm_command command = {"StartAuthSession", prepare_start, complete_start, 0};
-    struct salt salt;
-    struct start start = {.parent = handle, .salt = &salt, .nonce.size = TPM_SESSION_DIGEST};
-    TSS2_RC rc = make_salt(parent, &salt);
+    struct salt salt = {0};
+    struct start start = {.parent = parent != NULL ? handle : TPM2_RH_NULL,
+                          .type = type,
+                          .salt = &salt,
+                          .nonce.size = TPM_SESSION_DIGEST};
+    TSS2_RC rc = parent != NULL ? make_salt(parent, &salt) : TSS2_RC_SUCCESS;
 
-    *session = (struct tpm_session){0};
+    *session = (struct tpm_session){.policy = type == TPM2_SE_POLICY,
+                                    .key_size = parent != NULL ? sizeof session->key : 0};
     if (rc == TSS2_RC_SUCCESS && !fill_random(session->nonce_caller, sizeof session->nonce_caller))
         rc = TSS2_SYS_RC_GENERAL_FAILURE;
     memcpy(start.nonce.buffer, session->nonce_caller, sizeof session->nonce_caller);
     if (rc == TSS2_RC_SUCCESS)
         rc = tpm_execute(tpm, &command, &start, session);
-    if (rc == TSS2_RC_SUCCESS)
+    if (rc == TSS2_RC_SUCCESS && parent != NULL)
         rc = derive_session_key(&salt, session);
     bytes_wipe(&salt, sizeof salt);
     if (rc != TSS2_RC_SUCCESS)
         tpm_session_end(tpm, session);
     return rc;
+}
+
+TSS2_RC tpm_session_start(struct tpm *tpm, TPM2_HANDLE handle, const TPM2B_PUBLIC *parent,
+                          struct tpm_session *session)
+{
+    return start_session(tpm, TPM2_SE_HMAC, handle, parent, session);
+}
+
+TSS2_RC tpm_session_start_policy(struct tpm *tpm, TPM2_HANDLE handle, const TPM2B_PUBLIC *parent,
+                                 struct tpm_session *session)
+{
+    return start_session(tpm, TPM2_SE_POLICY, handle, parent, session);
+}
+
+TPMS_AUTH_COMMAND tpm_session_token(const struct tpm_session *session)
+{
+    return (TPMS_AUTH_COMMAND){.sessionHandle = session->handle};
 }
 
 void tpm_session_end(struct tpm *tpm, struct tpm_session *session)
@@ -187,6 +210,7 @@ void tpm_session_end(struct tpm *tpm, struct tpm_session *session)
 struct session_value {
     uint8_t data[TPM_SESSION_DIGEST + sizeof(TPMU_HA)];
     size_t size;
+    size_t mac_size; /* of it, HMAC's key: a policy that does not ask for the auth value leaves it out */
 };
 
 /* TPMs keep an auth value without the zeros at its end (part 1, 17.6.4.3). */
@@ -199,10 +223,11 @@ static TSS2_RC make_value(const struct tpm_session *session, const struct bytes 
         size--;
     if (size > sizeof value->data - sizeof session->key)
         return TSS2_SYS_RC_BAD_VALUE;
-    memcpy(value->data, session->key, sizeof session->key);
+    memcpy(value->data, session->key, session->key_size);
     if (size != 0)
-        memcpy(value->data + sizeof session->key, auth->data, size);
-    value->size = sizeof session->key + size;
+        memcpy(value->data + session->key_size, auth->data, size);
+    value->size = session->key_size + size;
+    value->mac_size = session->policy && !session->auth_needed ? session->key_size : value->size;
     return TSS2_RC_SUCCESS;
 }
 
@@ -220,10 +245,11 @@ static TSS2_RC crypt_parameter(bool encrypt, const struct session_value *value,
     return own(rv);
 }
 
-/* Part 1, 17.6.5: over cpHash or rpHash, newer nonce, older nonce, attributes. */
-static TSS2_RC make_hmac(const struct session_value *value, const uint8_t digest[TPM_SESSION_DIGEST],
-                         const struct soft_piece nonces[2], TPMA_SESSION attributes,
-                         uint8_t mac[TPM_SESSION_DIGEST])
+/* Part 1, 17.6.5: over cpHash or rpHash, newer nonce, older nonce, attributes. A policy session without any
+ * key has none (part 1, 19.6.5). */
+static TSS2_RC make_hmac(const struct tpm_session *session, const struct session_value *value,
+                         const uint8_t digest[TPM_SESSION_DIGEST], const struct soft_piece nonces[2],
+                         TPMA_SESSION attributes, TPM2B_AUTH *mac)
 {
     const uint8_t wire = (uint8_t)attributes;
     const struct soft_piece pieces[] = {
@@ -231,7 +257,10 @@ static TSS2_RC make_hmac(const struct session_value *value, const uint8_t digest
         nonces[0], nonces[1], {&wire,  sizeof wire       }
     };
 
-    return own(soft_hmac(SESSION_HASH, value->data, value->size, pieces, 4, mac));
+    mac->size = session->policy && value->mac_size == 0 ? 0 : TPM_SESSION_DIGEST;
+    if (mac->size == 0)
+        return TSS2_RC_SUCCESS;
+    return own(soft_hmac(SESSION_HASH, value->data, value->mac_size, pieces, 4, mac->buffer));
 }
 
 /* --- a command
@@ -291,7 +320,7 @@ TSS2_RC tpm_session_authorise(TSS2_SYS_CONTEXT *sys, struct tpm_session *session
         {session->nonce_caller,     sizeof session->nonce_caller},
         {session->nonce_tpm.buffer, session->nonce_tpm.size     }
     };
-    TSS2L_SYS_AUTH_COMMAND auths = {.count = 1};
+    TSS2L_SYS_AUTH_COMMAND auths = {.count = use->second != NULL ? 2 : 1};
     TPMS_AUTH_COMMAND *auth = &auths.auths[0];
     uint8_t digest[TPM_SESSION_DIGEST];
     struct session_value value;
@@ -307,9 +336,10 @@ TSS2_RC tpm_session_authorise(TSS2_SYS_CONTEXT *sys, struct tpm_session *session
     auth->sessionAttributes = attributes_of(use);
     auth->nonce.size = sizeof session->nonce_caller;
     memcpy(auth->nonce.buffer, session->nonce_caller, sizeof session->nonce_caller);
-    auth->hmac.size = TPM_SESSION_DIGEST;
     if (rc == TSS2_RC_SUCCESS)
-        rc = make_hmac(&value, digest, nonces, auth->sessionAttributes, auth->hmac.buffer);
+        rc = make_hmac(session, &value, digest, nonces, auth->sessionAttributes, &auth->hmac);
+    if (use->second != NULL)
+        auths.auths[1] = *use->second;
     if (rc == TSS2_RC_SUCCESS)
         rc = Tss2_Sys_SetCmdAuths(sys, &auths);
     bytes_wipe(&value, sizeof value);
@@ -335,16 +365,17 @@ static TSS2_RC hash_response(TSS2_SYS_CONTEXT *sys, uint8_t digest[TPM_SESSION_D
     return rc == TSS2_RC_SUCCESS ? own(soft_hash_pieces(SESSION_HASH, pieces, 3, digest)) : rc;
 }
 
-static TSS2_RC check_hmac(TSS2_SYS_CONTEXT *sys, const struct session_value *value,
-                          const struct soft_piece nonces[2], const TPMS_AUTH_RESPONSE *auth)
+static TSS2_RC check_hmac(TSS2_SYS_CONTEXT *sys, const struct tpm_session *session,
+                          const struct session_value *value, const struct soft_piece nonces[2],
+                          const TPMS_AUTH_RESPONSE *auth)
 {
     uint8_t digest[TPM_SESSION_DIGEST];
-    uint8_t mac[TPM_SESSION_DIGEST];
+    TPM2B_AUTH mac;
     TSS2_RC rc = hash_response(sys, digest);
 
     if (rc == TSS2_RC_SUCCESS)
-        rc = make_hmac(value, digest, nonces, auth->sessionAttributes, mac);
-    if (rc == TSS2_RC_SUCCESS && !bytes_equal(mac, sizeof mac, auth->hmac.buffer, auth->hmac.size))
+        rc = make_hmac(session, value, digest, nonces, auth->sessionAttributes, &mac);
+    if (rc == TSS2_RC_SUCCESS && !bytes_equal(mac.buffer, mac.size, auth->hmac.buffer, auth->hmac.size))
         rc = TPM_RC_RESPONSE_FORGED;
     return rc;
 }
@@ -371,7 +402,7 @@ static TSS2_RC decrypt_first(TSS2_SYS_CONTEXT *sys, const struct session_value *
 TSS2_RC tpm_session_check(TSS2_SYS_CONTEXT *sys, struct tpm_session *session,
                           const struct tpm_session_use *use)
 {
-    TSS2L_SYS_AUTH_RESPONSE auths = {.count = 1};
+    TSS2L_SYS_AUTH_RESPONSE auths = {.count = use->second != NULL ? 2 : 1};
     const TPMS_AUTH_RESPONSE *auth = &auths.auths[0];
     struct session_value value;
     TSS2_RC rc = make_value(session, use->auth, &value);
@@ -384,7 +415,7 @@ TSS2_RC tpm_session_check(TSS2_SYS_CONTEXT *sys, struct tpm_session *session,
             {session->nonce_caller, sizeof session->nonce_caller}
         };
 
-        rc = check_hmac(sys, &value, nonces, auth);
+        rc = check_hmac(sys, session, &value, nonces, auth);
         if (rc == TSS2_RC_SUCCESS && (use->secrets & TPM_SECRET_OUT) != 0)
             rc = decrypt_first(sys, &value, nonces);
         session->nonce_tpm = auth->nonce;

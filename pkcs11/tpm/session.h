@@ -8,12 +8,15 @@
 #define TPM_SESSION_DIGEST 32 /* SHA-256 throughout */
 
 /*
- * A salted HMAC session (TPM 2.0 part 1, 17.6 and 21), with the arithmetic done here: nobody on the bus
- * between this process and the TPM can read what goes in it encrypted, or change any of it unnoticed. All of
- * zero: there is none.
+ * A session (TPM 2.0 part 1, 17.6 and 21), with the arithmetic done here. In a salted one nobody on the bus
+ * between this process and the TPM can read what goes in it encrypted, or change any of it unnoticed. A
+ * policy session authorises by what was executed in it. All of zero: there is none.
  */
 struct tpm_session {
     TPM2_HANDLE handle;
+    bool policy;
+    bool auth_needed; /* of a policy session: the policy asks for the auth value too (PolicyAuthValue) */
+    size_t key_size;  /* 0: unsalted */
     uint8_t key[TPM_SESSION_DIGEST];
     uint8_t nonce_caller[TPM_SESSION_DIGEST];
     TPM2B_NONCE nonce_tpm;
@@ -26,7 +29,8 @@ struct tpm_session_use {
     size_t name_count;
     const struct bytes *auth;
     unsigned secrets;
-    bool more; /* another command follows in the session; else it ends with this one */
+    bool more;                       /* another command follows in the session; else it ends with this one */
+    const TPMS_AUTH_COMMAND *second; /* what authorises the second handle; NULL: it needs nothing */
 };
 
 /*
@@ -35,6 +39,12 @@ struct tpm_session_use {
  */
 TSS2_RC tpm_session_start(struct tpm *tpm, TPM2_HANDLE handle, const TPM2B_PUBLIC *parent,
                           struct tpm_session *session);
+
+/* TPM2_StartAuthSession of a policy session, salted as above, or unsalted (`parent` NULL). */
+TSS2_RC tpm_session_start_policy(struct tpm *tpm, TPM2_HANDLE handle, const TPM2B_PUBLIC *parent,
+                                 struct tpm_session *session);
+/* What stands for an unsalted policy session that asks for no auth value, beside another authorization. */
+TPMS_AUTH_COMMAND tpm_session_token(const struct tpm_session *session);
 
 /* Between prepare and execute: encrypts the first parameter when it is secret, and adds the session's HMAC.
  */
@@ -56,5 +66,8 @@ void tpm_session_end(struct tpm *tpm, struct tpm_session *session);
 #define TPM_RC_RESPONSE_FORGED ((TSS2_RC)(TSS2_SYS_RC_LAYER | TSS2_BASE_RC_RSP_AUTH_FAILED))
 /* There is no parent whose public area is pinned. */
 #define TPM_RC_NO_PINNED_PARENT ((TSS2_RC)(TSS2_SYS_RC_LAYER | TSS2_BASE_RC_NOT_PROVISIONED))
+
+/* The password of a hierarchy cannot be read; why is said already. */
+#define TPM_RC_NO_PASSWORD ((TSS2_RC)(TSS2_SYS_RC_LAYER | TSS2_BASE_RC_AUTHORIZATION_UNKNOWN))
 
 #endif

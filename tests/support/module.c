@@ -33,13 +33,16 @@ void test_rv(const char *file, int line, const char *what, CK_RV got, CK_RV want
 
 void test_module_environment(void)
 {
-    static const char *const unset[] = {"DEVID_EMPTY_SLOTS", "DEVID_PARENT", "DEVID_LOG"};
+    static const char *const unset[] = {
+        "DEVID_EMPTY_SLOTS", "DEVID_PARENT",           "DEVID_LOG",
+        "DEVID_OWNER_AUTH",  "DEVID_ENDORSEMENT_AUTH", "CREDENTIALS_DIRECTORY"};
     const char *tokens = support_path("tokens");
 
     for (size_t i = 0; i < sizeof unset / sizeof unset[0]; i++)
         unsetenv(unset[i]);
     setenv("DEVID_CONF", "/dev/null", 1);
-    setenv("TSS2_LOG", "all+none", 0); /* errors that a test provokes are not for the terminal */
+    setenv("DEVID_DEVICE_OBJECTS", "no", 1); /* most tests count objects of their own */
+    setenv("TSS2_LOG", "all+none", 0);       /* errors that a test provokes are not for the terminal */
     setenv("DEVID_TOKENS", tokens, 1);
     mkdir(tokens, 0700);
 }

@@ -26,9 +26,13 @@ static const struct bytes so_pin = {so_bytes, sizeof so_bytes - 1};
 
 static void make(void)
 {
+    struct token_conf process = {0};
+
     test_tpm_start();
     ck_assert_uint_eq(soft_start(), CKR_OK);
-    ck_assert_msg(tpm_backend.init(&conf, getenv("DEVID_TCTI")) == CKR_OK, "%s", p11_failure_text());
+    ck_assert_uint_eq(token_conf_set(&process, "tcti", getenv("DEVID_TCTI")), CKR_OK);
+    ck_assert_msg(tpm_backend.init(&conf, &process) == CKR_OK, "%s", p11_failure_text());
+    token_conf_free(&process);
     ck_assert_uint_eq(token_conf_set(&conf, "tcti", getenv("DEVID_TCTI")), CKR_OK);
 }
 

@@ -29,13 +29,17 @@ static const struct bytes data = {data_bytes, sizeof data_bytes};
 
 static void make_tokens(void)
 {
+    struct token_conf process = {0};
+
     test_tpm_start();
     ck_assert_uint_eq(soft_start(), CKR_OK);
+    ck_assert_uint_eq(token_conf_set(&process, "tcti", getenv("DEVID_TCTI")), CKR_OK);
     for (size_t i = 0; i < 2; i++) {
         ck_assert_uint_eq(token_conf_set(&confs[i], "parent", parents[i]), CKR_OK);
-        ck_assert_msg(tpm_backend.init(&confs[i], getenv("DEVID_TCTI")) == CKR_OK, "%s", p11_failure_text());
+        ck_assert_msg(tpm_backend.init(&confs[i], &process) == CKR_OK, "%s", p11_failure_text());
         ck_assert_uint_eq(token_conf_set(&confs[i], "tcti", getenv("DEVID_TCTI")), CKR_OK);
     }
+    token_conf_free(&process);
 }
 
 static void drop_tokens(void)
