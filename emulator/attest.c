@@ -5,10 +5,13 @@
 #include "emulator/text.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct emu_attestation *const rows[] = {
     &emu_attest_x509,
+    &emu_attest_symmetric,
+    &emu_attest_tpm,
 };
 #define ROW_COUNT (sizeof rows / sizeof rows[0])
 
@@ -36,6 +39,7 @@ void emu_verdict_free(struct emu_verdict *verdict)
     json_decref(verdict->enrollment);
     json_decref(verdict->report);
     json_decref(verdict->credential);
+    free(verdict->challenge);
     *verdict = (struct emu_verdict){0};
 }
 
@@ -54,7 +58,7 @@ static bool judge_individual(const struct emulator *emulator, const struct emu_r
     const struct emu_attestation *row = type != NULL ? emu_attest_find(type) : NULL;
 
     if (is_disabled(verdict->enrollment))
-        return emu_refuse(refusal, EMU_ERROR_UNAUTHORIZED,
+        return emu_refuse(refusal, EMU_ERROR_DISABLED,
                           "Unauthorized. The individual enrollment %s is disabled.", registration_id);
     if (row == NULL)
         return emu_refuse(refusal, EMU_ERROR_INTERNAL, "The enrollment %s has an unknown attestation type.",
@@ -81,8 +85,8 @@ static bool find_group(const struct emulator *emulator, const struct emu_request
         return false;
     verdict->group = emu_json_text(verdict->enrollment, "enrollmentGroupId");
     if (is_disabled(verdict->enrollment))
-        return emu_refuse(refusal, EMU_ERROR_UNAUTHORIZED,
-                          "Unauthorized. The enrollment group %s is disabled.", verdict->group);
+        return emu_refuse(refusal, EMU_ERROR_DISABLED, "Unauthorized. The enrollment group %s is disabled.",
+                          verdict->group);
     return true;
 }
 
@@ -102,7 +106,12 @@ bool emu_attest(const struct emulator *emulator, const struct emu_request *reque
         emu_refuse(refusal, EMU_ERROR_INTERNAL, "The enrollments cannot be read.");
     if (admitted && (verdict->report == NULL || verdict->credential == NULL))
         admitted = emu_refuse(refusal, EMU_ERROR_INTERNAL, "Out of memory.");
-    if (!admitted)
+    if (!admitted) {
+        char *challenge = verdict->challenge;
+
+        verdict->challenge = NULL; /* transferred */
         emu_verdict_free(verdict);
+        verdict->challenge = challenge;
+    }
     return admitted;
 }

@@ -14,6 +14,8 @@ struct emu_verdict {
     const char *group;  /* the group's id, owned by `enrollment`; NULL for an individual enrollment */
     json_t *report;     /* the member of registrationState named after the type */
     json_t *credential; /* what the hub checks the device by from now on */
+    char *challenge;    /* of a device that is to prove itself first: base64, malloc'ed. The device is refused
+                           with EMU_ERROR_CHALLENGE, and this stays until emu_verdict_free. */
 };
 
 /* NOT_MINE: the device shows nothing of this kind, or nothing that a group knows. REFUSED: see the refusal.
@@ -30,6 +32,10 @@ struct emu_attestation {
 
     /* Checks the member of an enrollment of this kind when it is put. */
     bool (*validate)(enum emu_kind kind, const json_t *member, struct emu_refusal *refusal);
+
+    /* Puts into a checked member what the service makes itself. `old` is the member that it replaces, of the
+     * same kind, or NULL. The whole may be NULL: nothing is made. False: no memory. */
+    bool (*complete)(json_t *member, const json_t *old);
 
     /* The member as the service API shows it. A new reference; NULL: no memory. */
     json_t *(*show)(enum emu_kind kind, const json_t *member);
@@ -51,6 +57,8 @@ struct emu_attestation {
 };
 
 extern const struct emu_attestation emu_attest_x509;
+extern const struct emu_attestation emu_attest_symmetric;
+extern const struct emu_attestation emu_attest_tpm;
 
 /* The row of that type, NULL when there is none. */
 const struct emu_attestation *emu_attest_find(const char *type);
@@ -59,7 +67,7 @@ const char *emu_attest_types(void);
 
 /*
  * May this device have that registration id? An individual enrollment of the id decides if there is one; else
- * the group found first. False: *refusal says why, *verdict is empty.
+ * the group found first. False: *refusal says why, *verdict has nothing but a challenge. Free it in any case.
  */
 __attribute__((warn_unused_result)) bool emu_attest(const struct emulator *emulator,
                                                     const struct emu_request *request,

@@ -3,6 +3,7 @@
 
 #include "emulator/attest.h"
 #include "emulator/check.h"
+#include "emulator/issue.h"
 #include "emulator/registration.h"
 #include "emulator/store.h"
 #include "emulator/text.h"
@@ -23,32 +24,56 @@ static bool check_request(const struct emulator *emulator, const struct emu_requ
     return emu_check_id("registration id", parameters->values[1], refusal);
 }
 
-/* The body of register and status lookup: a DeviceRegistration. */
-static bool check_body(const struct emu_request *request, const char *registration_id,
-                       struct emu_refusal *refusal)
+/* The body of register and status lookup: a DeviceRegistration; *out is the caller's in any case. */
+static bool read_body(const struct emu_request *request, const char *registration_id, json_t **out,
+                      struct emu_refusal *refusal)
 {
-    json_t *body;
     const json_t *id;
     const json_t *payload;
-    bool good = true;
 
-    if (!emu_check_object(request, &body, refusal))
+    if (!emu_check_object(request, out, refusal))
         return false;
-    id = json_object_get(body, "registrationId");
-    payload = json_object_get(body, "payload");
+    id = json_object_get(*out, "registrationId");
+    payload = json_object_get(*out, "payload");
     if (id != NULL && !json_is_string(id))
-        good = emu_refuse(refusal, EMU_ERROR_BAD_REQUEST, "registrationId must be a string.");
-    else if (id != NULL && strcasecmp(json_string_value(id), registration_id) != 0)
-        good = emu_refuse(refusal, EMU_ERROR_BAD_REQUEST,
-                          "The registrationId %.130s of the body is not %s, that of the "
-                          "path.",
+        return emu_refuse(refusal, EMU_ERROR_BAD_REQUEST, "registrationId must be a string.");
+    if (id != NULL && strcasecmp(json_string_value(id), registration_id) != 0)
+        return emu_refuse(refusal, EMU_ERROR_BAD_REQUEST,
+                          "The registrationId %.130s of the body is not %s, that of the path.",
                           json_string_value(id), registration_id);
-    else if (payload != NULL && !json_is_null(payload) && !json_is_object(payload))
-        good = emu_refuse(refusal, EMU_ERROR_BAD_REQUEST, "payload must be a JSON object.");
-    else if (json_object_get(body, "csr") != NULL)
-        good = emu_refuse(refusal, EMU_ERROR_BAD_REQUEST, "csr: this emulator issues no certificates.");
-    json_decref(body);
-    return good;
+    if (payload != NULL && !json_is_null(payload) && !json_is_object(payload))
+        return emu_refuse(refusal, EMU_ERROR_BAD_REQUEST, "payload must be a JSON object.");
+    return true;
+}
+
+static bool refuse_csr(const json_t *body, struct emu_refusal *refusal)
+{
+    return json_object_get(body, "csr") == NULL ||
+           emu_refuse(refusal, EMU_ERROR_BAD_REQUEST, "csr: a status lookup issues no certificate.");
+}
+
+/* The first answer to a TPM looks like no other refusal: it has no errorCode. */
+static void respond_challenge(const struct emu_verdict *verdict, struct emu_response *response)
+{
+    emu_response_json(response, 401,
+                      json_pack("{s:s, s:s, s:s}", "message",
+                                "Authorization required, resend request using supplied key", "keyName",
+                                "registration", "authenticationKey", verdict->challenge));
+}
+
+static void respond_refusal(const struct emulator *emulator, const char *registration_id,
+                            const struct emu_verdict *verdict, const struct emu_refusal *refusal,
+                            struct emu_response *response)
+{
+    if (refusal->error == EMU_ERROR_CHALLENGE)
+        respond_challenge(verdict, response);
+    else if (refusal->error == EMU_ERROR_DISABLED && emulator->disabled_is_status)
+        emu_response_json(response, 200,
+                          json_pack("{s:s, s:s, s:{s:s, s:s}}", "operationId", "4.0.disabled", "status",
+                                    "disabled", "registrationState", "registrationId", registration_id,
+                                    "status", "disabled"));
+    else
+        emu_response_refuse(response, refusal);
 }
 
 /* 202: come again. The operation's address is told as the client itself spelled the service's. */
@@ -72,19 +97,28 @@ void emu_device_register(struct emulator *emulator, const struct emu_request *re
 {
     const char *id = parameters->values[1];
     struct emu_verdict verdict = {0};
+    struct emu_registering registering = {
+        .verdict = &verdict,
+        .registration_id = id,
+        .version = emu_field_find(request->query, "api-version"),
+    };
     struct emu_refusal refusal;
+    json_t *body = NULL;
     json_t *record = NULL;
     const char *operation;
 
-    if (!check_request(emulator, request, parameters, &refusal) || !check_body(request, id, &refusal) ||
+    if (!check_request(emulator, request, parameters, &refusal) || !read_body(request, id, &body, &refusal) ||
         !emu_attest(emulator, request, id, &verdict, &refusal) ||
-        !emu_registration_make(emulator, &verdict, id, &record, &refusal)) {
-        emu_response_refuse(response, &refusal);
+        !emu_issue(emulator, &registering, json_object_get(body, "csr"), &registering.chain, &refusal) ||
+        !emu_registration_make(emulator, &registering, &record, &refusal)) {
+        respond_refusal(emulator, id, &verdict, &refusal, response);
     } else {
         operation = emu_json_text(json_object_get(record, "operation"), "id");
         respond_assigning(emulator, request, parameters, operation,
                           json_pack("{s:s, s:s}", "operationId", operation, "status", "assigning"), response);
     }
+    json_decref(registering.chain);
+    json_decref(body);
     json_decref(record);
     emu_verdict_free(&verdict);
 }
@@ -139,7 +173,7 @@ void emu_device_operation(struct emulator *emulator, const struct emu_request *r
     if (!check_request(emulator, request, parameters, &refusal) ||
         !emu_attest(emulator, request, id, &verdict, &refusal) ||
         !find_operation(emulator, parameters, &record, &refusal)) {
-        emu_response_refuse(response, &refusal);
+        respond_refusal(emulator, id, &verdict, &refusal, response);
         goto out;
     }
     operation = emu_json_text(json_object_get(record, "operation"), "id");
@@ -150,7 +184,8 @@ void emu_device_operation(struct emulator *emulator, const struct emu_request *r
         emu_response_json(response, 200,
                           json_pack("{s:s, s:O, s:o}", "operationId", operation, "status",
                                     json_object_get(json_object_get(record, "state"), "status"),
-                                    "registrationState", emu_registration_show(emulator, record)));
+                                    "registrationState",
+                                    emu_registration_show(emulator, record, EMU_VIEWER_OPERATION)));
 out:
     json_decref(record);
     emu_verdict_free(&verdict);
@@ -162,14 +197,16 @@ void emu_device_status(struct emulator *emulator, const struct emu_request *requ
     const char *id = parameters->values[1];
     struct emu_verdict verdict = {0};
     struct emu_refusal refusal;
+    json_t *body = NULL;
     json_t *record = NULL;
 
-    if (!check_request(emulator, request, parameters, &refusal) || !check_body(request, id, &refusal) ||
-        !emu_attest(emulator, request, id, &verdict, &refusal) ||
+    if (!check_request(emulator, request, parameters, &refusal) || !read_body(request, id, &body, &refusal) ||
+        !refuse_csr(body, &refusal) || !emu_attest(emulator, request, id, &verdict, &refusal) ||
         !emu_registration_get(emulator, id, &record, &refusal))
-        emu_response_refuse(response, &refusal);
+        respond_refusal(emulator, id, &verdict, &refusal, response);
     else
-        emu_response_json(response, 200, emu_registration_show(emulator, record));
+        emu_response_json(response, 200, emu_registration_show(emulator, record, EMU_VIEWER_LOOKUP));
+    json_decref(body);
     json_decref(record);
     emu_verdict_free(&verdict);
 }

@@ -22,7 +22,8 @@ struct emulator {
     unsigned polls;       /* how many polls of an operation answer `assigning` */
     unsigned retry_after; /* seconds, told to the device */
     struct bytes service_key;
-    time_t clock_offset; /* seconds that this service's clock is ahead */
+    time_t clock_offset;     /* seconds that this service's clock is ahead */
+    bool disabled_is_status; /* a disabled enrollment is told by a status, not by a 401 */
 };
 
 static inline struct timespec emu_now(const struct emulator *emulator)

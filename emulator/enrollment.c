@@ -126,6 +126,7 @@ static const struct rule {
     {"capabilities",              BOTH,                 JSON_OBJECT, "an object", check_booleans },
     {"reprovisionPolicy",         BOTH,                 JSON_OBJECT, "an object", check_booleans },
     {"initialTwin",               BOTH,                 JSON_OBJECT, "an object", check_twin     },
+    {"credentialPolicyName",      BOTH,                 JSON_STRING, "a string",  NULL           },
     {"optionalDeviceInformation", 1U << EMU_INDIVIDUAL, JSON_OBJECT, "an object", NULL           },
 };
 
@@ -161,7 +162,7 @@ static bool check_attestation(const struct emu_enrollment_kind *kind, const json
     row = emu_attest_find(type);
     if (row == NULL)
         return emu_refuse(refusal, EMU_ERROR_BAD_REQUEST,
-                          "attestation.type %.40s is not offered by this emulator; %s is.", type,
+                          "attestation.type %.40s is not offered by this emulator, only %s.", type,
                           emu_attest_types());
     member = json_object_get(attestation, type);
     if (!json_is_object(member))
@@ -201,6 +202,17 @@ static bool set_default(json_t *enrollment, const char *name, json_t *value)
     return true;
 }
 
+static bool complete_attestation(const json_t *old, json_t *enrollment)
+{
+    json_t *attestation = json_object_get(enrollment, "attestation");
+    const char *type = emu_json_text(attestation, "type");
+    const struct emu_attestation *row = type != NULL ? emu_attest_find(type) : NULL;
+
+    return row == NULL || row->complete == NULL ||
+           row->complete(json_object_get(attestation, type),
+                         json_object_get(json_object_get(old, "attestation"), type));
+}
+
 bool emu_enrollment_complete(const struct emulator *emulator, const struct emu_enrollment_kind *kind,
                              const char *id, const json_t *old, json_t *enrollment)
 {
@@ -212,7 +224,8 @@ bool emu_enrollment_complete(const struct emulator *emulator, const struct emu_e
     emu_time_text(emu_now(emulator), now);
     for (size_t i = 0; i < sizeof read_only / sizeof read_only[0]; i++)
         json_object_del(enrollment, read_only[i]);
-    return set_default(enrollment, kind->id_member, json_string(id)) &&
+    return complete_attestation(old, enrollment) &&
+           set_default(enrollment, kind->id_member, json_string(id)) &&
            set_default(enrollment, "provisioningStatus", json_string("enabled")) &&
            set_default(enrollment, "allocationPolicy", json_string("hashed")) &&
            set_default(enrollment, "capabilities", json_pack("{s:b}", "iotEdge", 0)) &&
@@ -238,7 +251,8 @@ json_t *emu_enrollment_show(const struct emulator *emulator, const struct emu_en
     if (kind->kind == EMU_INDIVIDUAL &&
         emu_store_get(emulator->store, EMU_REGISTRATIONS, emu_json_text(enrollment, kind->id_member),
                       &record) == EMU_PRESENT) {
-        json_object_set_new(shown, "registrationState", emu_registration_show(emulator, record));
+        json_object_set_new(shown, "registrationState",
+                            emu_registration_show(emulator, record, EMU_VIEWER_SERVICE));
         json_decref(record);
     }
     return shown;

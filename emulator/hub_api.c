@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "emulator/hub_api.h"
 
-#include "emulator/allocate.h"
-#include "emulator/attest.h"
 #include "emulator/check.h"
+#include "emulator/device.h"
 #include "emulator/store.h"
 #include "emulator/text.h"
 
@@ -147,38 +146,6 @@ static bool deliver_batch(const struct delivery *delivery, const struct emu_requ
     return good;
 }
 
-/* The device of that name in the hub that the request is addressed to. */
-static bool find_device(const struct emulator *emulator, const struct emu_request *request,
-                        const char *device_id, json_t **device, struct emu_refusal *refusal)
-{
-    const char *host = emu_field_find(request->headers, "Host");
-    char *key = emu_hub_key(emulator, host != NULL ? host : EMU_OWN_HUB, device_id);
-    enum emu_found found =
-        key != NULL ? emu_store_get(emulator->store, EMU_DEVICES, key, device) : EMU_FAILED;
-
-    free(key);
-    if (found == EMU_ABSENT)
-        return emu_refuse(refusal, EMU_ERROR_HUB_NO_DEVICE,
-                          "The device %.130s is not registered with the hub %.130s.", device_id,
-                          host != NULL ? host : EMU_OWN_HUB);
-    return found == EMU_PRESENT || emu_refuse(refusal, EMU_ERROR_HUB_INTERNAL, "The devices cannot be read.");
-}
-
-static bool authenticate(const struct emulator *emulator, const struct emu_request *request,
-                         const json_t *device, struct emu_refusal *refusal)
-{
-    const char *type = emu_json_text(device, "type");
-    const struct emu_attestation *row = type != NULL ? emu_attest_find(type) : NULL;
-
-    if (row == NULL)
-        return emu_refuse(refusal, EMU_ERROR_HUB_INTERNAL, "The device has an unknown kind of credential.");
-    if (row->authenticate(emulator, request, emu_json_text(device, "deviceId"),
-                          json_object_get(device, "credential"), refusal))
-        return true;
-    refusal->error = EMU_ERROR_HUB_UNAUTHORIZED; /* the judges speak for DPS */
-    return false;
-}
-
 /* A date is enough: clients of all ages send telemetry the same way. */
 static bool check_version(const struct emu_request *request, struct emu_refusal *refusal)
 {
@@ -199,8 +166,8 @@ void emu_hub_events(struct emulator *emulator, const struct emu_request *request
 
     emu_time_text(emu_now(emulator), delivery.now);
     good = check_version(request, &refusal) &&
-           find_device(emulator, request, parameters->values[0], &device, &refusal) &&
-           authenticate(emulator, request, device, &refusal);
+           emu_device_find(emulator, request, parameters->values[0], &device, &refusal) &&
+           emu_device_authenticate(emulator, request, device, &refusal);
     if (good && request->body.size > EMU_HUB_MESSAGE_MAXIMUM)
         good = emu_refuse(&refusal, EMU_ERROR_HUB_TOO_LARGE, "A message may have %d bytes.",
                           EMU_HUB_MESSAGE_MAXIMUM);

@@ -133,7 +133,7 @@ void emu_service_get_registration(struct emulator *emulator, const struct emu_re
 
     if (emu_service_authorize(emulator, request, &refusal) &&
         emu_registration_get(emulator, parameters->values[0], &record, &refusal))
-        respond_object(emu_registration_show(emulator, record), response);
+        respond_object(emu_registration_show(emulator, record, EMU_VIEWER_SERVICE), response);
     else
         emu_response_refuse(response, &refusal);
     json_decref(record);

@@ -40,7 +40,7 @@ static bool list_document(void *data, const char *id, json_t *document)
         json_array_append_new(listing->items,
                               listing->kind != NULL
                                   ? emu_enrollment_show(listing->emulator, listing->kind, document)
-                                  : emu_registration_show(listing->emulator, document));
+                                  : emu_registration_show(listing->emulator, document, EMU_VIEWER_SERVICE));
         free(listing->last);
         listing->last = strdup(id);
     }

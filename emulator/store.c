@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2 /* 2: challenges and commands */
 #define BUSY_MILLISECONDS 10000
 
 struct emu_store {
@@ -18,7 +18,8 @@ struct emu_store {
 
 static const char *const tables[] = {
     [EMU_SETTINGS] = "settings",           [EMU_ENROLLMENTS] = "enrollments", [EMU_GROUPS] = "groups",
-    [EMU_REGISTRATIONS] = "registrations", [EMU_DEVICES] = "devices",
+    [EMU_REGISTRATIONS] = "registrations", [EMU_DEVICES] = "devices",         [EMU_CHALLENGES] = "challenges",
+    [EMU_COMMANDS] = "commands",
 };
 #define TABLE_COUNT (sizeof tables / sizeof tables[0])
 

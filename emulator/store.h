@@ -20,6 +20,8 @@ enum emu_collection {
     EMU_GROUPS,
     EMU_REGISTRATIONS,
     EMU_DEVICES,
+    EMU_CHALLENGES, /* of TPMs, by registration id */
+    EMU_COMMANDS,   /* the queues of cloud-to-device messages, by device */
 };
 
 /* FAILED was logged with SQLite's reason. */

@@ -119,17 +119,22 @@ dps_tests = \
 
 emulator_tests = \
 	tests/emulator/test_allocate \
+	tests/emulator/test_attest_symmetric \
+	tests/emulator/test_attest_tpm \
 	tests/emulator/test_attest_x509 \
 	tests/emulator/test_ca \
+	tests/emulator/test_credential \
 	tests/emulator/test_device_api \
 	tests/emulator/test_http \
 	tests/emulator/test_hub_api \
+	tests/emulator/test_issue \
 	tests/emulator/test_options \
 	tests/emulator/test_route \
 	tests/emulator/test_sas \
 	tests/emulator/test_service_api \
 	tests/emulator/test_state \
-	tests/emulator/test_store
+	tests/emulator/test_store \
+	tests/emulator/test_tpm_public
 
 cli_tests = \
 	tests/cli/test_options \
@@ -149,7 +154,8 @@ story_tests = \
 emulator_story_tests = \
 	tests/story/bad_input.sh \
 	tests/story/emulator.sh \
-	tests/story/end_to_end.sh
+	tests/story/end_to_end.sh \
+	tests/story/judge.sh
 
 rule_tests = \
 	tests/layers.sh \

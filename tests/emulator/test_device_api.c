@@ -144,26 +144,138 @@ START_TEST(status_lookup_is_the_bare_state)
 }
 END_TEST
 
-START_TEST(registering_again_keeps_device_and_hub)
+static const char *const two_hubs[] = {"one.example", "two.example"};
+
+#define TWIN(x)                                                                                              \
+    "\"initialTwin\":{\"tags\":{\"site\":\"" x "\"},\"properties\":{\"desired\":{\"level\":7}}},"            \
+    "\"capabilities\":{\"iotEdge\":true}"
+
+/* A device that is registered with the first hub; members of its enrollment beyond the attestation. */
+static void register_at_first(const char *members)
 {
-    static const char *const hubs[] = {"one.example", "two.example", "three.example"};
-    const struct identity *renewed = identity_leaf("dev", NULL);
-    char hub[100];
+    fixture_emulator.hubs = two_hubs;
+    fixture_emulator.hub_count = 1;
+    ck_assert_uint_eq(enroll("dev", leaf, NULL, members), 200);
+    ck_assert_uint_eq(register_device("dev", leaf, NULL), 200);
+    ck_assert_str_eq(state_text("assignedHub"), "one.example");
+    ck_assert_str_eq(state_text("substatus"), "initialAssignment");
+    fixture_emulator.hubs = two_hubs + 1; /* the first is gone */
+}
+
+static json_t *stored_device(const char *key)
+{
+    json_t *device = NULL;
+
+    ck_assert_int_ne(emu_store_get(fixture_emulator.store, EMU_DEVICES, key, &device), EMU_FAILED);
+    return device;
+}
+
+static const char *stored_site(const json_t *device)
+{
+    const char *site = emu_json_text(json_object_get(json_object_get(device, "twin"), "tags"), "site");
+
+    return site != NULL ? site : "(none)";
+}
+
+START_TEST(without_update_the_hub_stays)
+{
     char etag[100];
 
-    fixture_emulator.hubs = hubs;
-    fixture_emulator.hub_count = 3;
-    ck_assert_uint_eq(enroll("dev", leaf, NULL, ",\"deviceId\":\"Machine-7\""), 200);
-    ck_assert_uint_eq(register_device("dev", leaf, NULL), 200);
-    ck_assert_str_eq(state_text("deviceId"), "Machine-7");
-    snprintf(hub, sizeof hub, "%s", state_text("assignedHub"));
+    register_at_first(",\"deviceId\":\"Machine-7\"");
     snprintf(etag, sizeof etag, "%s", state_text("etag"));
-    fixture_emulator.hub_count = 1;
-    ck_assert_uint_eq(enroll("dev", renewed, NULL, ",\"deviceId\":\"other\""), 200);
-    ck_assert_uint_eq(register_device("dev", renewed, NULL), 200);
-    ck_assert_str_eq(state_text("assignedHub"), hub);
+    ck_assert_uint_eq(enroll("dev", leaf, NULL,
+                             ",\"deviceId\":\"other\",\"reprovisionPolicy\":{\"updateHubAssignment\":false,"
+                             "\"migrateDeviceData\":false}"),
+                      200);
+    ck_assert_uint_eq(register_device("dev", leaf, NULL), 200);
+    ck_assert_str_eq(state_text("assignedHub"), "one.example");
+    ck_assert_str_eq(state_text("substatus"), "initialAssignment");
     ck_assert_str_eq(state_text("deviceId"), "Machine-7");
     ck_assert_str_ne(state_text("etag"), etag);
+}
+END_TEST
+
+START_TEST(the_same_hub_again_is_told)
+{
+    register_at_first(NULL);
+    fixture_emulator.hubs = two_hubs;
+    ck_assert_uint_eq(register_device("dev", leaf, NULL), 200);
+    ck_assert_str_eq(state_text("assignedHub"), "one.example");
+    ck_assert_str_eq(state_text("substatus"), "reprovisionedToInitialAssignment");
+}
+END_TEST
+
+/* What becomes of the twin that the device had, and of the one that its enrollment has by now. */
+static const struct {
+    const char *policy;
+    const char *substatus;
+    const char *site;
+} moves[] = {
+    {"",                                                     "deviceDataMigrated", "old"},
+    {",\"reprovisionPolicy\":{\"migrateDeviceData\":true}",  "deviceDataMigrated", "old"},
+    {",\"reprovisionPolicy\":{\"migrateDeviceData\":false}", "deviceDataReset",    "new"},
+};
+
+START_TEST(another_hub_gets_the_device)
+{
+    char members[400];
+    json_t *device;
+
+    register_at_first("," TWIN("old"));
+    device = stored_device("one.example/dev");
+    ck_assert_str_eq(stored_site(device), "old");
+    ck_assert(json_is_true(json_object_get(json_object_get(device, "capabilities"), "iotEdge")));
+    json_decref(device);
+    snprintf(members, sizeof members, "," TWIN("new") "%s", moves[_i].policy);
+    ck_assert_uint_eq(enroll("dev", leaf, NULL, members), 200);
+    ck_assert_uint_eq(register_device("dev", leaf, NULL), 200);
+    ck_assert_str_eq(state_text("assignedHub"), "two.example");
+    ck_assert_str_eq(state_text("substatus"), moves[_i].substatus);
+    ck_assert_ptr_null(stored_device("one.example/dev"));
+    device = stored_device("two.example/dev");
+    ck_assert_str_eq(stored_site(device), moves[_i].site);
+    ck_assert_str_eq(emu_json_text(device, "hub"), "two.example");
+    json_decref(device);
+}
+END_TEST
+
+START_TEST(old_versions_know_no_reprovisioning)
+{
+    register_at_first(NULL);
+    ck_assert_uint_eq(
+        perform(&(struct call){
+            .method = "PUT", .target = REGISTER "?api-version=2018-04-01", .body = BODY, .peer = {leaf}}),
+        202);
+    ck_assert_uint_eq(perform(&(struct call){
+                          .method = "POST", .target = STATUS DEVICE_VERSION, .body = BODY, .peer = {leaf}}),
+                      200);
+    ck_assert_str_eq(emu_json_text(reply_body(), "assignedHub"), "one.example");
+}
+END_TEST
+
+START_TEST(a_deleted_registration_is_a_first_one_again)
+{
+    register_at_first(NULL);
+    ck_assert_uint_eq(perform(&(struct call){.method = "DELETE",
+                                             .target = "/registrations/dev" SERVICE_VERSION,
+                                             .authorization = service_token()}),
+                      204);
+    ck_assert_uint_eq(register_device("dev", leaf, NULL), 200);
+    ck_assert_str_eq(state_text("assignedHub"), "two.example");
+    ck_assert_str_eq(state_text("substatus"), "initialAssignment");
+}
+END_TEST
+
+START_TEST(a_disabled_enrollment_is_told_either_way)
+{
+    ck_assert_uint_eq(enroll("dev", leaf, NULL, ",\"provisioningStatus\":\"disabled\""), 200);
+    ck_assert_uint_eq(start(), 401);
+    ck_assert_int_eq(reply_error(), 401002);
+    fixture_emulator.disabled_is_status = true;
+    ck_assert_uint_eq(start(), 200);
+    ck_assert_str_eq(emu_json_text(reply_body(), "status"), "disabled");
+    ck_assert_str_eq(state_text("status"), "disabled");
+    ck_assert_str_eq(state_text("registrationId"), "dev");
 }
 END_TEST
 
@@ -246,7 +358,6 @@ static const struct {
     {REGISTER DEVICE_VERSION,                               "{\"registrationId\":1}",    400004, "a string"          },
     {REGISTER DEVICE_VERSION,                               "{\"registrationId\":\"\"}", 400004, "is not dev"        },
     {REGISTER DEVICE_VERSION,                               "{\"payload\":7}",           400004, "payload"           },
-    {REGISTER DEVICE_VERSION,                               "{\"csr\":\"AAAA\"}",        400004, "csr"               },
     {ELSEWHERE "/a%20b/register" DEVICE_VERSION,            BODY,                        400004, "registration id"   },
     {ELSEWHERE "/a./register" DEVICE_VERSION,               BODY,                        400004, "registration id"   },
 };
@@ -328,7 +439,12 @@ Suite *suite(void)
     tcase_add_test(t, operation_belongs_to_device_and_latest_register);
     tcase_add_test(t, deleted_registration_ends_its_operation);
     tcase_add_test(t, status_lookup_is_the_bare_state);
-    tcase_add_test(t, registering_again_keeps_device_and_hub);
+    tcase_add_test(t, without_update_the_hub_stays);
+    tcase_add_test(t, the_same_hub_again_is_told);
+    tcase_add_loop_test(t, another_hub_gets_the_device, 0, (int)(sizeof moves / sizeof moves[0]));
+    tcase_add_test(t, old_versions_know_no_reprovisioning);
+    tcase_add_test(t, a_deleted_registration_is_a_first_one_again);
+    tcase_add_test(t, a_disabled_enrollment_is_told_either_way);
     tcase_add_loop_test(t, allocation_follows_the_enrollment, 0,
                         (int)(sizeof allocations / sizeof allocations[0]));
     tcase_add_test(t, no_hub_is_a_failed_operation);

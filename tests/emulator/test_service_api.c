@@ -376,7 +376,7 @@ static const struct {
     {"{\"registrationId\":\"other\"," X509 "}",                                            "is not dev"                    },
     {"{\"registrationId\":\"dev\"}",                                                       "attestation with its type"     },
     {DEV "\"attestation\":{\"type\":\"x509\"}}",                                           "attestation.x509 is missing"   },
-    {DEV "\"attestation\":{\"type\":\"magic\",\"magic\":{}}}",                             "x509 is"                       },
+    {DEV "\"attestation\":{\"type\":\"magic\",\"magic\":{}}}",                             "only x509, symmetricKey, tpm"  },
     {DEV ATTESTATION "}}}",                                                                "primary.certificate is missing"},
     {DEV ATTESTATION "\"signingCertificates\":{}}}}",                                      "has clientCertificates"        },
     {DEV ATTESTATION "\"caReferences\":{}}}}",                                             "caReferences"                  },
