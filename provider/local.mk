@@ -28,14 +28,14 @@ provider_libcore_la_SOURCES = \
 	provider/public.c provider/public.h \
 	provider/search.c provider/search.h \
 	provider/session.c provider/session.h \
-	provider/sign.c provider/sign.h \
 	provider/signature.c provider/signature.h \
 	provider/signature_ecdsa.c \
 	provider/signature_rsa.c \
 	provider/store.c provider/store.h \
 	provider/tls.c provider/tls.h \
 	provider/token.c provider/token.h \
-	provider/uri.c provider/uri.h
+	provider/uri.c provider/uri.h \
+	provider/use.c provider/use.h
 provider_libcore_la_LIBADD = common/libcommon.la $(CRYPTO_LIBS) $(P11KIT_LIBS) -ldl -lpthread
 
 providerdir = $(osslmodulesdir)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "provider/signature.h"
 #include "provider/error.h"
-#include "provider/sign.h"
+#include "provider/use.h"
 
 #include <openssl/ec.h>
 
@@ -39,7 +39,7 @@ int prov_signature_ecdsa(struct prov_key *key, const uint8_t *data, size_t size,
 
     /* Only the leftmost bits count (FIPS 186-4, 6.4); not every module takes more. */
     rv = prov_key_sign(key, &mechanism, data, size < order ? size : order, raw, &raw_size);
-    if (rv == CKR_MECHANISM_INVALID || rv == CKR_MECHANISM_PARAM_INVALID)
+    if (prov_mechanism_is_refused(rv))
         prov_raise(&key->provider->core, PROV_R_NOT_SUPPORTED, "%s: its token has no CKM_ECDSA",
                    key->private->name);
     if (rv != CKR_OK)

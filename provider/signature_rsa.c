@@ -2,7 +2,7 @@
 #include "provider/signature.h"
 #include "provider/error.h"
 #include "provider/pss.h"
-#include "provider/sign.h"
+#include "provider/use.h"
 
 #include <openssl/core_names.h>
 #include <openssl/params.h>
@@ -149,7 +149,7 @@ static int call_or_raise(const struct rsa_operation *operation, CK_MECHANISM_TYP
 
     if (call(operation, &mechanism, data, size, &rv))
         return 1;
-    if (rv == CKR_MECHANISM_INVALID || rv == CKR_MECHANISM_PARAM_INVALID)
+    if (prov_mechanism_is_refused(rv))
         refuse(operation, missing);
     return 0;
 }
@@ -226,7 +226,7 @@ static int sign_pss(const struct rsa_operation *operation, const uint8_t *data, 
     parameters = (CK_RSA_PKCS_PSS_PARAMS){digest->mechanism, mgf1->mgf1, salt};
     if (call(operation, &mechanism, data, size, &rv))
         return 1;
-    if (rv != CKR_MECHANISM_INVALID && rv != CKR_MECHANISM_PARAM_INVALID)
+    if (!prov_mechanism_is_refused(rv))
         return 0;
     if (rv == CKR_MECHANISM_INVALID)
         atomic_store(&operation->key->private->raw_pss, true);

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "provider/use.h"
+#include "provider/error.h"
+#include "provider/guard.h"
+
+#include <openssl/err.h>
+
+/* One attempt: which call failed with what (NULL: the failure already is in the error queue), and in which
+ * epoch. */
+struct attempt {
+    CK_RV rv;
+    const char *call;
+    uint64_t epoch;
+};
+
+static CK_OBJECT_HANDLE known_handle(const struct prov_key *key, const struct prov_session *session)
+{
+    struct prov_module *module = session->token->module;
+    CK_OBJECT_HANDLE handle;
+
+    pthread_mutex_lock(&module->lock);
+    handle = key->private->epoch == session->epoch ? key->private->handle : CK_INVALID_HANDLE;
+    pthread_mutex_unlock(&module->lock);
+    return handle;
+}
+
+static void remember_handle(struct prov_key *key, const struct prov_session *session, CK_OBJECT_HANDLE handle)
+{
+    struct prov_module *module = session->token->module;
+
+    pthread_mutex_lock(&module->lock);
+    key->private->handle = handle;
+    key->private->epoch = session->epoch;
+    pthread_mutex_unlock(&module->lock);
+}
+
+static CK_ULONG add_if_there(CK_ATTRIBUTE *template, CK_ULONG size, CK_ATTRIBUTE_TYPE type,
+                             const struct bytes *value)
+{
+    if (value->size == 0)
+        return size;
+    template[size] = (CK_ATTRIBUTE){type, value->data, value->size};
+    return size + 1;
+}
+
+/* Looks for the key by what identifies it. Exactly one object must fit. */
+static CK_RV find_again(struct prov_key *key, struct prov_session *session, CK_OBJECT_HANDLE *handle)
+{
+    CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
+    CK_KEY_TYPE type = key->type->pkcs11;
+    CK_ATTRIBUTE template[4] = {
+        {CKA_CLASS,    &class, sizeof class},
+        {CKA_KEY_TYPE, &type,  sizeof type }
+    };
+    CK_ULONG size = add_if_there(template, 2, CKA_ID, &key->private->id);
+    CK_OBJECT_HANDLE handles[PROV_OBJECTS_MAXIMUM];
+    CK_ULONG count = 0;
+    CK_RV rv;
+
+    size = add_if_there(template, size, CKA_LABEL, &key->private->label);
+    rv = prov_object_find(session, template, size, handles, &count);
+    if (rv != CKR_OK || count == 1) {
+        *handle = count == 1 ? handles[0] : CK_INVALID_HANDLE;
+        return rv;
+    }
+    prov_raise(&key->provider->core, count == 0 ? PROV_R_NO_OBJECT : PROV_R_SEVERAL_OBJECTS, "%s: %s",
+               key->private->name,
+               count == 0 ? "it is not there any more" : "several objects with this id and label were found");
+    return CKR_KEY_NEEDED;
+}
+
+static CK_RV login_and_find(struct prov_key *key, struct prov_session *session, CK_OBJECT_HANDLE *handle)
+{
+    const struct prov_pin_request request = {.uri = key->private->uri};
+    CK_RV rv;
+
+    *handle = known_handle(key, session);
+    if (*handle != CK_INVALID_HANDLE)
+        return CKR_OK;
+    if (!prov_session_login(session, &request))
+        return CKR_USER_PIN_NOT_INITIALIZED;
+    rv = find_again(key, session, handle);
+    if (rv == CKR_OK)
+        remember_handle(key, session, *handle);
+    return rv;
+}
+
+bool prov_mechanism_is_refused(CK_RV rv)
+{
+    return rv == CKR_MECHANISM_INVALID || rv == CKR_MECHANISM_PARAM_INVALID;
+}
+
+bool prov_answer_is_callers(CK_RV rv)
+{
+    return prov_mechanism_is_refused(rv) || rv == CKR_ENCRYPTED_DATA_INVALID ||
+           rv == CKR_ENCRYPTED_DATA_LEN_RANGE;
+}
+
+/* An attempt leaves no error in the queue when another one follows. */
+static void try_work(struct prov_key *key, prov_key_work *work, void *data, bool last,
+                     struct attempt *attempt)
+{
+    struct prov_module *module = prov_module_get(key->provider);
+    struct prov_token *token = module != NULL ? prov_module_same_token(module, key->private->token) : NULL;
+    CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
+    struct prov_session session;
+
+    *attempt = (struct attempt){.rv = CKR_GENERAL_ERROR};
+    if (module == NULL)
+        return;
+    attempt->epoch = prov_module_epoch(module);
+    if (token == NULL) {
+        attempt->rv = CKR_TOKEN_NOT_PRESENT;
+        prov_raise(&key->provider->core, PROV_R_NO_TOKEN, "%s: its token is not there any more",
+                   key->private->name);
+        return;
+    }
+    if (!prov_session_take(token, &session, &attempt->rv))
+        return;
+    attempt->epoch = session.epoch;
+    attempt->rv = login_and_find(key, &session, &handle);
+    if (attempt->rv == CKR_OK)
+        attempt->rv = work(key, &session, handle, data, &attempt->call);
+    session.broken = attempt->rv != CKR_OK && !prov_answer_is_callers(attempt->rv);
+    if (session.broken && attempt->call != NULL && (last || !prov_error_is_stale(attempt->rv)))
+        prov_raise_rv(module, attempt->rv, attempt->call, key->private->name);
+    prov_session_return(&session);
+}
+
+CK_RV prov_key_use(struct prov_key *key, prov_key_work *work, void *data)
+{
+    struct attempt attempt;
+
+    ERR_set_mark();
+    try_work(key, work, data, false, &attempt);
+    if (attempt.rv == CKR_OK || !prov_error_is_stale(attempt.rv)) {
+        ERR_clear_last_mark();
+        return attempt.rv;
+    }
+    ERR_pop_to_mark();
+    prov_module_renew(atomic_load(&key->provider->module), attempt.epoch, attempt.rv);
+    try_work(key, work, data, true, &attempt);
+    return attempt.rv;
+}
+
+/* --- an Init call and a call that takes bytes and gives bytes
+ * ------------------------------------------------------------------------------------------------------- */
+
+typedef CK_RV init_call(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key);
+typedef CK_RV bytes_call(CK_SESSION_HANDLE session, CK_BYTE *in, CK_ULONG in_size, CK_BYTE *out,
+                         CK_ULONG *out_size);
+
+struct two_calls {
+    CK_MECHANISM *mechanism;
+    const uint8_t *in;
+    size_t in_size;
+    uint8_t *out;
+    size_t room;
+    CK_ULONG out_size;
+};
+
+/* Both steps want the handle of the operation's session alone. */
+static CK_RV call_init(const struct prov_key *key, struct prov_session *session, CK_OBJECT_HANDLE handle,
+                       const struct two_calls *calls, init_call *init, const char **call)
+{
+    const struct prov_pin_request request = {.uri = key->private->uri};
+    CK_RV rv;
+
+    prov_guard_enter();
+    rv = init(session->handle, calls->mechanism, handle);
+    prov_guard_leave();
+    if (rv != CKR_OK || !key->private->always_authenticate)
+        return rv;
+    *call = "C_Login";
+    return prov_session_login_again(session, &request);
+}
+
+static CK_RV call_bytes(const struct prov_session *session, struct two_calls *calls, bytes_call *finish)
+{
+    CK_RV rv;
+
+    calls->out_size = calls->room;
+    prov_guard_enter();
+    rv = finish(session->handle, (uint8_t *)(uintptr_t)calls->in, calls->in_size, calls->out,
+                &calls->out_size);
+    prov_guard_leave();
+    return rv;
+}
+
+static CK_RV sign_work(const struct prov_key *key, struct prov_session *session, CK_OBJECT_HANDLE handle,
+                       void *data, const char **call)
+{
+    const CK_FUNCTION_LIST *functions = session->token->module->functions;
+    CK_RV rv;
+
+    *call = "C_SignInit";
+    rv = call_init(key, session, handle, data, functions->C_SignInit, call);
+    if (rv != CKR_OK)
+        return rv;
+    *call = "C_Sign";
+    return call_bytes(session, data, functions->C_Sign);
+}
+
+static CK_RV decrypt_work(const struct prov_key *key, struct prov_session *session, CK_OBJECT_HANDLE handle,
+                          void *data, const char **call)
+{
+    const CK_FUNCTION_LIST *functions = session->token->module->functions;
+    CK_RV rv;
+
+    *call = "C_DecryptInit";
+    rv = call_init(key, session, handle, data, functions->C_DecryptInit, call);
+    if (rv != CKR_OK)
+        return rv;
+    *call = "C_Decrypt";
+    return call_bytes(session, data, functions->C_Decrypt);
+}
+
+static CK_RV use_two_calls(struct prov_key *key, prov_key_work *work, CK_MECHANISM *mechanism,
+                           const uint8_t *data, size_t size, uint8_t *out, size_t *out_size)
+{
+    struct two_calls calls = {
+        .mechanism = mechanism, .in = data, .in_size = size, .out = out, .room = *out_size};
+    CK_RV rv = prov_key_use(key, work, &calls);
+
+    *out_size = calls.out_size;
+    return rv;
+}
+
+CK_RV prov_key_sign(struct prov_key *key, CK_MECHANISM *mechanism, const uint8_t *data, size_t size,
+                    uint8_t *out, size_t *out_size)
+{
+    return use_two_calls(key, sign_work, mechanism, data, size, out, out_size);
+}
+
+CK_RV prov_key_decrypt(struct prov_key *key, CK_MECHANISM *mechanism, const uint8_t *data, size_t size,
+                       uint8_t *out, size_t *out_size)
+{
+    return use_two_calls(key, decrypt_work, mechanism, data, size, out, out_size);
+}
