@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "provider/algorithms.h"
+#include "provider/asymcipher.h"
 #include "provider/decoder_uri.h"
 #include "provider/encoder.h"
+#include "provider/keyexch.h"
 #include "provider/keymgmt.h"
 #include "provider/signature.h"
 #include "provider/store.h"
@@ -30,24 +32,26 @@ struct row {
 
 /* Rows of one operation stand together. */
 static const struct row rows[] = {
-    {OSSL_OP_STORE,     "pkcs11",  "",           prov_store_functions                  },
-    {OSSL_OP_KEYMGMT,   RSA_NAMES, "",           prov_keymgmt_rsa_functions            },
-    {OSSL_OP_KEYMGMT,   EC_NAMES,  "",           prov_keymgmt_ec_functions             },
-    {OSSL_OP_SIGNATURE, RSA_NAMES, "",           prov_signature_functions_rsa          },
-    {OSSL_OP_SIGNATURE, "ECDSA",   "",           prov_signature_functions              },
-    {OSSL_OP_DECODER,   "DER",     ",input=pem", prov_decoder_pem_functions            },
-    {OSSL_OP_DECODER,   RSA_NAMES, FROM_URI,     prov_decoder_rsa_functions            },
-    {OSSL_OP_DECODER,   EC_NAMES,  FROM_URI,     prov_decoder_ec_functions             },
-    {OSSL_OP_ENCODER,   RSA_NAMES, SPKI_PEM,     prov_encoder_spki_pem_functions       },
-    {OSSL_OP_ENCODER,   EC_NAMES,  SPKI_PEM,     prov_encoder_spki_pem_functions       },
-    {OSSL_OP_ENCODER,   RSA_NAMES, SPKI_DER,     prov_encoder_spki_der_functions       },
-    {OSSL_OP_ENCODER,   EC_NAMES,  SPKI_DER,     prov_encoder_spki_der_functions       },
-    {OSSL_OP_ENCODER,   RSA_NAMES, PKCS8_PEM,    prov_encoder_uri_functions            },
-    {OSSL_OP_ENCODER,   EC_NAMES,  PKCS8_PEM,    prov_encoder_uri_functions            },
-    {OSSL_OP_ENCODER,   RSA_NAMES, OLD_PEM,      prov_encoder_uri_traditional_functions},
-    {OSSL_OP_ENCODER,   EC_NAMES,  OLD_PEM,      prov_encoder_uri_traditional_functions},
-    {OSSL_OP_ENCODER,   RSA_NAMES, TEXT,         prov_encoder_text_functions           },
-    {OSSL_OP_ENCODER,   EC_NAMES,  TEXT,         prov_encoder_text_functions           },
+    {OSSL_OP_STORE,       "pkcs11",  "",           prov_store_functions                  },
+    {OSSL_OP_KEYMGMT,     RSA_NAMES, "",           prov_keymgmt_rsa_functions            },
+    {OSSL_OP_KEYMGMT,     EC_NAMES,  "",           prov_keymgmt_ec_functions             },
+    {OSSL_OP_SIGNATURE,   RSA_NAMES, "",           prov_signature_functions_rsa          },
+    {OSSL_OP_SIGNATURE,   "ECDSA",   "",           prov_signature_functions              },
+    {OSSL_OP_ASYM_CIPHER, RSA_NAMES, "",           prov_asymcipher_rsa_functions         },
+    {OSSL_OP_KEYEXCH,     "ECDH",    "",           prov_keyexch_functions                },
+    {OSSL_OP_DECODER,     "DER",     ",input=pem", prov_decoder_pem_functions            },
+    {OSSL_OP_DECODER,     RSA_NAMES, FROM_URI,     prov_decoder_rsa_functions            },
+    {OSSL_OP_DECODER,     EC_NAMES,  FROM_URI,     prov_decoder_ec_functions             },
+    {OSSL_OP_ENCODER,     RSA_NAMES, SPKI_PEM,     prov_encoder_spki_pem_functions       },
+    {OSSL_OP_ENCODER,     EC_NAMES,  SPKI_PEM,     prov_encoder_spki_pem_functions       },
+    {OSSL_OP_ENCODER,     RSA_NAMES, SPKI_DER,     prov_encoder_spki_der_functions       },
+    {OSSL_OP_ENCODER,     EC_NAMES,  SPKI_DER,     prov_encoder_spki_der_functions       },
+    {OSSL_OP_ENCODER,     RSA_NAMES, PKCS8_PEM,    prov_encoder_uri_functions            },
+    {OSSL_OP_ENCODER,     EC_NAMES,  PKCS8_PEM,    prov_encoder_uri_functions            },
+    {OSSL_OP_ENCODER,     RSA_NAMES, OLD_PEM,      prov_encoder_uri_traditional_functions},
+    {OSSL_OP_ENCODER,     EC_NAMES,  OLD_PEM,      prov_encoder_uri_traditional_functions},
+    {OSSL_OP_ENCODER,     RSA_NAMES, TEXT,         prov_encoder_text_functions           },
+    {OSSL_OP_ENCODER,     EC_NAMES,  TEXT,         prov_encoder_text_functions           },
 };
 
 enum { ROWS = sizeof rows / sizeof rows[0] };

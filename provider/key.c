@@ -5,6 +5,7 @@
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/rand.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,6 +48,7 @@ static void free_private(struct prov_token_key *private)
     free(private->name);
     bytes_free(&private->id);
     bytes_free(&private->label);
+    bytes_wipe(private->rejection, sizeof private->rejection);
     free(private);
 }
 
@@ -144,7 +146,10 @@ static struct prov_token_key *new_private(struct prov_session *session, struct p
     private->handle = object->handle;
     private->epoch = session->epoch;
     private->name = prov_uri_format(&session->token->info, CKO_PRIVATE_KEY, &object->id, &object->label);
-    if (private->name != NULL && bytes_copy(&private->id, object->id.data, object->id.size) &&
+    if (private->name != NULL &&
+        RAND_priv_bytes_ex(session->token->module->provider->libctx, private->rejection,
+                           sizeof private->rejection, 0) == 1 &&
+        bytes_copy(&private->id, object->id.data, object->id.size) &&
         bytes_copy(&private->label, object->label.data, object->label.size))
         return private;
     free_private(private);

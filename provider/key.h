@@ -8,6 +8,8 @@
 
 struct prov_key;
 
+enum { PROV_REJECTION_SIZE = 32 };
+
 /* A row for each type of key. */
 struct prov_key_type {
     const char *name; /* as libcrypto calls it */
@@ -29,6 +31,8 @@ struct prov_token_key {
     struct bytes label;
     bool always_authenticate;
     atomic_bool raw_pss; /* the token refused CKM_RSA_PKCS_PSS: pad here, and ask for CKM_RSA_X_509 */
+    uint8_t
+        rejection[PROV_REJECTION_SIZE]; /* what broken ciphertexts are answered from, see asymcipher_rsa.c */
     /* Guarded by the lock of the module that is current: */
     CK_OBJECT_HANDLE handle;
     uint64_t epoch; /* of that handle; 0: none */

@@ -4,9 +4,11 @@ noinst_LTLIBRARIES += provider/libcore.la
 provider_libcore_la_CPPFLAGS = $(AM_CPPFLAGS) $(CRYPTO_CFLAGS)
 provider_libcore_la_SOURCES = \
 	provider/algorithms.c provider/algorithms.h \
+	provider/asymcipher.h provider/asymcipher_rsa.c \
 	provider/config.c provider/config.h \
 	provider/core.c provider/core.h \
 	provider/decoder_uri.c provider/decoder_uri.h \
+	provider/digest.c provider/digest.h \
 	provider/encoder.c provider/encoder.h \
 	provider/encoder_spki.c \
 	provider/encoder_text.c \
@@ -14,12 +16,14 @@ provider_libcore_la_SOURCES = \
 	provider/error.c provider/error.h \
 	provider/guard.c provider/guard.h \
 	provider/key.c provider/key.h \
+	provider/keyexch.c provider/keyexch.h \
 	provider/keygen.c \
 	provider/keymgmt.c provider/keymgmt.h \
 	provider/keymgmt_ec.c \
 	provider/keymgmt_rsa.c \
 	provider/module.c provider/module.h \
 	provider/object.c provider/object.h \
+	provider/operation.c provider/operation.h \
 	provider/params.h \
 	provider/pem.c provider/pem.h \
 	provider/pin.c provider/pin.h \
@@ -34,6 +38,7 @@ provider_libcore_la_SOURCES = \
 	provider/store.c provider/store.h \
 	provider/tls.c provider/tls.h \
 	provider/token.c provider/token.h \
+	provider/unpad.c provider/unpad.h \
 	provider/uri.c provider/uri.h \
 	provider/use.c provider/use.h
 provider_libcore_la_LIBADD = common/libcommon.la $(CRYPTO_LIBS) $(P11KIT_LIBS) -ldl -lpthread

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "provider/signature.h"
+#include "provider/digest.h"
 #include "provider/error.h"
 #include "provider/pss.h"
 #include "provider/use.h"
@@ -9,64 +10,7 @@
 #include <openssl/rsa.h>
 #include <string.h>
 
-enum { MODULUS_MAXIMUM = 2048, PREFIX_MAXIMUM = 19 };
-
-/* What PKCS#11 and PKCS#1 call a digest. The prefix is the DER of a DigestInfo up to the digest itself. */
-struct digest_row {
-    const char *name;
-    CK_MECHANISM_TYPE mechanism;
-    CK_RSA_PKCS_MGF_TYPE mgf1;
-    size_t prefix_size;
-    uint8_t prefix[PREFIX_MAXIMUM];
-};
-
-#define UNPREFIXED(name)                                                                                     \
-    {                                                                                                        \
-        name, 0, 0, 0,                                                                                       \
-        {                                                                                                    \
-            0                                                                                                \
-        }                                                                                                    \
-    }
-#define SHA1_PREFIX                                                                                          \
-    {                                                                                                        \
-        0x30, 0x21, 0x30, 0x09, 0x06, 0x05, 0x2b, 0x0e, 0x03, 0x02, 0x1a, 0x05, 0x00, 0x04, 0x14             \
-    }
-/* The digests below 2.16.840.1.101.3.4.2 differ in the last arc and the size. */
-#define NIST(name, mechanism, mgf1, arc, size)                                                               \
-    {                                                                                                        \
-        name, mechanism, mgf1, PREFIX_MAXIMUM,                                                               \
-        {                                                                                                    \
-            0x30, 0x11 + size, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, arc,  \
-                0x05, 0x00, 0x04, size                                                                       \
-        }                                                                                                    \
-    }
-#define SHA1(name, mechanism, mgf1)                                                                          \
-    {                                                                                                        \
-        name, mechanism, mgf1, 15, SHA1_PREFIX                                                               \
-    }
-
-/* The digest of TLS 1.0 and 1.1 stands alone in the padding. */
-static const struct digest_row digests[] = {
-    UNPREFIXED("MD5-SHA1"),
-    SHA1("SHA1", CKM_SHA_1, CKG_MGF1_SHA1),
-    NIST("SHA2-224", CKM_SHA224, CKG_MGF1_SHA224, 4, 28),
-    NIST("SHA2-256", CKM_SHA256, CKG_MGF1_SHA256, 1, 32),
-    NIST("SHA2-384", CKM_SHA384, CKG_MGF1_SHA384, 2, 48),
-    NIST("SHA2-512", CKM_SHA512, CKG_MGF1_SHA512, 3, 64),
-    NIST("SHA2-512/256", 0, 0, 6, 32),
-    NIST("SHA3-256", 0, 0, 8, 32),
-    NIST("SHA3-384", 0, 0, 9, 48),
-    NIST("SHA3-512", 0, 0, 10, 64),
-};
-
-static const struct digest_row *row_of(const EVP_MD *digest)
-{
-    for (size_t i = 0; i < sizeof digests / sizeof digests[0]; i++) {
-        if (EVP_MD_is_a(digest, digests[i].name))
-            return &digests[i];
-    }
-    return NULL;
-}
+enum { MODULUS_MAXIMUM = 2048 };
 
 /* One signature: what the application has set, and where the result goes. */
 struct rsa_operation {
@@ -88,19 +32,6 @@ static int refuse(const struct rsa_operation *operation, const char *what)
     return 0;
 }
 
-static EVP_MD *read_digest(const struct provider *provider, EVP_PKEY_CTX *settings, const char *parameter)
-{
-    char name[64] = "";
-    OSSL_PARAM request[] = {
-        OSSL_PARAM_construct_utf8_string(parameter, name, sizeof name),
-        OSSL_PARAM_construct_end(),
-    };
-
-    if (EVP_PKEY_CTX_get_params(settings, request) != 1 || name[0] == '\0')
-        return NULL;
-    return EVP_MD_fetch(provider->libctx, name, NULL);
-}
-
 static bool read_number(EVP_PKEY_CTX *settings, const char *parameter, int *number)
 {
     OSSL_PARAM request[] = {
@@ -117,10 +48,10 @@ static int read_settings(struct rsa_operation *operation, EVP_PKEY_CTX *settings
 
     if (!read_number(settings, OSSL_SIGNATURE_PARAM_PAD_MODE, &operation->padding))
         return refuse(operation, "its padding mode cannot be told");
-    operation->digest = read_digest(provider, settings, OSSL_SIGNATURE_PARAM_DIGEST);
+    operation->digest = prov_digest_of(provider, settings, OSSL_SIGNATURE_PARAM_DIGEST);
     if (operation->padding != RSA_PKCS1_PSS_PADDING)
         return 1;
-    operation->mgf1 = read_digest(provider, settings, OSSL_SIGNATURE_PARAM_MGF1_DIGEST);
+    operation->mgf1 = prov_digest_of(provider, settings, OSSL_SIGNATURE_PARAM_MGF1_DIGEST);
     if (operation->digest != NULL && operation->mgf1 != NULL &&
         read_number(settings, OSSL_SIGNATURE_PARAM_PSS_SALTLEN, &operation->salt))
         return 1;
@@ -157,15 +88,15 @@ static int call_or_raise(const struct rsa_operation *operation, CK_MECHANISM_TYP
 static int sign_pkcs1(const struct rsa_operation *operation, const uint8_t *data, size_t size)
 {
     static const char missing[] = "its token has no CKM_RSA_PKCS";
-    uint8_t info[PREFIX_MAXIMUM + EVP_MAX_MD_SIZE];
-    const struct digest_row *row;
+    uint8_t info[PROV_DIGEST_PREFIX_MAXIMUM + EVP_MAX_MD_SIZE];
+    const struct prov_digest *row;
 
     if (operation->digest == NULL) {
         if (size + RSA_PKCS1_PADDING_SIZE > operation->modulus_size)
             return refuse(operation, "more data than the padding leaves room for");
         return call_or_raise(operation, CKM_RSA_PKCS, missing, data, size);
     }
-    row = row_of(operation->digest);
+    row = prov_digest_row(operation->digest);
     if (row == NULL)
         return refuse(operation, "no PKCS#1 signature is defined for this digest");
     if (size != (size_t)EVP_MD_get_size(operation->digest))
@@ -209,8 +140,8 @@ static int sign_padded_here(const struct rsa_operation *operation, const uint8_t
 
 static int sign_pss(const struct rsa_operation *operation, const uint8_t *data, size_t size)
 {
-    const struct digest_row *digest = row_of(operation->digest);
-    const struct digest_row *mgf1 = row_of(operation->mgf1);
+    const struct prov_digest *digest = prov_digest_row(operation->digest);
+    const struct prov_digest *mgf1 = prov_digest_row(operation->mgf1);
     CK_RSA_PKCS_PSS_PARAMS parameters;
     CK_MECHANISM mechanism = {CKM_RSA_PKCS_PSS, &parameters, sizeof parameters};
     size_t salt = 0;

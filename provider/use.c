@@ -201,6 +201,19 @@ static CK_RV sign_work(const struct prov_key *key, struct prov_session *session,
     return call_bytes(session, data, functions->C_Sign);
 }
 
+/* Modules differ in the code by which they tell of a broken padding. */
+static CK_RV judge_decrypted(const CK_MECHANISM *mechanism, CK_RV rv)
+{
+    static const CK_RV codes[] = {CKR_GENERAL_ERROR, CKR_FUNCTION_FAILED, CKR_DATA_INVALID,
+                                  CKR_DATA_LEN_RANGE};
+
+    for (size_t i = 0; mechanism->mechanism != CKM_RSA_X_509 && i < sizeof codes / sizeof codes[0]; i++) {
+        if (rv == codes[i])
+            return CKR_ENCRYPTED_DATA_INVALID;
+    }
+    return rv;
+}
+
 static CK_RV decrypt_work(const struct prov_key *key, struct prov_session *session, CK_OBJECT_HANDLE handle,
                           void *data, const char **call)
 {
@@ -212,7 +225,8 @@ static CK_RV decrypt_work(const struct prov_key *key, struct prov_session *sessi
     if (rv != CKR_OK)
         return rv;
     *call = "C_Decrypt";
-    return call_bytes(session, data, functions->C_Decrypt);
+    rv = call_bytes(session, data, functions->C_Decrypt);
+    return judge_decrypted(((const struct two_calls *)data)->mechanism, rv);
 }
 
 static CK_RV use_two_calls(struct prov_key *key, prov_key_work *work, CK_MECHANISM *mechanism,

@@ -91,8 +91,10 @@ fuzz_data = \
 	tests/data/fuzz/tsskey/rsa
 
 provider_tests = \
+	tests/provider/test_asymcipher_rsa \
 	tests/provider/test_config \
 	tests/provider/test_decoder_uri \
+	tests/provider/test_keyexch \
 	tests/provider/test_keymgmt \
 	tests/provider/test_module \
 	tests/provider/test_pem \

@@ -90,21 +90,6 @@ static void set_padding(EVP_PKEY_CTX *ctx, const struct variant *v, int salt)
         ck_assert_int_eq(EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, salt), 1);
 }
 
-/* The public half as the default provider has it, in a context where ours is not. */
-static EVP_PKEY *public_half(EVP_PKEY *key)
-{
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, EVP_PKEY_get0_type_name(key), NULL);
-    OSSL_PARAM *params = NULL;
-    EVP_PKEY *copy = NULL;
-
-    ck_assert_int_eq(EVP_PKEY_todata(key, EVP_PKEY_PUBLIC_KEY, &params), 1);
-    ck_assert_int_eq(EVP_PKEY_fromdata_init(ctx), 1);
-    ck_assert_int_eq(EVP_PKEY_fromdata(ctx, &copy, EVP_PKEY_PUBLIC_KEY, params), 1);
-    OSSL_PARAM_free(params);
-    EVP_PKEY_CTX_free(ctx);
-    return copy;
-}
-
 static size_t sign(EVP_PKEY *key, const struct variant *v, unsigned char *signature, size_t room)
 {
     EVP_MD_CTX *md = EVP_MD_CTX_new();
@@ -146,7 +131,7 @@ START_TEST(signatures_verify)
     for (size_t i = 0; i < VARIANTS; i++) {
         const struct variant *v = &variants[i];
         EVP_PKEY *key = test_load_key(context, test_uri(v->key));
-        EVP_PKEY *public = public_half(key);
+        EVP_PKEY *public = test_public_half(key);
         unsigned char signature[512];
         size_t size = sign(key, v, signature, sizeof signature);
 
@@ -199,7 +184,7 @@ START_TEST(a_given_digest_is_signed_as_it_is)
     memset(digest, 7, sizeof digest);
     for (size_t i = 0; i < 2; i++) {
         EVP_PKEY *key = test_load_key(context, test_uri(labels[i]));
-        EVP_PKEY *public = public_half(key);
+        EVP_PKEY *public = test_public_half(key);
         EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(context, key, NULL);
         EVP_PKEY_CTX *verify = EVP_PKEY_CTX_new_from_pkey(NULL, public, NULL);
         unsigned char signature[512];

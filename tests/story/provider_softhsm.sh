@@ -77,6 +77,26 @@ sign_pss() {
             -signature signature data
 }
 
+decrypt() { # KEY OPTION...: sealed with the public key alone, opened by the token
+    local key=$1
+    shift
+    ossl pkey -in "$key" -pubout -out public.pem && echo 'a secret' >secret &&
+        plain pkeyutl -encrypt -pubin -inkey public.pem "$@" -in secret -out sealed &&
+        ossl pkeyutl -decrypt -inkey "$key" "$@" -in sealed -out opened && cmp secret opened
+}
+
+agree() { # KEY: the same secret on both sides, one of which has no token
+    plain genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out other.key &&
+        plain pkey -in other.key -pubout -out other.pem && ossl pkey -in "$1" -pubout -out public.pem &&
+        plain pkeyutl -derive -inkey other.key -peerkey public.pem -out theirs &&
+        ossl pkeyutl -derive -inkey "$1" -peerkey other.pem -out ours && cmp ours theirs
+}
+
+mail() { # KEY CERTIFICATE: an S/MIME message to the token's key
+    echo 'for your eyes only' >letter && plain cms -encrypt -aes-256-cbc -in letter -out letter.cms "$2" &&
+        ossl cms -decrypt -in letter.cms -inkey "$1" -recip "$2" -out opened && grep -q 'for your eyes only' opened
+}
+
 certify() { # KEY NAME: a request by the key, its certificate, and the certificate's object
     ossl req -new -key "$1" -subj "/CN=$2" -out "$2.csr" &&
         plain req -in "$2.csr" -verify -noout &&
@@ -164,6 +184,11 @@ for order in default-first devid-first by-property; do
         done
     done
     check "$order: PSS" sign_pss "$base;object=rsa;type=private?$pin"
+    check "$order: RSA decryption" decrypt "$base;object=rsa;type=private?$pin"
+    check "$order: RSA-OAEP" decrypt rsa.pem -pkeyopt rsa_padding_mode:oaep
+    check "$order: ECDH" agree "$base;object=ec;type=private?$pin"
+    check "$order: mail to an RSA key" mail rsa.pem rsa.crt
+    check "$order: mail to an EC key" mail ec.pem ec.crt
     check "$order: a key pair in software is made, written and read as ever" eval \
         'ossl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out soft.pem && sign_and_verify soft.pem'
 

@@ -57,6 +57,9 @@ WRAP(SPY_GET_ATTRIBUTE_VALUE, C_GetAttributeValue,
      (CK_SESSION_HANDLE a, CK_OBJECT_HANDLE b, CK_ATTRIBUTE *c, CK_ULONG d), (a, b, c, d))
 WRAP(SPY_SIGN, C_Sign, (CK_SESSION_HANDLE a, CK_BYTE *b, CK_ULONG c, CK_BYTE *d, CK_ULONG *e),
      (a, b, c, d, e))
+WRAP(SPY_DECRYPT, C_Decrypt, (CK_SESSION_HANDLE a, CK_BYTE *b, CK_ULONG c, CK_BYTE *d, CK_ULONG *e),
+     (a, b, c, d, e))
+WRAP(SPY_DESTROY_OBJECT, C_DestroyObject, (CK_SESSION_HANDLE a, CK_OBJECT_HANDLE b), (a, b))
 
 /* What a module that uses libcrypto could come to do, in the worst case. */
 static void use_libcrypto(void)
@@ -71,16 +74,38 @@ static void use_libcrypto(void)
     OSSL_STORE_close(store);
 }
 
-static CK_RV wrap_C_SignInit(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
+/* CKR_OK: the call goes on to the module. */
+static CK_RV judge(enum p11_spy_call call, const CK_MECHANISM *mechanism)
 {
     spy->mechanism = (uint32_t)mechanism->mechanism;
-    if (injected(SPY_SIGN_INIT))
+    if (injected(call))
         return spy->inject_rv;
-    if (spy->reenter == 1)
+    return spy->inject_mechanism != 0 && spy->inject_mechanism == mechanism->mechanism ? CKR_MECHANISM_INVALID
+                                                                                       : CKR_OK;
+}
+
+static CK_RV wrap_C_SignInit(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
+{
+    CK_RV rv = judge(SPY_SIGN_INIT, mechanism);
+
+    if (rv == CKR_OK && spy->reenter == 1)
         use_libcrypto();
-    if (spy->inject_mechanism != 0 && spy->inject_mechanism == mechanism->mechanism)
-        return CKR_MECHANISM_INVALID;
-    return inner->C_SignInit(session, mechanism, key);
+    return rv == CKR_OK ? inner->C_SignInit(session, mechanism, key) : rv;
+}
+
+static CK_RV wrap_C_DecryptInit(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
+{
+    CK_RV rv = judge(SPY_DECRYPT_INIT, mechanism);
+
+    return rv == CKR_OK ? inner->C_DecryptInit(session, mechanism, key) : rv;
+}
+
+static CK_RV wrap_C_DeriveKey(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key,
+                              CK_ATTRIBUTE *template, CK_ULONG count, CK_OBJECT_HANDLE *derived)
+{
+    CK_RV rv = judge(SPY_DERIVE_KEY, mechanism);
+
+    return rv == CKR_OK ? inner->C_DeriveKey(session, mechanism, key, template, count, derived) : rv;
 }
 
 static bool map_counters(void)
@@ -128,6 +153,10 @@ CK_RV C_GetFunctionList(CK_FUNCTION_LIST **list)
     outer.C_GetAttributeValue = wrap_C_GetAttributeValue;
     outer.C_SignInit = wrap_C_SignInit;
     outer.C_Sign = wrap_C_Sign;
+    outer.C_DecryptInit = wrap_C_DecryptInit;
+    outer.C_Decrypt = wrap_C_Decrypt;
+    outer.C_DeriveKey = wrap_C_DeriveKey;
+    outer.C_DestroyObject = wrap_C_DestroyObject;
     *list = &outer;
     return CKR_OK;
 }

@@ -24,6 +24,10 @@ enum p11_spy_call {
     SPY_GET_ATTRIBUTE_VALUE,
     SPY_SIGN_INIT,
     SPY_SIGN,
+    SPY_DECRYPT_INIT,
+    SPY_DECRYPT,
+    SPY_DERIVE_KEY,
+    SPY_DESTROY_OBJECT,
     SPY_CALLS
 };
 
@@ -31,13 +35,13 @@ struct p11_spy {
     uint32_t total;
     uint32_t loaded; /* how often C_GetFunctionList was called */
     uint32_t calls[SPY_CALLS];
-    uint32_t mechanism;    /* of the last C_SignInit */
+    uint32_t mechanism;    /* of the last C_SignInit, C_DecryptInit or C_DeriveKey */
     uint32_t inject_call;  /* one of these calls is answered with inject_rv and goes no further */
     uint32_t inject_after; /* when so many of them have passed */
     uint32_t inject_times; /* and so many times */
     uint32_t inject_rv;
     uint32_t
-        inject_mechanism; /* C_SignInit with this mechanism always answers CKR_MECHANISM_INVALID; 0: none */
+        inject_mechanism; /* those three with this mechanism always answer CKR_MECHANISM_INVALID; 0: none */
     uint32_t
         reenter; /* C_SignInit first asks libcrypto for a key by this provider's URI scheme; 2: it got one */
 };

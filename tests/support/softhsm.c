@@ -201,3 +201,17 @@ char *test_errors(void)
     BIO_free(text);
     return copy;
 }
+
+EVP_PKEY *test_public_half(EVP_PKEY *key)
+{
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, EVP_PKEY_get0_type_name(key), NULL);
+    OSSL_PARAM *params = NULL;
+    EVP_PKEY *copy = NULL;
+
+    if (EVP_PKEY_todata(key, EVP_PKEY_PUBLIC_KEY, &params) != 1 || EVP_PKEY_fromdata_init(ctx) != 1 ||
+        EVP_PKEY_fromdata(ctx, &copy, EVP_PKEY_PUBLIC_KEY, params) != 1)
+        abort();
+    OSSL_PARAM_free(params);
+    EVP_PKEY_CTX_free(ctx);
+    return copy;
+}

@@ -38,6 +38,9 @@ void test_context_free(OSSL_LIB_CTX *context);
 /* The first key that a URI gives; NULL: none. */
 EVP_PKEY *test_load_key(OSSL_LIB_CTX *context, const char *uri);
 
+/* The public half as the default provider has it, in the default context, where ours is not. */
+EVP_PKEY *test_public_half(EVP_PKEY *key);
+
 /* The texts of all errors in the queue, which is emptied; malloc'ed. */
 char *test_errors(void);
 

@@ -111,7 +111,8 @@ static bool is_closed(void)
     return connected != 0;
 }
 
-/* In a test that Check forked, swtpm is the child of the parent, and only its port tells that it has ended. */
+/* In a test that Check forked, swtpm is the child of the parent, and only its port tells that it has ended.
+ */
 void test_tpm_stop(void)
 {
     const struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DEVID_PROVIDER_KEYEXCH_H
+#define DEVID_PROVIDER_KEYEXCH_H
+
+#include <openssl/core_dispatch.h>
+
+/* ECDH and X25519. */
+extern const OSSL_DISPATCH prov_keyexch_functions[];
+
+#endif
