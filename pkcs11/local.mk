@@ -73,6 +73,8 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/soft/kdf.c pkcs11/soft/kdf.h \
 	pkcs11/soft/key.c pkcs11/soft/key.h \
 	pkcs11/soft/libctx.c pkcs11/soft/libctx.h \
+	pkcs11/soft/mask.h \
+	pkcs11/soft/oaep.c pkcs11/soft/oaep.h \
 	pkcs11/soft/pem.c pkcs11/soft/pem.h \
 	pkcs11/soft/public.c pkcs11/soft/public.h \
 	pkcs11/soft/pkcs8.c pkcs11/soft/pkcs8.h \
@@ -92,6 +94,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/tpm/command.c pkcs11/tpm/command.h \
 	pkcs11/tpm/context.c pkcs11/tpm/context.h \
 	pkcs11/tpm/create.c pkcs11/tpm/create.h \
+	pkcs11/tpm/decrypt.c \
 	pkcs11/tpm/generate.c \
 	pkcs11/tpm/hierarchy.c pkcs11/tpm/hierarchy.h \
 	pkcs11/tpm/key.h \
@@ -101,6 +104,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/tpm/public.c pkcs11/tpm/public.h \
 	pkcs11/tpm/random.c \
 	pkcs11/tpm/rc.c pkcs11/tpm/rc.h \
+	pkcs11/tpm/rsa.c pkcs11/tpm/rsa.h \
 	pkcs11/tpm/seal.c pkcs11/tpm/seal.h \
 	pkcs11/tpm/session.c pkcs11/tpm/session.h \
 	pkcs11/tpm/sign.c \

@@ -58,6 +58,7 @@ pkcs11_tests = \
 	tests/pkcs11/tpm/test_auth \
 	tests/pkcs11/tpm/test_budget \
 	tests/pkcs11/tpm/test_hierarchy \
+	tests/pkcs11/tpm/test_decrypt \
 	tests/pkcs11/tpm/test_loaded \
 	tests/pkcs11/tpm/test_primary \
 	tests/pkcs11/tpm/test_pinfile \
@@ -172,6 +173,7 @@ tests_support_libsupport_la_SOURCES = \
 	tests/support/main.c \
 	tests/support/support.c tests/support/support.h \
 	tests/support/tpm.c tests/support/tpm.h \
+	tests/support/tpmtoken.c tests/support/tpmtoken.h \
 	tests/support/module.c tests/support/module.h \
 	tests/support/tcti_count.h
 tests_support_libsupport_la_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)

@@ -54,6 +54,9 @@ void soft_context_free(struct soft_context *context);
 /* Sets a context for RSA up for OAEP. */
 bool soft_set_oaep(EVP_PKEY_CTX *context, const struct p11_parameters *parameters);
 
+/* XORs MGF1(seed) into out (RFC 8017, B.2.1). */
+CK_RV soft_mgf1_xor(enum p11_hash hash, const uint8_t *seed, size_t seed_size, uint8_t *out, size_t size);
+
 /* PKCS#8 PrivateKeyInfo. */
 CK_RV soft_pkey_write(const EVP_PKEY *pkey, struct bytes *der);
 

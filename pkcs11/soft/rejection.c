@@ -2,6 +2,7 @@
 #include "pkcs11/soft/rejection.h"
 #include "pkcs11/soft/hash.h"
 #include "pkcs11/soft/internal.h"
+#include "pkcs11/soft/mask.h"
 
 #include <openssl/evp.h>
 
@@ -11,24 +12,6 @@
 #define CANDIDATES 128 /* lengths to choose from */
 #define PADDING_MINIMUM 8
 #define BLOCK_MAXIMUM 2048
-
-/* --- masks: all ones for true, zero for false, made without a branch
- * ------------------------------------------ */
-
-static uint32_t mask_is_zero(uint32_t a)
-{
-    return 0U - ((~a & (a - 1)) >> 31);
-}
-
-static uint32_t mask_less(uint32_t a, uint32_t b)
-{
-    return 0U - ((a ^ ((a ^ b) | ((a - b) ^ b))) >> 31);
-}
-
-static uint32_t choose(uint32_t mask, uint32_t yes, uint32_t no)
-{
-    return (mask & yes) | (~mask & no);
-}
 
 /* --- the message that stands for a broken one
  * ----------------------------------------------------------------- */
@@ -99,7 +82,7 @@ static bool choose_length(const uint8_t key[KEY_SIZE], uint32_t limit, uint32_t 
     for (size_t i = 0; i < CANDIDATES; i++) {
         uint32_t candidate = ((uint32_t)candidates[2 * i] << 8 | candidates[2 * i + 1]) & bits;
 
-        *length = choose(mask_less(candidate, limit), candidate, *length);
+        *length = mask_choose(mask_less(candidate, limit), candidate, *length);
     }
     return true;
 }
@@ -118,22 +101,11 @@ static uint32_t check_padding(const uint8_t *block, uint32_t size, uint32_t *sta
     for (uint32_t i = 2; i < size; i++) {
         uint32_t here = mask_is_zero(block[i]);
 
-        zero = choose(~found & here, i, zero);
+        zero = mask_choose(~found & here, i, zero);
         found |= here;
     }
     *start = zero + 1;
     return good & found & ~mask_less(zero, 2 + PADDING_MINIMUM);
-}
-
-/* The end of one of two blocks, moved to the front by steps of powers of two. */
-static void move_to_front(uint8_t *block, uint32_t size, uint32_t start)
-{
-    for (uint32_t step = 1; step < size; step <<= 1) {
-        uint32_t mask = ~mask_is_zero(start & step);
-
-        for (uint32_t i = 0; i < size; i++)
-            block[i] = (uint8_t)choose(mask, i + step < size ? block[i + step] : 0, block[i]);
-    }
 }
 
 CK_RV soft_unpad_pkcs1(const struct bytes *block, const uint8_t *ciphertext, const struct bytes *exponent,
@@ -153,10 +125,10 @@ CK_RV soft_unpad_pkcs1(const struct bytes *block, const uint8_t *ciphertext, con
         !expand(key, "message", message.data, size))
         goto out;
     good = check_padding(block->data, size, &start);
-    start = choose(good, start, size - length);
+    start = mask_choose(good, start, size - length);
     for (uint32_t i = 0; i < size; i++)
-        message.data[i] = (uint8_t)choose(good, block->data[i], message.data[i]);
-    move_to_front(message.data, size, start);
+        message.data[i] = (uint8_t)mask_choose(good, block->data[i], message.data[i]);
+    mask_move_to_front(message.data, size, start);
     rv = bytes_copy(out, message.data, size - start) ? CKR_OK : CKR_HOST_MEMORY;
 out:
     bytes_wipe(key, sizeof key);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pkcs11/soft/rsa.h"
 #include "pkcs11/soft/hash.h"
+#include "pkcs11/soft/hmac.h"
 #include "pkcs11/soft/internal.h"
 
 #include <openssl/evp.h>
@@ -26,24 +27,25 @@ CK_RV soft_rsa_pad_pkcs1(const uint8_t *data, size_t size, uint8_t *out, size_t 
     return CKR_OK;
 }
 
-/* XORs MGF1(seed) into out (RFC 8017, B.2.1). */
-static CK_RV mgf1_xor(enum p11_hash hash, const uint8_t *seed, size_t seed_size, uint8_t *out, size_t size)
+CK_RV soft_mgf1_xor(enum p11_hash hash, const uint8_t *seed, size_t seed_size, uint8_t *out, size_t size)
 {
     size_t step = soft_hash_size(hash);
     uint8_t mask[HASH_SIZE_MAXIMUM];
-    uint8_t block[HASH_SIZE_MAXIMUM + 4];
     CK_RV rv = CKR_OK;
 
-    memcpy(block, seed, seed_size);
     for (size_t done = 0, counter = 0; rv == CKR_OK && done < size; done += step, counter++) {
         const uint8_t wire[4] = {(uint8_t)(counter >> 24), (uint8_t)(counter >> 16), (uint8_t)(counter >> 8),
                                  (uint8_t)counter};
+        const struct soft_piece pieces[] = {
+            {seed, seed_size  },
+            {wire, sizeof wire}
+        };
 
-        memcpy(block + seed_size, wire, sizeof wire);
-        rv = soft_hash_once(hash, block, seed_size + sizeof wire, mask);
+        rv = soft_hash_pieces(hash, pieces, 2, mask);
         for (size_t i = 0; i < step && done + i < size; i++)
             out[done + i] ^= mask[i];
     }
+    bytes_wipe(mask, sizeof mask);
     return rv;
 }
 
@@ -92,7 +94,7 @@ CK_RV soft_rsa_pad_pss(const struct p11_parameters *parameters, const uint8_t *d
     salt[-1] = 0x01;
     rv = pss_hash(parameters, digest, salt, h);
     if (rv == CKR_OK)
-        rv = mgf1_xor(parameters->mgf_hash, h, hash_size, em, db_size);
+        rv = soft_mgf1_xor(parameters->mgf_hash, h, hash_size, em, db_size);
     em[0] &= (uint8_t)(0xff >> (8 * em_size - em_bits));
     em[em_size - 1] = 0xbc;
     return rv;

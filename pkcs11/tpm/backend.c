@@ -239,6 +239,7 @@ const struct backend tpm_backend = {
     .key_attribute = key_attribute,
     .generate_pair = tpm_generate_pair,
     .sign = tpm_sign,
+    .decrypt = tpm_decrypt,
     .random = tpm_random,
     .seed = tpm_seed,
 };

@@ -238,9 +238,13 @@ bool tpm_has_rsa(const struct tpm_capability *capability, size_t bits)
 
 bool tpm_supports(const void *instance, const struct mechanism *row)
 {
+    static const bool schemes[] = {
+        [SCHEME_NONE] = true, [SCHEME_PKCS1] = true, [SCHEME_PSS] = true,
+        [SCHEME_RAW] = true,  [SCHEME_ECDSA] = true, [SCHEME_OAEP] = true,
+    };
     const struct tpm_token *token = instance;
 
-    if (row->scheme > SCHEME_ECDSA)
+    if (row->scheme >= sizeof schemes / sizeof schemes[0] || !schemes[row->scheme])
         return false;
     if (row->key_type == CKK_RSA)
         return token->capability.rsa_maximum != 0;

@@ -36,6 +36,8 @@ struct tpm_key {
 CK_RV tpm_generate_pair(void *instance, const struct key_request *request, struct bytes *block);
 CK_RV tpm_sign(void *instance, void *key, enum p11_scheme scheme, const struct p11_parameters *parameters,
                const uint8_t *input, size_t input_size, uint8_t *out, size_t size);
+CK_RV tpm_decrypt(void *instance, void *key, enum p11_scheme scheme, const struct p11_parameters *parameters,
+                  const uint8_t *input, size_t input_size, struct bytes *out);
 CK_RV tpm_random(void *instance, uint8_t *out, size_t size);
 CK_RV tpm_seed(void *instance, const uint8_t *seed, size_t size);
 

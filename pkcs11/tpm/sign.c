@@ -5,6 +5,7 @@
 #include "pkcs11/tpm/command.h"
 #include "pkcs11/tpm/loaded.h"
 #include "pkcs11/tpm/public.h"
+#include "pkcs11/tpm/rsa.h"
 
 #include <string.h>
 
@@ -52,64 +53,6 @@ static CK_RV sign_digest(const struct tpm_token *token, const struct tpm_key *ke
         return CKR_DATA_LEN_RANGE;
     memcpy(signing->digest.buffer, digest, size);
     return tpm_with_key(token, key, "sign", sign_with, signing);
-}
-
-/* --- TPM2_RSA_Decrypt: the bare private operation, for padding that the TPM does not do
- * ------------------------ */
-
-struct raw {
-    TPM2_HANDLE key;
-    TPM2B_PUBLIC_KEY_RSA block;
-    TPM2B_PUBLIC_KEY_RSA result;
-};
-
-static TSS2_RC prepare_raw(TSS2_SYS_CONTEXT *sys, const void *arguments)
-{
-    static const TPMT_RSA_DECRYPT no_scheme = {.scheme = TPM2_ALG_NULL};
-    static const TPM2B_DATA no_label;
-    const struct raw *raw = arguments;
-
-    return Tss2_Sys_RSA_Decrypt_Prepare(sys, raw->key, &raw->block, &no_scheme, &no_label);
-}
-
-static TSS2_RC complete_raw(TSS2_SYS_CONTEXT *sys, void *result)
-{
-    return Tss2_Sys_RSA_Decrypt_Complete(sys, result);
-}
-
-static TSS2_RC raw_with(struct tpm *tpm, TPM2_HANDLE key, void *data)
-{
-    static const struct tpm_command command = {"RSA_Decrypt", prepare_raw, complete_raw, 1};
-    struct raw *raw = data;
-
-    raw->key = key;
-    raw->result.size = 0;
-    return tpm_execute(tpm, &command, raw, &raw->result);
-}
-
-static CK_RV raw_operation(const struct tpm_token *token, const struct tpm_key *key, const uint8_t *block,
-                           uint8_t *out, size_t size)
-{
-    struct raw raw = {.block.size = (UINT16)size};
-    CK_RV rv;
-
-    if ((key->public_area.publicArea.objectAttributes & TPMA_OBJECT_DECRYPT) == 0)
-        return p11_fail(
-            CKR_KEY_FUNCTION_NOT_PERMITTED,
-            "the TPM cannot pad this signature itself, and the key may only sign; make the key with "
-            "CKA_DECRYPT true to have it padded here");
-    if (size > sizeof raw.block.buffer)
-        return CKR_DATA_LEN_RANGE;
-    memcpy(raw.block.buffer, block, size);
-    rv = tpm_with_key(token, key, "sign", raw_with, &raw);
-    if (rv != CKR_OK)
-        return rv;
-    if (raw.result.size > size)
-        return p11_fail(CKR_DEVICE_ERROR, "TPM %s answers with a signature of a wrong length",
-                        tpm_name(token->tpm));
-    memset(out, 0, size - raw.result.size);
-    memcpy(out + (size - raw.result.size), raw.result.buffer, raw.result.size);
-    return CKR_OK;
 }
 
 /* --- RSA
@@ -180,7 +123,7 @@ static CK_RV pad_and_sign(const struct tpm_token *token, const struct tpm_key *k
     rv = soft_rsa_pad_pkcs1(input, input_size, block, size);
     if (rv != CKR_OK)
         return p11_fail(rv, "%zu bytes do not fit a PKCS#1 signature of %zu bytes", input_size, size);
-    return raw_operation(token, key, block, out, size);
+    return tpm_rsa_raw(token, key, "sign", false, block, out, size);
 }
 
 static CK_RV sign_pkcs1(const struct tpm_token *token, const struct tpm_key *key,
@@ -215,7 +158,7 @@ static CK_RV pad_pss_and_sign(const struct tpm_token *token, const struct tpm_ke
     if (rv == CKR_DATA_LEN_RANGE)
         return p11_fail(CKR_MECHANISM_PARAM_INVALID, "a PSS salt of %zu bytes does not fit a key of %zu bits",
                         parameters->salt_length, public_key_bits(&key->public));
-    return rv == CKR_OK ? raw_operation(token, key, block, out, size) : rv;
+    return rv == CKR_OK ? tpm_rsa_raw(token, key, "sign", false, block, out, size) : rv;
 }
 
 /*
@@ -271,7 +214,7 @@ static CK_RV sign_raw(const struct tpm_token *token, const struct tpm_key *key,
     memcpy(block + (size - input_size), input, input_size);
     if (memcmp(block, key->public.modulus.data, size) >= 0) /* some TPMs fall into failure mode over it */
         return p11_fail(CKR_DATA_INVALID, "the number to sign is not smaller than the key's modulus");
-    return raw_operation(token, key, block, out, size);
+    return tpm_rsa_raw(token, key, "sign", false, block, out, size);
 }
 
 /* --- ECDSA
