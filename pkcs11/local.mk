@@ -95,6 +95,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/tpm/context.c pkcs11/tpm/context.h \
 	pkcs11/tpm/create.c pkcs11/tpm/create.h \
 	pkcs11/tpm/decrypt.c \
+	pkcs11/tpm/derive.c \
 	pkcs11/tpm/generate.c \
 	pkcs11/tpm/hierarchy.c pkcs11/tpm/hierarchy.h \
 	pkcs11/tpm/key.h \

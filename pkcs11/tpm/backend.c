@@ -240,6 +240,7 @@ const struct backend tpm_backend = {
     .generate_pair = tpm_generate_pair,
     .sign = tpm_sign,
     .decrypt = tpm_decrypt,
+    .derive = tpm_derive,
     .random = tpm_random,
     .seed = tpm_seed,
 };
