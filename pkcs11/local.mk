@@ -96,9 +96,12 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/tpm/create.c pkcs11/tpm/create.h \
 	pkcs11/tpm/decrypt.c \
 	pkcs11/tpm/derive.c \
+	pkcs11/tpm/duplicate.c pkcs11/tpm/duplicate.h \
 	pkcs11/tpm/generate.c \
 	pkcs11/tpm/hierarchy.c pkcs11/tpm/hierarchy.h \
+	pkcs11/tpm/import.c \
 	pkcs11/tpm/key.h \
+	pkcs11/tpm/keyarea.c pkcs11/tpm/keyarea.h \
 	pkcs11/tpm/loaded.c pkcs11/tpm/loaded.h \
 	pkcs11/tpm/pinfile.c pkcs11/tpm/pinfile.h \
 	pkcs11/tpm/primary.c pkcs11/tpm/primary.h \
@@ -108,6 +111,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/tpm/rsa.c pkcs11/tpm/rsa.h \
 	pkcs11/tpm/seal.c pkcs11/tpm/seal.h \
 	pkcs11/tpm/session.c pkcs11/tpm/session.h \
+	pkcs11/tpm/share.c pkcs11/tpm/share.h \
 	pkcs11/tpm/sign.c \
 	pkcs11/tpm/template.h
 pkcs11_libcore_la_CPPFLAGS = $(AM_CPPFLAGS) $(TSS2_CFLAGS) $(CRYPTO_CFLAGS)

@@ -13,5 +13,8 @@
 /* AES-128 in CFB mode with whole-block feedback, as TPMs use it (TPM 2.0 part 1, 21.3), in place. */
 CK_RV soft_aes128_cfb(bool encrypt, const uint8_t key[16], const uint8_t iv[SOFT_AES_BLOCK], uint8_t *data,
                       size_t size);
+/* The same with AES-256. */
+CK_RV soft_aes256_cfb(bool encrypt, const uint8_t key[32], const uint8_t iv[SOFT_AES_BLOCK], uint8_t *data,
+                      size_t size);
 
 #endif

@@ -78,6 +78,26 @@ CK_RV tpm_secret_copy(const struct tpm_token *token, struct bytes *secret)
     return rv;
 }
 
+/* Without the zeros at its end, as TPMs keep it (part 1, 17.6.4.3). */
+CK_RV tpm_new_auth(const struct tpm_token *token, bool private, TPM2B_AUTH *auth)
+{
+    struct bytes secret = BYTES_EMPTY;
+    CK_RV rv;
+
+    auth->size = 0;
+    if (!token->has_pin || !private)
+        return CKR_OK;
+    rv = tpm_secret_copy(token, &secret);
+    if (rv == CKR_OK) {
+        memcpy(auth->buffer, secret.data, secret.size);
+        auth->size = (UINT16)secret.size;
+        while (auth->size > 0 && auth->buffer[auth->size - 1] == 0)
+            auth->size--;
+    }
+    bytes_free(&secret);
+    return rv;
+}
+
 CK_RV tpm_login(void *instance, CK_USER_TYPE user, const struct bytes *pin)
 {
     struct tpm_token *token = instance;

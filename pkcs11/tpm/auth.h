@@ -18,4 +18,8 @@ void tpm_pin_flags(struct tpm_token *token, CK_TOKEN_INFO *info);
 /* A copy of the secret for a key in the making, wiped and freed by the caller. CKR_USER_NOT_LOGGED_IN. */
 CK_RV tpm_secret_copy(const struct tpm_token *token, struct bytes *secret);
 
+/* The auth value of a new key: the token secret for a private one of a token with a PIN, so that the TPM
+ * itself asks for it; else nothing. To be wiped. CKR_USER_NOT_LOGGED_IN. */
+CK_RV tpm_new_auth(const struct tpm_token *token, bool private, TPM2B_AUTH *auth);
+
 #endif

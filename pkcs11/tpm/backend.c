@@ -238,6 +238,7 @@ const struct backend tpm_backend = {
     .drop = drop_key,
     .key_attribute = key_attribute,
     .generate_pair = tpm_generate_pair,
+    .import = tpm_import,
     .sign = tpm_sign,
     .decrypt = tpm_decrypt,
     .derive = tpm_derive,

@@ -2,41 +2,9 @@
 #include "pkcs11/failure.h"
 #include "pkcs11/tpm/auth.h"
 #include "pkcs11/tpm/create.h"
-#include "pkcs11/tpm/public.h"
+#include "pkcs11/tpm/keyarea.h"
 
 #include <string.h>
-
-/* Keys have an empty auth value, or one that nobody guesses, so noDA: a lockout of the TPM does not stop
- * them. */
-#define KEY_ATTRIBUTES                                                                                       \
-    (TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_SENSITIVEDATAORIGIN |                      \
-     TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_NODA)
-
-/* Scheme and symmetric algorithm are NULL: the scheme is chosen when the key is used. */
-static CK_RV make_template(const struct key_request *request, TPMT_PUBLIC *area)
-{
-    memset(area, 0, sizeof *area);
-    area->nameAlg = TPM2_ALG_SHA256;
-    area->objectAttributes = KEY_ATTRIBUTES | (request->sign ? TPMA_OBJECT_SIGN_ENCRYPT : 0);
-    if (request->type == CKK_EC) {
-        area->type = TPM2_ALG_ECC;
-        area->objectAttributes |= request->derive ? TPMA_OBJECT_DECRYPT : 0;
-        area->parameters.eccDetail = (TPMS_ECC_PARMS){.symmetric.algorithm = TPM2_ALG_NULL,
-                                                      .scheme.scheme = TPM2_ALG_NULL,
-                                                      .curveID = tpm_curve_number(request->curve),
-                                                      .kdf.scheme = TPM2_ALG_NULL};
-    } else {
-        area->type = TPM2_ALG_RSA;
-        area->objectAttributes |= request->decrypt ? TPMA_OBJECT_DECRYPT : 0;
-        area->parameters.rsaDetail = (TPMS_RSA_PARMS){.symmetric.algorithm = TPM2_ALG_NULL,
-                                                      .scheme.scheme = TPM2_ALG_NULL,
-                                                      .keyBits = (TPMI_RSA_KEY_BITS)request->bits};
-    }
-    if ((area->objectAttributes & (TPMA_OBJECT_SIGN_ENCRYPT | TPMA_OBJECT_DECRYPT)) == 0)
-        return p11_fail(CKR_TEMPLATE_INCONSISTENT,
-                        "a key that may neither sign nor decrypt nor derive is of no use");
-    return CKR_OK;
-}
 
 static CK_RV check_size(const struct tpm_token *token, const struct key_request *request)
 {
@@ -52,23 +20,15 @@ static CK_RV check_size(const struct tpm_token *token, const struct key_request 
     return CKR_OK;
 }
 
-/* A private key of a token with a PIN carries the token secret, so that the TPM itself asks for it. */
 static CK_RV create(const struct tpm_token *token, const struct key_request *request,
                     const TPM2B_PUBLIC *template, struct tpm_created *created)
 {
     TPM2B_SENSITIVE_CREATE sensitive = {0};
-    struct bytes secret = BYTES_EMPTY;
-    CK_RV rv;
+    CK_RV rv = tpm_new_auth(token, request->private, &sensitive.sensitive.userAuth);
 
-    if (!token->has_pin || !request->private)
-        return tpm_create(token, "generate a key", NULL, template, created);
-    rv = tpm_secret_copy(token, &secret);
-    if (rv == CKR_OK) {
-        memcpy(sensitive.sensitive.userAuth.buffer, secret.data, secret.size);
-        sensitive.sensitive.userAuth.size = (UINT16)secret.size;
-        rv = tpm_create(token, "generate a key", &sensitive, template, created);
-    }
-    bytes_free(&secret);
+    if (rv == CKR_OK)
+        rv = tpm_create(token, "generate a key", sensitive.sensitive.userAuth.size != 0 ? &sensitive : NULL,
+                        template, created);
     bytes_wipe(&sensitive, sizeof sensitive);
     return rv;
 }
@@ -81,7 +41,7 @@ CK_RV tpm_generate_pair(void *instance, const struct key_request *request, struc
     CK_RV rv = check_size(token, request);
 
     if (rv == CKR_OK)
-        rv = make_template(request, &template.publicArea);
+        rv = tpm_key_area(request, &template.publicArea);
     if (rv == CKR_OK)
         rv = create(token, request, &template, &created);
     if (rv == CKR_OK)

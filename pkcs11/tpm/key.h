@@ -34,6 +34,7 @@ struct tpm_key {
 
 /* The backend's members that have files of their own. */
 CK_RV tpm_generate_pair(void *instance, const struct key_request *request, struct bytes *block);
+CK_RV tpm_import(void *instance, const struct attributes *attributes, struct bytes *block);
 CK_RV tpm_sign(void *instance, void *key, enum p11_scheme scheme, const struct p11_parameters *parameters,
                const uint8_t *input, size_t input_size, uint8_t *out, size_t size);
 CK_RV tpm_decrypt(void *instance, void *key, enum p11_scheme scheme, const struct p11_parameters *parameters,

@@ -198,7 +198,7 @@ static CK_RV with(const struct tpm_token *token, how_to_use *how, const char *st
     if (rc != TSS2_RC_SUCCESS && recover(tpm, rc, token->parent != TPM2_RH_OWNER))
         rc = how(token, use, data);
     if (rc != TSS2_RC_SUCCESS)
-        rv = tpm_rc_is_stale(rc) || tpm_rc_is_auth(rc) || tpm_rc_is_salt(rc)
+        rv = tpm_rc_is_stale(rc) || tpm_rc_is_auth(rc) || tpm_rc_is_salt(rc) || tpm_rc_is_integrity(rc)
                  ? tpm_primary_explain(token, token->parent, step, rc)
                  : tpm_failed(tpm, step, rc);
     tpm_leave(tpm);

@@ -3,14 +3,10 @@
 
 #include "common/log.h"
 #include "pkcs11/soft/aes.h"
-#include "pkcs11/soft/ec.h"
 #include "pkcs11/soft/hash.h"
 #include "pkcs11/soft/kdf.h"
-#include "pkcs11/soft/rsa.h"
 #include "pkcs11/tpm/command.h"
-#include "pkcs11/tpm/public.h"
-
-#include <tss2/tss2_mu.h>
+#include "pkcs11/tpm/share.h"
 
 #include <string.h>
 #include <sys/random.h>
@@ -29,95 +25,13 @@ static bool fill_random(uint8_t *out, size_t size)
     return getrandom(out, size, 0) == (ssize_t)size;
 }
 
-/* --- the salt
- * ------------------------------------------------------------------------------------------------ */
-
-/* The salt and what the TPM gets of it. */
-struct salt {
-    uint8_t value[HASH_SIZE_MAXIMUM];
-    size_t size;
-    TPM2B_ENCRYPTED_SECRET wrapped;
-};
-
-/* Part 1, B.10.2: random, by OAEP with the parent's name algorithm. */
-static TSS2_RC salt_rsa(const struct public_key *parent, enum p11_hash hash, struct salt *salt)
-{
-    struct bytes wrapped = BYTES_EMPTY;
-    TSS2_RC rc = TSS2_SYS_RC_GENERAL_FAILURE;
-
-    salt->size = soft_hash_size(hash);
-    if (fill_random(salt->value, salt->size) &&
-        soft_rsa_encrypt_oaep(parent, hash, "SECRET", salt->value, salt->size, &wrapped) == CKR_OK &&
-        wrapped.size <= sizeof salt->wrapped.secret) {
-        memcpy(salt->wrapped.secret, wrapped.data, wrapped.size);
-        salt->wrapped.size = (UINT16)wrapped.size;
-        rc = TSS2_RC_SUCCESS;
-    }
-    bytes_free(&wrapped);
-    return rc;
-}
-
-/* Part 1, C.6.3: the wrapped salt is the ephemeral point, as a TPMS_ECC_POINT. */
-static TSS2_RC marshal_point(const struct bytes *point, TPM2B_ENCRYPTED_SECRET *wrapped)
-{
-    size_t field = point->size / 2;
-    TPMS_ECC_POINT wire = {.x.size = (UINT16)field, .y.size = (UINT16)field};
-    size_t size = 0;
-    TSS2_RC rc;
-
-    if (field > sizeof wire.x.buffer)
-        return TSS2_SYS_RC_GENERAL_FAILURE;
-    memcpy(wire.x.buffer, point->data + 1, field);
-    memcpy(wire.y.buffer, point->data + 1 + field, field);
-    rc = Tss2_MU_TPMS_ECC_POINT_Marshal(&wire, wrapped->secret, sizeof wrapped->secret, &size);
-    wrapped->size = (UINT16)size;
-    return rc;
-}
-
-static TSS2_RC salt_ecc(const struct public_key *parent, enum p11_hash hash, struct salt *salt)
-{
-    const size_t field = parent->curve->field_size;
-    struct bytes point;
-    struct bytes secret;
-    TSS2_RC rc = own(soft_ecdh_ephemeral(parent, &point, &secret));
-
-    if (rc == TSS2_RC_SUCCESS) {
-        const struct soft_kdf_input input = {
-            "SECRET", {point.data + 1,         field},
-             {parent->point.data + 1, field}
-        };
-
-        salt->size = soft_hash_size(hash);
-        rc = own(soft_kdfe(hash, secret.data, secret.size, &input, salt->value, salt->size));
-    }
-    if (rc == TSS2_RC_SUCCESS)
-        rc = marshal_point(&point, &salt->wrapped);
-    bytes_free(&point);
-    bytes_free(&secret);
-    return rc;
-}
-
-static TSS2_RC make_salt(const TPM2B_PUBLIC *parent, struct salt *salt)
-{
-    enum p11_hash hash = tpm_hash(parent->publicArea.nameAlg);
-    struct public_key key;
-    TSS2_RC rc = own(tpm_public_key(parent, &key));
-
-    *salt = (struct salt){0};
-    if (rc != TSS2_RC_SUCCESS)
-        return rc;
-    rc = key.type == CKK_RSA ? salt_rsa(&key, hash, salt) : salt_ecc(&key, hash, salt);
-    public_key_free(&key);
-    return rc;
-}
-
 /* --- starting one
  * -------------------------------------------------------------------------------------------- */
 
 struct start {
     TPM2_HANDLE parent;
     TPM2_SE type;
-    const struct salt *salt; /* empty: none */
+    const struct tpm_shared *salt; /* empty: none */
     TPM2B_NONCE nonce;
 };
 
@@ -140,7 +54,7 @@ static TSS2_RC complete_start(TSS2_SYS_CONTEXT *sys, void *result)
 }
 
 /* Part 1, 17.6.8: an unbound session's key comes from the salt alone. */
-static TSS2_RC derive_session_key(const struct salt *salt, struct tpm_session *session)
+static TSS2_RC derive_session_key(const struct tpm_shared *salt, struct tpm_session *session)
 {
     const struct soft_kdf_input input = {
         "ATH",
@@ -156,12 +70,12 @@ static TSS2_RC start_session(struct tpm *tpm, TPM2_SE type, TPM2_HANDLE handle, 
                              struct tpm_session *session)
 {
     static const struct tpm_command command = {"StartAuthSession", prepare_start, complete_start, 0};
-    struct salt salt = {0};
+    struct tpm_shared salt = {0};
     struct start start = {.parent = parent != NULL ? handle : TPM2_RH_NULL,
                           .type = type,
                           .salt = &salt,
                           .nonce.size = TPM_SESSION_DIGEST};
-    TSS2_RC rc = parent != NULL ? make_salt(parent, &salt) : TSS2_RC_SUCCESS;
+    TSS2_RC rc = parent != NULL ? tpm_share(parent, "SECRET", &salt) : TSS2_RC_SUCCESS;
 
     *session = (struct tpm_session){.policy = type == TPM2_SE_POLICY,
                                     .key_size = parent != NULL ? sizeof session->key : 0};
