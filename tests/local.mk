@@ -153,6 +153,7 @@ story_tests = \
 	tests/story/cli_softhsm.sh \
 	tests/story/file_token.sh \
 	tests/story/openssl_tpm.sh \
+	tests/story/pkcs11_keys.sh \
 	tests/story/pkcs11_pin.sh \
 	tests/story/pkcs11_tools.sh \
 	tests/story/provider_softhsm.sh
