@@ -31,13 +31,17 @@ static struct tpm_token *token;
 
 void tpmtoken_make(void)
 {
+    struct token_conf process = {0};
+
     test_tpm_start();
     ck_assert_uint_eq(soft_start(), CKR_OK);
+    assert_rv(token_conf_set(&process, "tcti", getenv("DEVID_TCTI")), CKR_OK);
     for (size_t i = 0; i < 2; i++) {
         assert_rv(token_conf_set(&confs[i], "parent", parents[i]), CKR_OK);
-        assert_rv(tpm_backend.init(&confs[i], getenv("DEVID_TCTI")), CKR_OK);
+        assert_rv(tpm_backend.init(&confs[i], &process), CKR_OK);
         assert_rv(token_conf_set(&confs[i], "tcti", getenv("DEVID_TCTI")), CKR_OK);
     }
+    token_conf_free(&process);
 }
 
 void tpmtoken_drop(void)
