@@ -36,6 +36,11 @@ const struct backend *backend_by_pem_label(const char *label, size_t length)
     return NULL;
 }
 
+const struct backend *backend_in_software(void)
+{
+    return &file_backend;
+}
+
 CK_RV backend_missing(const struct backend *backend, const char *what)
 {
     return p11_fail(CKR_FUNCTION_NOT_SUPPORTED, "a %s token cannot %s", backend->name, what);

@@ -10,15 +10,17 @@
 
 struct mechanism;
 
-/* A key pair to make. */
+/* A key pair or a secret key to make. */
 struct key_request {
     CK_KEY_TYPE type;
     size_t bits;                   /* RSA */
-    const struct p11_curve *curve; /* all others */
-    bool sign;
-    bool decrypt; /* RSA: decryption, and signatures that need the bare private operation */
-    bool derive;  /* EC: ECDH */
-    bool private; /* CKA_PRIVATE: on a token with a PIN, for who is logged in */
+    const struct p11_curve *curve; /* pairs of all others */
+    size_t size;                   /* of a secret key, in bytes */
+    bool sign;                     /* secret keys: also verify */
+    bool encrypt;                  /* secret keys */
+    bool decrypt;                  /* RSA: decryption, and signatures that need the bare private operation */
+    bool derive;                   /* EC: ECDH */
+    bool private;                  /* CKA_PRIVATE: on a token with a PIN, for who is logged in */
 };
 
 /*
@@ -84,10 +86,12 @@ struct backend {
     bool (*has_own_auth)(const void *key);
     CK_RV (*authenticate)(void *instance, void *key, const struct bytes *pin);
 
-    /* Makes a key pair; *block is what a later load takes. The key is not kept by the device. */
+    /* Makes a key pair or a secret key; *block is what a later load takes. The key is not kept by the device.
+     */
     CK_RV (*generate_pair)(void *instance, const struct key_request *request, struct bytes *block);
-    CK_RV (*generate)(void *instance, CK_KEY_TYPE type, size_t size, struct bytes *block);
-    /* Turns plain key material into a block. */
+    CK_RV (*generate)(void *instance, const struct key_request *request, struct bytes *block);
+    /* Turns plain key material into a block: the template of a private or a secret key, as C_CreateObject
+     * takes it. Of a secret key CKA_VALUE has a size that its type permits. */
     CK_RV (*import)(void *instance, const struct attributes *attributes, struct bytes *block);
     CK_RV(*unwrap)
     (void *instance, void *key, const struct mechanism *row, const struct p11_parameters *parameters,
@@ -126,6 +130,10 @@ extern const struct backend *const p11_backends[];
 /* NULL: no backend of that name, or none whose keys are in such PEM blocks. */
 const struct backend *backend_by_name(const char *name);
 const struct backend *backend_by_pem_label(const char *label, size_t length);
+
+/* The backend whose keys are in this process's memory, whatever the token's own one is: for keys of a session
+ * that are to be read or to leave. */
+const struct backend *backend_in_software(void);
 
 /* The one place where a missing member is refused. */
 CK_RV backend_missing(const struct backend *backend, const char *what);

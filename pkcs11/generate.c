@@ -68,20 +68,11 @@ static CK_RV make_request(const struct backend *backend, const struct mechanism 
     return request->type == CKK_RSA ? read_rsa(row, pair, request) : read_curve(pair, request);
 }
 
-/* What generation says of a key (PKCS#11 2.40, 4.7 and 4.9). */
+/* What generation says of the halves (PKCS#11 2.40, 4.7 and 4.9). */
 static CK_RV set_origin(const struct mechanism *row, struct pair *pair)
 {
-    struct attributes *private = &pair->private;
-    CK_RV rv = attributes_set_bool(private, CKA_LOCAL, true);
+    CK_RV rv = template_set_origin(&pair->private, row->type);
 
-    if (rv == CKR_OK)
-        rv = attributes_set_ulong(private, CKA_KEY_GEN_MECHANISM, row->type);
-    if (rv == CKR_OK)
-        rv = attributes_set_bool(private, CKA_ALWAYS_SENSITIVE,
-                                 attributes_get_bool(private, CKA_SENSITIVE, true));
-    if (rv == CKR_OK)
-        rv = attributes_set_bool(private, CKA_NEVER_EXTRACTABLE,
-                                 !attributes_get_bool(private, CKA_EXTRACTABLE, false));
     if (rv == CKR_OK)
         rv = attributes_set_bool(&pair->public, CKA_LOCAL, true);
     if (rv == CKR_OK)

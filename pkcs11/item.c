@@ -2,6 +2,7 @@
 #include "pkcs11/object.h"
 
 #include "devid/pkcs11.h"
+#include "pkcs11/soft/hash.h"
 #include "pkcs11/soft/key.h"
 #include "pkcs11/template.h"
 
@@ -24,8 +25,19 @@ CK_RV key_load(const struct backend *backend, void *instance, const struct bytes
         free(loaded);
         return rv;
     }
-    *key = loaded;
-    return CKR_OK;
+    if (public_key_is_secret(&loaded->public))
+        rv = soft_hash_once(HASH_SHA256, block->data, block->size, loaded->fingerprint);
+    if (rv != CKR_OK)
+        key_return(loaded);
+    else
+        *key = loaded;
+    return rv;
+}
+
+bool key_equal(const struct key *a, const struct key *b)
+{
+    return public_key_equal(&a->public, &b->public) &&
+           bytes_equal(a->fingerprint, sizeof a->fingerprint, b->fingerprint, sizeof b->fingerprint);
 }
 
 struct key *key_new_public(struct public_key *public)
@@ -55,6 +67,7 @@ void key_return(struct key *key)
     if (key->backend != NULL)
         key->backend->drop(key->instance, key->material);
     public_key_free(&key->public);
+    bytes_wipe(key->fingerprint, sizeof key->fingerprint);
     free(key);
 }
 
@@ -77,6 +90,16 @@ struct object *object_new(CK_OBJECT_CLASS object_class, struct key *key)
         return object;
     object_return(object);
     return NULL;
+}
+
+CK_RV object_add_asked(struct object *object, const CK_ATTRIBUTE *item)
+{
+    const struct attribute_rule *rule = template_rule(object->object_class, object->key_type, item->type);
+
+    if (attributes_find(&object->attributes, item->type) != NULL ||
+        (rule != NULL && (rule->flags & RULE_SECRET) != 0))
+        return CKR_OK;
+    return attributes_set(&object->attributes, item->type, item->pValue, item->ulValueLen);
 }
 
 struct object *object_copy(const struct object *from, const struct attributes *changes)

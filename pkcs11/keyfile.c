@@ -53,6 +53,7 @@ static const struct line {
     {"Allowed-Mechanisms",   CKA_ALLOWED_MECHANISMS,   FORM_NUMBERS},
     {"Application",          CKA_APPLICATION,          FORM_TEXT   },
     {"Object-ID",            CKA_OBJECT_ID,            FORM_HEX    },
+    {"Check-Value",          CKA_CHECK_VALUE,          FORM_HEX    },
 };
 
 #define LINES (sizeof lines / sizeof lines[0])

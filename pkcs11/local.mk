@@ -39,6 +39,9 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/publickey.c pkcs11/publickey.h \
 	pkcs11/random.c \
 	pkcs11/scheme.h \
+	pkcs11/secret.c pkcs11/secret.h \
+	pkcs11/secretkey.c \
+	pkcs11/secrettype.c pkcs11/secrettype.h \
 	pkcs11/session.c pkcs11/session.h \
 	pkcs11/sign.c \
 	pkcs11/slot.c \

@@ -2,6 +2,7 @@
 #include "pkcs11/mechanism.h"
 
 #include "pkcs11/failure.h"
+#include "pkcs11/secrettype.h"
 #include "pkcs11/token.h"
 
 #include <string.h>
@@ -131,12 +132,32 @@ static CK_RV parse_oaep(const CK_MECHANISM *mechanism, const struct mechanism *r
         .type = mechanism, .name = #mechanism, .flags = CKF_DIGEST, .digest = hash, .parse = parse_none      \
     }
 
+#define AES_BYTES .key_type = CKK_AES, .minimum = 16, .maximum = 32
+#define SECRET_BITS .minimum = 8, .maximum = 8 * SECRET_MAXIMUM
+#define KEY_GEN(mechanism, type_made)                                                                        \
+    {                                                                                                        \
+        .type = mechanism, .name = #mechanism, .key_type = type_made, SECRET_BITS, .flags = CKF_GENERATE,    \
+        .parse = parse_none                                                                                  \
+    }
+
 /* clang-format off */
 static const struct mechanism table[] = {
     {NAMED(CKM_RSA_PKCS_KEY_PAIR_GEN), RSA_BITS, .flags = CKF_GENERATE_KEY_PAIR, .parse = parse_none},
     {NAMED(CKM_EC_KEY_PAIR_GEN), EC_BITS, .flags = CKF_GENERATE_KEY_PAIR | EC_FORMS, .parse = parse_none},
     {NAMED(CKM_EC_EDWARDS_KEY_PAIR_GEN), ED_BITS, .flags = CKF_GENERATE_KEY_PAIR | ED_FORMS, .parse = parse_none},
     {NAMED(CKM_EC_MONTGOMERY_KEY_PAIR_GEN), X_BITS, .flags = CKF_GENERATE_KEY_PAIR | ED_FORMS, .parse = parse_none},
+
+    {NAMED(CKM_AES_KEY_GEN), AES_BYTES, .flags = CKF_GENERATE, .parse = parse_none},
+    KEY_GEN(CKM_GENERIC_SECRET_KEY_GEN, CKK_GENERIC_SECRET),
+    KEY_GEN(CKM_SHA_1_KEY_GEN, CKK_SHA_1_HMAC),
+    KEY_GEN(CKM_SHA224_KEY_GEN, CKK_SHA224_HMAC),
+    KEY_GEN(CKM_SHA256_KEY_GEN, CKK_SHA256_HMAC),
+    KEY_GEN(CKM_SHA384_KEY_GEN, CKK_SHA384_HMAC),
+    KEY_GEN(CKM_SHA512_KEY_GEN, CKK_SHA512_HMAC),
+    KEY_GEN(CKM_SHA3_224_KEY_GEN, CKK_SHA3_224_HMAC),
+    KEY_GEN(CKM_SHA3_256_KEY_GEN, CKK_SHA3_256_HMAC),
+    KEY_GEN(CKM_SHA3_384_KEY_GEN, CKK_SHA3_384_HMAC),
+    KEY_GEN(CKM_SHA3_512_KEY_GEN, CKK_SHA3_512_HMAC),
 
     {NAMED(CKM_RSA_X_509), RSA_BITS, .flags = RECOVERY | CIPHER, .scheme = SCHEME_RAW, .parse = parse_none},
     {NAMED(CKM_RSA_PKCS), RSA_BITS, .flags = RECOVERY | CIPHER, .scheme = SCHEME_PKCS1, .parse = parse_none},

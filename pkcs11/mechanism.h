@@ -17,6 +17,18 @@
 #define CKM_SHA3_512 0x2d0UL
 #endif
 
+#ifndef CKM_SHA_1_KEY_GEN
+#define CKM_SHA_1_KEY_GEN 0x4003UL
+#define CKM_SHA224_KEY_GEN 0x4004UL
+#define CKM_SHA256_KEY_GEN 0x4005UL
+#define CKM_SHA384_KEY_GEN 0x4006UL
+#define CKM_SHA512_KEY_GEN 0x4007UL
+#define CKM_SHA3_256_KEY_GEN 0x2b3UL
+#define CKM_SHA3_224_KEY_GEN 0x2b8UL
+#define CKM_SHA3_384_KEY_GEN 0x2c3UL
+#define CKM_SHA3_512_KEY_GEN 0x2d3UL
+#endif
+
 struct token;
 
 /* One row of THE mechanism table: everything that this module knows about a mechanism. */
@@ -24,7 +36,7 @@ struct mechanism {
     CK_MECHANISM_TYPE type;
     const char *name;
     CK_KEY_TYPE key_type; /* of the key an operation takes, or that is generated */
-    CK_ULONG minimum;     /* key size in bits, as CK_MECHANISM_INFO wants it; 0 for digests */
+    CK_ULONG minimum; /* key size as CK_MECHANISM_INFO wants it: in bits, for AES in bytes; 0 for digests */
     CK_ULONG maximum;
     CK_FLAGS flags;         /* the operations it permits, CKF_SIGN ... and CKF_EC_ ones */
     enum p11_hash digest;   /* the data is hashed with this before the backend sees it; HASH_NONE: as it is */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pkcs11/failure.h"
-#include "pkcs11/session.h"
+#include "pkcs11/secret.h"
 #include "pkcs11/template.h"
 
 /* C_SetAttributeValue, C_CopyObject, C_GetObjectSize: what is done to objects that are there. */
@@ -77,32 +77,52 @@ CK_RV C_SetAttributeValue(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object_hand
 /* --- copies
  * ----------------------------------------------------------------------------------------------------- */
 
+static CK_RV only_in_session(void)
+{
+    return p11_fail(CKR_ACTION_PROHIBITED,
+                    "such a key is copied as a session object only; set CKA_TOKEN to false in the template");
+}
+
+/* A secret key whose value is in this process is taken in anew, by the token's own backend. */
+static CK_RV copy_secret(struct session *session, const struct object *copy, CK_OBJECT_HANDLE *handle)
+{
+    const struct backend *backend = copy->key->backend;
+    struct bytes value = BYTES_EMPTY;
+    CK_RV rv;
+
+    if (!backend->extractable)
+        return only_in_session();
+    rv = backend->key_attribute(copy->key->material, CKA_VALUE, &value);
+    if (rv == CKR_OK)
+        rv = secret_add(session, &copy->attributes, &value, handle);
+    bytes_free(&value);
+    return rv;
+}
+
 /* A private key of the token stands in one file with its public half, and no backend gives a key block away:
  * a copy is one of the session, of the same key. */
-static CK_RV check_private_copy(const struct object *object, const struct object *copy)
+static CK_RV add_copy(struct session *session, struct object *copy, CK_OBJECT_HANDLE *handle)
 {
-    bool private_key = object->object_class == CKO_PRIVATE_KEY || object->object_class == CKO_SECRET_KEY;
+    bool token = object_attribute_bool(copy, CKA_TOKEN);
+    CK_RV rv = session_may_write(session, token);
 
-    if (private_key && object_attribute_bool(copy, CKA_TOKEN))
-        return p11_fail(CKR_ACTION_PROHIBITED,
-                        "a key is copied as a session object only; set CKA_TOKEN to false in the template");
-    return CKR_OK;
+    if (rv == CKR_OK && token && copy->object_class == CKO_SECRET_KEY)
+        return copy_secret(session, copy, handle);
+    if (rv == CKR_OK && token && copy->object_class == CKO_PRIVATE_KEY)
+        return only_in_session();
+    if (rv == CKR_OK)
+        rv = session_publish_object(session, copy);
+    if (rv == CKR_OK)
+        *handle = copy->handle;
+    return rv;
 }
 
 static CK_RV publish_copy(struct session *session, const struct object *object,
                           const struct attributes *changes, CK_OBJECT_HANDLE *handle)
 {
     struct object *copy = object_copy(object, changes);
-    CK_RV rv = CKR_HOST_MEMORY;
+    CK_RV rv = copy != NULL ? add_copy(session, copy, handle) : CKR_HOST_MEMORY;
 
-    if (copy != NULL)
-        rv = session_may_write(session, object_attribute_bool(copy, CKA_TOKEN));
-    if (rv == CKR_OK)
-        rv = check_private_copy(object, copy);
-    if (rv == CKR_OK)
-        rv = session_publish_object(session, copy);
-    if (rv == CKR_OK)
-        *handle = copy->handle;
     object_return(copy);
     return rv;
 }

@@ -3,6 +3,7 @@
 #include "pkcs11/publicobject.h"
 #include "pkcs11/import.h"
 #include "pkcs11/keyfile.h"
+#include "pkcs11/secret.h"
 #include "pkcs11/session.h"
 #include "pkcs11/soft/x509.h"
 #include "pkcs11/template.h"
@@ -73,6 +74,7 @@ static const struct {
     {CKO_PUBLIC_KEY,  create_public_key },
     {CKO_DATA,        create_data       },
     {CKO_PRIVATE_KEY, import_private_key},
+    {CKO_SECRET_KEY,  create_secret_key },
 };
 
 CK_RV C_CreateObject(CK_SESSION_HANDLE handle, CK_ATTRIBUTE *items, CK_ULONG count, CK_OBJECT_HANDLE *object)
@@ -103,7 +105,8 @@ CK_RV C_CreateObject(CK_SESSION_HANDLE handle, CK_ATTRIBUTE *items, CK_ULONG cou
 
 static CK_RV destroy(struct session *session, const struct object *object)
 {
-    bool pair = object->file != NULL && object->key != NULL; /* the private half goes too */
+    /* the private half goes too */
+    bool pair = object->file != NULL && object->key != NULL && object->object_class != CKO_SECRET_KEY;
     CK_RV rv = session_may_write(session, object->file != NULL);
 
     if (rv == CKR_OK)

@@ -7,14 +7,17 @@
 
 struct token;
 
-/* One key block, shared by the private and the public object that it makes; or a public key alone, which
- * belongs to no backend. */
+#define KEY_FINGERPRINT 32
+
+/* One key block, shared by the private and the public object that it makes, or of a secret key; or a public
+ * key alone, which belongs to no backend. */
 struct key {
     unsigned references;           /* atomic */
     const struct backend *backend; /* NULL: a public key alone */
     void *instance;                /* the backend's, of the token */
     void *material;                /* the backend's, of the key */
     struct public_key public;
+    uint8_t fingerprint[KEY_FINGERPRINT]; /* of a secret key's block: nothing public tells it from others */
 };
 
 /* An object. Immutable but for its reference count, once others can see it; a change makes a new one. */
@@ -36,6 +39,8 @@ CK_RV key_load(const struct backend *backend, void *instance, const struct bytes
 /* A public key without a private half. What `public` holds is transferred, also on failure. NULL: no memory.
  */
 struct key *key_new_public(struct public_key *public);
+/* Whether both are of the same key pair, or of the same block of a secret key. */
+bool key_equal(const struct key *a, const struct key *b);
 struct key *key_take(struct key *key);
 void key_return(struct key *key); /* NULL is accepted */
 
@@ -44,6 +49,10 @@ void key_return(struct key *key); /* NULL is accepted */
 struct object *object_new(CK_OBJECT_CLASS object_class, struct key *key);
 struct object *object_take(struct object *object);
 void object_return(struct object *object); /* NULL is accepted */
+
+/* Adds an attribute that was asked for. What the key itself says of it counts more, and a secret number is
+ * the key's to keep. CKR_HOST_MEMORY. */
+CK_RV object_add_asked(struct object *object, const CK_ATTRIBUTE *item);
 
 /* A session's or token's object that has the attributes of another and `changes` in place of them; of the
  * same key. It is nobody's yet: neither handle nor file. NULL: no memory. */

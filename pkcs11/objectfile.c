@@ -38,7 +38,8 @@ static CK_RV set_default_id(struct object *object)
     uint8_t id[SOFT_KEY_ID_SIZE];
     CK_RV rv;
 
-    if (object->key == NULL || attributes_find(&object->attributes, CKA_ID) != NULL)
+    if (object->key == NULL || object->object_class == CKO_SECRET_KEY ||
+        attributes_find(&object->attributes, CKA_ID) != NULL)
         return CKR_OK;
     rv = soft_public_id(&object->key->public, id);
     return rv == CKR_OK ? attributes_set(&object->attributes, CKA_ID, id, sizeof id) : rv;
@@ -117,6 +118,16 @@ static CK_RV add_pair(struct token *token, const struct keyfile_block *block, st
     return finish(token, public, place, rv);
 }
 
+static CK_RV add_secret(struct token *token, const struct keyfile_block *block, struct key *key,
+                        const struct place *place)
+{
+    struct object *object = object_new(CKO_SECRET_KEY, key);
+    CK_RV rv =
+        object != NULL ? keyfile_read_lines(block, CKO_SECRET_KEY, &object->attributes) : CKR_HOST_MEMORY;
+
+    return finish(token, object, place, rv);
+}
+
 static CK_RV add_key(struct token *token, const struct keyfile_block *block, const struct bytes *der,
                      const struct place *place)
 {
@@ -126,7 +137,8 @@ static CK_RV add_key(struct token *token, const struct keyfile_block *block, con
 
     if (rv != CKR_OK)
         return rv;
-    rv = add_pair(token, block, key, place);
+    rv = public_key_is_secret(&key->public) ? add_secret(token, block, key, place)
+                                            : add_pair(token, block, key, place);
     key_return(key);
     return rv;
 }
@@ -247,7 +259,7 @@ static bool is_successor(const struct object *object, const struct object *forme
     if (object->object_class != former->object_class)
         return false;
     if (object->key != NULL && former->key != NULL)
-        return public_key_equal(&object->key->public, &former->key->public);
+        return key_equal(object->key, former->key);
     if (object->object_class == CKO_CERTIFICATE && value != NULL && former_value != NULL)
         return bytes_equal(value->pValue, value->ulValueLen, former_value->pValue, former_value->ulValueLen);
     return object->block == former->block;

@@ -3,12 +3,12 @@
 
 #include "pkcs11/failure.h"
 #include "pkcs11/keyfile.h"
+#include "pkcs11/soft/der.h"
 #include "pkcs11/soft/key.h"
 #include "pkcs11/soft/pem.h"
 
 #define FILE_MAXIMUM (256 * 1024)
 #define DATA_MAXIMUM (128 * 1024)
-#define OCTET_STRING 0x04
 
 /* --- blocks
  * ---------------------------------------------------------------------------------------------------- */
@@ -32,20 +32,6 @@ static CK_RV public_block(const struct object *object, struct buffer *text)
     return rv;
 }
 
-/* A length in DER; DATA_MAXIMUM needs three bytes. */
-static void add_length(struct buffer *der, size_t size)
-{
-    if (size > 0xffff)
-        buffer_addf(der, "\x83%c", (int)(size >> 16));
-    else if (size > 0xff)
-        buffer_add_u8(der, 0x82);
-    else if (size > 0x7f)
-        buffer_add_u8(der, 0x81);
-    if (size > 0xff)
-        buffer_add_u8(der, (uint8_t)(size >> 8));
-    buffer_add_u8(der, (uint8_t)size);
-}
-
 static CK_RV data_block(const struct object *object, struct buffer *text)
 {
     const CK_ATTRIBUTE *value = attributes_find(&object->attributes, CKA_VALUE);
@@ -58,8 +44,7 @@ static CK_RV data_block(const struct object *object, struct buffer *text)
         return p11_fail(CKR_ATTRIBUTE_VALUE_INVALID,
                         "CKA_VALUE of a data object in the token holds up to %d bytes", DATA_MAXIMUM);
     buffer_init(&octets, DATA_MAXIMUM + 8);
-    buffer_add_u8(&octets, OCTET_STRING);
-    add_length(&octets, size);
+    der_add_header(&octets, DER_OCTET_STRING, size);
     if (size != 0)
         buffer_add(&octets, value->pValue, size);
     if (buffer_take(&octets, &der))
@@ -72,21 +57,13 @@ static CK_RV data_block(const struct object *object, struct buffer *text)
 CK_RV objecttext_read_data(const struct bytes *der, struct bytes *value)
 {
     struct reader reader;
-    uint8_t first;
-    size_t size;
 
     reader_init(&reader, der->data, der->size);
-    if (reader_u8(&reader) != OCTET_STRING)
-        return p11_fail(CKR_DATA_INVALID, "a " DATA_PEM " block holds no OCTET STRING");
-    first = reader_u8(&reader);
-    size = first;
-    if (first > 0x80 && first <= 0x84)
-        for (size = 0; first > 0x80; first--)
-            size = size << 8 | reader_u8(&reader);
-    value->data = (uint8_t *)(uintptr_t)reader_take(&reader, size);
-    value->size = size;
-    return reader_done(&reader) ? CKR_OK
-                                : p11_fail(CKR_DATA_INVALID, "a " DATA_PEM " block's length is wrong");
+    *value = der_content(&reader, DER_OCTET_STRING);
+    return reader_done(&reader)
+               ? CKR_OK
+               : p11_fail(CKR_DATA_INVALID,
+                          "a " DATA_PEM " block holds no OCTET STRING, or its length is wrong");
 }
 
 /* --- files

@@ -4,7 +4,6 @@
 #include "pkcs11/keyfile.h"
 #include "pkcs11/soft/key.h"
 #include "pkcs11/soft/pem.h"
-#include "pkcs11/template.h"
 
 #define FILE_MAXIMUM 65536
 
@@ -47,32 +46,17 @@ static CK_RV pair_text(const struct pair *pair, const struct key *key, struct bu
     return rv;
 }
 
-/* The objects themselves: what was asked, and what the key is. */
-static CK_RV add_asked(struct object *object, const struct attributes *asked)
-{
-    CK_RV rv = CKR_OK;
-
-    for (size_t i = 0; rv == CKR_OK && i < asked->count; i++) {
-        const CK_ATTRIBUTE *item = &asked->items[i];
-        const struct attribute_rule *rule = template_rule(object->object_class, object->key_type, item->type);
-
-        if (attributes_find(&object->attributes, item->type) == NULL &&
-            (rule == NULL || (rule->flags & RULE_SECRET) == 0))
-            rv = attributes_set(&object->attributes, item->type, item->pValue, item->ulValueLen);
-    }
-    return rv;
-}
-
 static CK_RV make_object(CK_OBJECT_CLASS object_class, struct key *key, const struct attributes *asked,
                          struct object **out)
 {
     uint8_t id[SOFT_KEY_ID_SIZE];
-    CK_RV rv;
+    CK_RV rv = CKR_OK;
 
     *out = object_new(object_class, key);
     if (*out == NULL)
         return CKR_HOST_MEMORY;
-    rv = add_asked(*out, asked);
+    for (size_t i = 0; rv == CKR_OK && i < asked->count; i++)
+        rv = object_add_asked(*out, &asked->items[i]);
     if (rv == CKR_OK && attributes_find(asked, CKA_ID) == NULL) {
         rv = soft_public_id(&key->public, id);
         if (rv == CKR_OK)

@@ -13,9 +13,14 @@ void public_key_free(struct public_key *key)
     *key = (struct public_key){0};
 }
 
+bool public_key_is_secret(const struct public_key *key)
+{
+    return key->size != 0;
+}
+
 CK_RV public_key_copy(struct public_key *to, const struct public_key *from)
 {
-    *to = (struct public_key){.type = from->type, .curve = from->curve};
+    *to = (struct public_key){.type = from->type, .curve = from->curve, .size = from->size};
     if (bytes_copy(&to->modulus, from->modulus.data, from->modulus.size) &&
         bytes_copy(&to->exponent, from->exponent.data, from->exponent.size) &&
         bytes_copy(&to->point, from->point.data, from->point.size))
@@ -31,8 +36,8 @@ static bool same(const struct bytes *a, const struct bytes *b)
 
 bool public_key_equal(const struct public_key *a, const struct public_key *b)
 {
-    return a->type == b->type && a->curve == b->curve && same(&a->modulus, &b->modulus) &&
-           same(&a->exponent, &b->exponent) && same(&a->point, &b->point);
+    return a->type == b->type && a->curve == b->curve && a->size == b->size &&
+           same(&a->modulus, &b->modulus) && same(&a->exponent, &b->exponent) && same(&a->point, &b->point);
 }
 
 size_t public_key_bits(const struct public_key *key)
@@ -41,6 +46,8 @@ size_t public_key_bits(const struct public_key *key)
 
     if (key->curve != NULL)
         return key->curve->bits;
+    if (public_key_is_secret(key))
+        return key->size * 8;
     bits = key->modulus.size * 8;
     for (uint8_t top = bits != 0 ? key->modulus.data[0] : 0xff; (top & 0x80) == 0; top = (uint8_t)(top << 1))
         bits--;
@@ -93,5 +100,7 @@ CK_RV public_key_to_attributes(const struct public_key *key, struct attributes *
 
     if (rv != CKR_OK)
         return rv;
+    if (public_key_is_secret(key))
+        return attributes_set_ulong(attributes, CKA_VALUE_LEN, key->size);
     return key->curve != NULL ? ec_to_attributes(key, attributes) : rsa_to_attributes(key, attributes);
 }

@@ -100,18 +100,6 @@ static CK_RV read_key(CK_KEY_TYPE type, const struct attributes *asked, struct p
 /* --- public keys
  * ------------------------------------------------------------------------------------------------ */
 
-/* What the key says of itself is in the object already, in its one form. */
-static CK_RV copy_asked(const struct attributes *asked, struct object *object)
-{
-    CK_RV rv = CKR_OK;
-
-    for (size_t i = 0; rv == CKR_OK && i < asked->count; i++)
-        if (attributes_find(&object->attributes, asked->items[i].type) == NULL)
-            rv = attributes_set(&object->attributes, asked->items[i].type, asked->items[i].pValue,
-                                asked->items[i].ulValueLen);
-    return rv;
-}
-
 static CK_RV set_id(struct object *object)
 {
     uint8_t id[SOFT_KEY_ID_SIZE];
@@ -139,7 +127,9 @@ static CK_RV make_public(struct session *session, CK_KEY_TYPE type, const struct
     key_return(key);
     if (object == NULL)
         return CKR_HOST_MEMORY;
-    rv = copy_asked(asked, object);
+    rv = CKR_OK;
+    for (size_t i = 0; rv == CKR_OK && i < asked->count; i++)
+        rv = object_add_asked(object, &asked->items[i]);
     if (rv == CKR_OK)
         rv = set_id(object);
     if (rv == CKR_OK)

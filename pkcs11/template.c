@@ -7,9 +7,11 @@
 #include <string.h>
 
 #define CERT CLASS_CERTIFICATE
-#define KEYS (CLASS_PUBLIC | CLASS_PRIVATE)
+#define KEYS (CLASS_PUBLIC | CLASS_PRIVATE | CLASS_SECRET)
 #define PUB CLASS_PUBLIC
 #define PRIV CLASS_PRIVATE
+#define SECRET CLASS_SECRET
+#define PAIR (PUB | PRIV)
 #define DATA CLASS_DATA
 #define ALL (CERT | KEYS)
 
@@ -17,17 +19,18 @@
 #define YES .kind = KIND_BOOL, .otherwise = CK_TRUE
 #define NO .kind = KIND_BOOL, .otherwise = CK_FALSE
 #define BYTES .kind = KIND_BYTES
-#define GIVEN (RULE_CREATE | RULE_GENERATE | RULE_DEFAULT)
+#define NEVER_REQUIRED (~0U) /* no row has all flags */
+#define GIVEN (RULE_CREATE | RULE_GENERATE | RULE_UNWRAP | RULE_DERIVE | RULE_DEFAULT)
 
 /* PKCS#11 2.40, chapter 4: who may set what when. Rows without RULE_CREATE and RULE_GENERATE are the
  * module's. */
 /* clang-format off */
 static const struct attribute_rule rules[] = {
     /* 4.4: all objects, and storage objects */
-    {RULE(CKA_CLASS), ALL | DATA, ANY_KEY, .kind = KIND_ULONG, .flags = RULE_CREATE_REQUIRED | RULE_GENERATE},
+    {RULE(CKA_CLASS), ALL | DATA, ANY_KEY, .kind = KIND_ULONG, .flags = RULE_CREATE_REQUIRED | RULE_GENERATE | RULE_UNWRAP | RULE_DERIVE},
     {RULE(CKA_TOKEN), ALL | DATA, ANY_KEY, NO, .flags = GIVEN | RULE_COPY},
     {RULE(CKA_PRIVATE), CERT | PUB | DATA, ANY_KEY, NO, .flags = GIVEN | RULE_COPY},
-    {RULE(CKA_PRIVATE), PRIV, ANY_KEY, YES, .flags = GIVEN | RULE_COPY},
+    {RULE(CKA_PRIVATE), PRIV | SECRET, ANY_KEY, YES, .flags = GIVEN | RULE_COPY},
     {RULE(CKA_MODIFIABLE), ALL | DATA, ANY_KEY, YES, .flags = GIVEN | RULE_COPY},
     {RULE(CKA_COPYABLE), ALL | DATA, ANY_KEY, YES, .flags = GIVEN | RULE_LOWER},
     {RULE(CKA_DESTROYABLE), ALL | DATA, ANY_KEY, YES, .flags = GIVEN | RULE_COPY},
@@ -40,7 +43,7 @@ static const struct attribute_rule rules[] = {
 
     /* 4.6: certificates */
     {RULE(CKA_CERTIFICATE_TYPE), CERT, ANY_KEY, .kind = KIND_ULONG, .flags = RULE_CREATE_REQUIRED},
-    {RULE(CKA_TRUSTED), CERT | PUB, ANY_KEY, NO, .flags = RULE_DEFAULT},
+    {RULE(CKA_TRUSTED), CERT | PUB | SECRET, ANY_KEY, NO, .flags = RULE_DEFAULT},
     {RULE(CKA_CERTIFICATE_CATEGORY), CERT, ANY_KEY, .kind = KIND_ULONG, .flags = RULE_CREATE | RULE_DEFAULT},
     {RULE(CKA_CHECK_VALUE), CERT, ANY_KEY, BYTES, .flags = RULE_CREATE},
     {RULE(CKA_SUBJECT), CERT, ANY_KEY, BYTES, .flags = RULE_CREATE},
@@ -51,7 +54,7 @@ static const struct attribute_rule rules[] = {
     {RULE(CKA_JAVA_MIDP_SECURITY_DOMAIN), CERT, ANY_KEY, .kind = KIND_ULONG, .flags = RULE_DEFAULT},
 
     /* 4.7: keys */
-    {RULE(CKA_KEY_TYPE), KEYS, ANY_KEY, .kind = KIND_ULONG, .flags = RULE_CREATE_REQUIRED | RULE_GENERATE},
+    {RULE(CKA_KEY_TYPE), KEYS, ANY_KEY, .kind = KIND_ULONG, .flags = RULE_CREATE_REQUIRED | RULE_GENERATE | RULE_UNWRAP | RULE_DERIVE},
     {RULE(CKA_ID), ALL, ANY_KEY, BYTES, .flags = GIVEN | RULE_MODIFY},
     {RULE(CKA_START_DATE), ALL, ANY_KEY, .kind = KIND_DATE, .flags = GIVEN | RULE_MODIFY},
     {RULE(CKA_END_DATE), ALL, ANY_KEY, .kind = KIND_DATE, .flags = GIVEN | RULE_MODIFY},
@@ -60,28 +63,38 @@ static const struct attribute_rule rules[] = {
     {RULE(CKA_LOCAL), KEYS, ANY_KEY, NO, .flags = RULE_DEFAULT},
     {RULE(CKA_KEY_GEN_MECHANISM), KEYS, ANY_KEY, .kind = KIND_ULONG, .flags = RULE_DEFAULT, .otherwise = CK_UNAVAILABLE_INFORMATION},
     {RULE(CKA_ALLOWED_MECHANISMS), KEYS, ANY_KEY, .kind = KIND_MECHANISMS, .flags = GIVEN},
-    {RULE(CKA_SUBJECT), KEYS, ANY_KEY, BYTES, .flags = GIVEN | RULE_MODIFY},
-    {RULE(CKA_PUBLIC_KEY_INFO), ALL, ANY_KEY, BYTES, .flags = 0},
+    {RULE(CKA_SUBJECT), PAIR, ANY_KEY, BYTES, .flags = GIVEN | RULE_MODIFY},
+    {RULE(CKA_PUBLIC_KEY_INFO), CERT | PAIR, ANY_KEY, BYTES, .flags = 0},
 
     /* 4.8: public keys */
     {RULE(CKA_ENCRYPT), PUB, ANY_KEY, NO, .flags = GIVEN | RULE_MODIFY},
     {RULE(CKA_VERIFY), PUB, CKK_EC_MONTGOMERY, NO, .flags = GIVEN | RULE_MODIFY},
-    {RULE(CKA_VERIFY), PUB, ANY_KEY, YES, .flags = GIVEN | RULE_MODIFY},
+    {RULE(CKA_VERIFY), PUB | SECRET, ANY_KEY, YES, .flags = GIVEN | RULE_MODIFY},
     {RULE(CKA_VERIFY_RECOVER), PUB, ANY_KEY, NO, .flags = GIVEN | RULE_MODIFY},
-    {RULE(CKA_WRAP), PUB, ANY_KEY, NO, .flags = GIVEN | RULE_MODIFY},
+    {RULE(CKA_WRAP), PUB | SECRET, ANY_KEY, NO, .flags = GIVEN | RULE_MODIFY},
 
     /* 4.9: private keys */
-    {RULE(CKA_SENSITIVE), PRIV, ANY_KEY, YES, .flags = GIVEN | RULE_RAISE},
+    {RULE(CKA_SENSITIVE), PRIV | SECRET, ANY_KEY, YES, .flags = GIVEN | RULE_RAISE},
     {RULE(CKA_DECRYPT), PRIV, ANY_KEY, NO, .flags = GIVEN | RULE_MODIFY},
     {RULE(CKA_SIGN), PRIV, CKK_EC_MONTGOMERY, NO, .flags = GIVEN | RULE_MODIFY},
-    {RULE(CKA_SIGN), PRIV, ANY_KEY, YES, .flags = GIVEN | RULE_MODIFY},
+    {RULE(CKA_SIGN), PRIV | SECRET, ANY_KEY, YES, .flags = GIVEN | RULE_MODIFY},
     {RULE(CKA_SIGN_RECOVER), PRIV, ANY_KEY, NO, .flags = GIVEN | RULE_MODIFY},
-    {RULE(CKA_UNWRAP), PRIV, ANY_KEY, NO, .flags = GIVEN | RULE_MODIFY},
-    {RULE(CKA_EXTRACTABLE), PRIV, ANY_KEY, NO, .flags = GIVEN | RULE_LOWER},
-    {RULE(CKA_ALWAYS_SENSITIVE), PRIV, ANY_KEY, NO, .flags = RULE_DEFAULT},
-    {RULE(CKA_NEVER_EXTRACTABLE), PRIV, ANY_KEY, NO, .flags = RULE_DEFAULT},
-    {RULE(CKA_WRAP_WITH_TRUSTED), PRIV, ANY_KEY, NO, .flags = GIVEN | RULE_RAISE},
+    {RULE(CKA_UNWRAP), PRIV | SECRET, ANY_KEY, NO, .flags = GIVEN | RULE_MODIFY},
+    {RULE(CKA_EXTRACTABLE), PRIV | SECRET, ANY_KEY, NO, .flags = GIVEN | RULE_LOWER},
+    {RULE(CKA_ALWAYS_SENSITIVE), PRIV | SECRET, ANY_KEY, NO, .flags = RULE_DEFAULT},
+    {RULE(CKA_NEVER_EXTRACTABLE), PRIV | SECRET, ANY_KEY, NO, .flags = RULE_DEFAULT},
+    {RULE(CKA_WRAP_WITH_TRUSTED), PRIV | SECRET, ANY_KEY, NO, .flags = GIVEN | RULE_RAISE},
     {RULE(CKA_ALWAYS_AUTHENTICATE), PRIV, ANY_KEY, NO, .flags = GIVEN},
+
+    /* 4.10: secret keys, but for what they have in common with the halves of a pair; the rows of a type come
+     * before those of any */
+    {RULE(CKA_ENCRYPT), SECRET, CKK_AES, YES, .flags = GIVEN | RULE_MODIFY},
+    {RULE(CKA_ENCRYPT), SECRET, ANY_KEY, NO, .flags = GIVEN | RULE_MODIFY},
+    {RULE(CKA_DECRYPT), SECRET, CKK_AES, YES, .flags = GIVEN | RULE_MODIFY},
+    {RULE(CKA_DECRYPT), SECRET, ANY_KEY, NO, .flags = GIVEN | RULE_MODIFY},
+    {RULE(CKA_CHECK_VALUE), SECRET, ANY_KEY, BYTES, .flags = RULE_CREATE | RULE_GENERATE | RULE_UNWRAP | RULE_DERIVE},
+    {RULE(CKA_VALUE), SECRET, ANY_KEY, BYTES, .flags = RULE_CREATE_REQUIRED | RULE_SECRET},
+    {RULE(CKA_VALUE_LEN), SECRET, ANY_KEY, .kind = KIND_ULONG, .flags = RULE_CREATE | RULE_GENERATE_REQUIRED | RULE_UNWRAP | RULE_DERIVE},
 
     /* PKCS#11 2.40 current mechanisms, 2.1 and 2.3: RSA and EC keys */
     {RULE(CKA_MODULUS), KEYS, CKK_RSA, BYTES, .flags = RULE_CREATE_REQUIRED},
@@ -125,16 +138,20 @@ static const struct {
     {CKO_CERTIFICATE, CLASS_CERTIFICATE},
     {CKO_PUBLIC_KEY,  CLASS_PUBLIC     },
     {CKO_PRIVATE_KEY, CLASS_PRIVATE    },
+    {CKO_SECRET_KEY,  CLASS_SECRET     },
     {CKO_DATA,        CLASS_DATA       },
 };
 
-/* The bits of struct attribute_rule.flags that count for a purpose. */
+/* The bits of struct attribute_rule.flags that count for a purpose. What unwrapping and derivation need
+ * besides the template is the mechanism's to say. */
 static const struct {
     unsigned allowed;
     unsigned required;
 } purposes[TEMPLATE_PURPOSES] = {
     [TEMPLATE_CREATE] = {RULE_CREATE,   RULE_CREATE_REQUIRED  },
     [TEMPLATE_GENERATE] = {RULE_GENERATE, RULE_GENERATE_REQUIRED},
+    [TEMPLATE_UNWRAP] = {RULE_UNWRAP,   NEVER_REQUIRED        },
+    [TEMPLATE_DERIVE] = {RULE_DERIVE,   NEVER_REQUIRED        },
 };
 
 const struct attribute_rule *template_rules(size_t *count)
@@ -272,5 +289,20 @@ CK_RV template_change(const struct template_target *target, const CK_ATTRIBUTE *
 
     for (CK_ULONG i = 0; rv == CKR_OK && i < count; i++)
         rv = change_item(target, &items[i], changes);
+    return rv;
+}
+
+CK_RV template_set_origin(struct attributes *attributes, CK_MECHANISM_TYPE mechanism)
+{
+    CK_RV rv = attributes_set_bool(attributes, CKA_LOCAL, true);
+
+    if (rv == CKR_OK)
+        rv = attributes_set_ulong(attributes, CKA_KEY_GEN_MECHANISM, mechanism);
+    if (rv == CKR_OK)
+        rv = attributes_set_bool(attributes, CKA_ALWAYS_SENSITIVE,
+                                 attributes_get_bool(attributes, CKA_SENSITIVE, true));
+    if (rv == CKR_OK)
+        rv = attributes_set_bool(attributes, CKA_NEVER_EXTRACTABLE,
+                                 !attributes_get_bool(attributes, CKA_EXTRACTABLE, false));
     return rv;
 }

@@ -6,12 +6,19 @@
 #include "pkcs11/attribute.h"
 
 /* What a caller is doing with the attributes it gives. */
-enum template_purpose { TEMPLATE_CREATE, TEMPLATE_GENERATE, TEMPLATE_PURPOSES };
+enum template_purpose {
+    TEMPLATE_CREATE,
+    TEMPLATE_GENERATE,
+    TEMPLATE_UNWRAP,
+    TEMPLATE_DERIVE,
+    TEMPLATE_PURPOSES
+};
 
 /* The classes that this module knows; columns of the schema. */
 #define CLASS_CERTIFICATE 0x1U
 #define CLASS_PUBLIC 0x2U
 #define CLASS_PRIVATE 0x4U
+#define CLASS_SECRET 0x8U
 #define CLASS_DATA 0x10U
 
 enum attribute_kind { KIND_BOOL, KIND_ULONG, KIND_BYTES, KIND_DATE, KIND_MECHANISMS };
@@ -32,7 +39,7 @@ struct attribute_rule {
 
 #define RULE_CREATE 0x01U          /* may be given to C_CreateObject */
 #define RULE_CREATE_REQUIRED 0x03U /* must be */
-#define RULE_GENERATE 0x04U        /* may be given to C_GenerateKeyPair */
+#define RULE_GENERATE 0x04U        /* may be given to C_GenerateKeyPair or C_GenerateKey */
 #define RULE_GENERATE_REQUIRED 0x0cU
 #define RULE_MODIFY 0x10U  /* may be changed later */
 #define RULE_DEFAULT 0x20U /* has `otherwise`, or is empty, when it was not given */
@@ -40,6 +47,8 @@ struct attribute_rule {
 #define RULE_RAISE 0x100U  /* a boolean that may be changed later, but only to true */
 #define RULE_LOWER 0x200U  /* the same, only to false */
 #define RULE_SECRET 0x40U  /* never revealed while CKA_SENSITIVE or not CKA_EXTRACTABLE */
+#define RULE_UNWRAP 0x400U /* may be given to C_UnwrapKey */
+#define RULE_DERIVE 0x800U /* may be given to C_DeriveKey */
 
 /* NULL: objects of this class and key type have no such attribute. */
 const struct attribute_rule *template_rule(CK_OBJECT_CLASS object_class, CK_KEY_TYPE key_type,
@@ -69,6 +78,10 @@ struct template_target {
 };
 CK_RV template_change(const struct template_target *target, const CK_ATTRIBUTE *items, CK_ULONG count,
                       struct attributes *changes);
+
+/* Adds what generation by the mechanism says of a private or secret key with these attributes (2.40, 4.9 and
+ * 4.10): CKA_LOCAL, KEY_GEN_MECHANISM, ALWAYS_SENSITIVE, NEVER_EXTRACTABLE. */
+CK_RV template_set_origin(struct attributes *attributes, CK_MECHANISM_TYPE mechanism);
 
 /* The table itself, for the tests that walk it. */
 const struct attribute_rule *template_rules(size_t *count);

@@ -48,16 +48,6 @@ CK_RV C_DecryptVerifyUpdate(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG p2,
     return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
 }
 
-CK_RV C_GenerateKey(CK_SESSION_HANDLE session, CK_MECHANISM *p1, CK_ATTRIBUTE *p2, CK_ULONG p3,
-                    CK_OBJECT_HANDLE *p4)
-{
-    (void)p1;
-    (void)p2;
-    (void)p3;
-    (void)p4;
-    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
-}
-
 CK_RV C_WrapKey(CK_SESSION_HANDLE session, CK_MECHANISM *p1, CK_OBJECT_HANDLE p2, CK_OBJECT_HANDLE p3,
                 CK_BYTE *p4, CK_ULONG *p5)
 {

@@ -33,6 +33,9 @@ pkcs11_tests = \
 	tests/pkcs11/test_inittoken \
 	tests/pkcs11/test_login \
 	tests/pkcs11/test_object \
+	tests/pkcs11/test_secret \
+	tests/pkcs11/test_secretkey \
+	tests/pkcs11/test_secrettype \
 	tests/pkcs11/test_session \
 	tests/pkcs11/test_sign \
 	tests/pkcs11/test_slot \
@@ -82,6 +85,7 @@ fuzz_data = \
 	tests/data/fuzz/keyfile/ec \
 	tests/data/fuzz/keyfile/lines \
 	tests/data/fuzz/keyfile/rsa \
+	tests/data/fuzz/keyfile/secret \
 	tests/data/fuzz/message/assigned \
 	tests/data/fuzz/message/assigning \
 	tests/data/fuzz/message/error \

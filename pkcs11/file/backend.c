@@ -90,6 +90,7 @@ const struct backend file_backend = {
     .drop = drop_key,
     .key_attribute = key_attribute,
     .generate_pair = file_generate_pair,
+    .generate = file_generate,
     .import = file_import,
     .sign = file_sign,
     .decrypt = file_decrypt,

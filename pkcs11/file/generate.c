@@ -13,3 +13,9 @@ CK_RV file_generate_pair(void *instance, const struct key_request *request, stru
                         request->bits, FILE_RSA_MINIMUM);
     return soft_generate_rsa(request->bits, block);
 }
+
+CK_RV file_generate(void *instance, const struct key_request *request, struct bytes *block)
+{
+    (void)instance;
+    return soft_generate_secret(request->type, request->size, block);
+}

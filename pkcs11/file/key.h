@@ -9,6 +9,7 @@
 
 /* The backend's members that have files of their own. A `key` is a struct soft_private. */
 CK_RV file_generate_pair(void *instance, const struct key_request *request, struct bytes *block);
+CK_RV file_generate(void *instance, const struct key_request *request, struct bytes *block);
 CK_RV file_import(void *instance, const struct attributes *attributes, struct bytes *block);
 CK_RV file_sign(void *instance, void *key, enum p11_scheme scheme, const struct p11_parameters *parameters,
                 const uint8_t *input, size_t input_size, uint8_t *out, size_t size);

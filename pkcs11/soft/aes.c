@@ -38,3 +38,10 @@ CK_RV soft_aes256_cfb(bool encrypt, const uint8_t key[32], const uint8_t iv[SOFT
     EVP_CIPHER_free(cipher);
     return rv;
 }
+
+CK_RV soft_aes_block(const uint8_t *key, size_t key_size, uint8_t block[SOFT_AES_BLOCK])
+{
+    const EVP_CIPHER *cipher = soft_aes_cipher(MODE_ECB, key_size);
+
+    return cipher != NULL ? crypt(cipher, true, key, NULL, block, SOFT_AES_BLOCK) : CKR_GENERAL_ERROR;
+}

@@ -2,6 +2,7 @@
 #include "pkcs11/soft/assemble.h"
 #include "pkcs11/soft/assemblersa.h"
 #include "pkcs11/soft/internal.h"
+#include "pkcs11/soft/pkcs8.h"
 
 #include "pkcs11/curve.h"
 #include "pkcs11/failure.h"
@@ -103,6 +104,15 @@ static CK_RV assemble_25519(const struct attributes *attributes, struct bytes *d
     return rv;
 }
 
+static CK_RV assemble_secret(const struct secret_type *type, const struct attributes *attributes,
+                             struct bytes *der)
+{
+    const CK_ATTRIBUTE *value = attributes_find(attributes, CKA_VALUE);
+    struct bytes secret = {value->pValue, value->ulValueLen};
+
+    return soft_pkcs8_write_secret(type, &secret, der);
+}
+
 CK_RV soft_assemble(const struct attributes *attributes, struct bytes *der)
 {
     static const struct {
@@ -120,5 +130,7 @@ CK_RV soft_assemble(const struct attributes *attributes, struct bytes *der)
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
         if (types[i].type == type)
             return types[i].assemble(attributes, der);
-    return p11_fail(CKR_ATTRIBUTE_VALUE_INVALID, "private keys of type %lu are not taken in here", type);
+    if (secret_type(type) != NULL)
+        return assemble_secret(secret_type(type), attributes, der);
+    return p11_fail(CKR_ATTRIBUTE_VALUE_INVALID, "keys of type 0x%lx are not taken in here", type);
 }

@@ -91,3 +91,31 @@ bool der_next_is(const struct reader *from, uint8_t tag)
 {
     return !from->failed && from->size != 0 && from->data[0] == tag;
 }
+
+/* The bytes that a length of 128 and more takes behind the first. */
+static size_t length_bytes(size_t size)
+{
+    size_t count = 0;
+
+    for (; size != 0; size >>= 8)
+        count++;
+    return count;
+}
+
+size_t der_header_size(size_t size)
+{
+    return size < 0x80 ? 2 : 2 + length_bytes(size);
+}
+
+void der_add_header(struct buffer *to, uint8_t tag, size_t size)
+{
+    size_t count = length_bytes(size);
+
+    buffer_add_u8(to, tag);
+    if (size >= 0x80)
+        buffer_add_u8(to, (uint8_t)(0x80 | count));
+    else
+        count = 1;
+    while (count-- > 0)
+        buffer_add_u8(to, (uint8_t)(size >> 8 * count));
+}

@@ -2,7 +2,7 @@
 #ifndef DEVID_PKCS11_SOFT_DER_H
 #define DEVID_PKCS11_SOFT_DER_H
 
-#include "common/bytes.h"
+#include "common/buffer.h"
 
 /*
  * Reading DER in place: nothing is copied, so nothing secret is left behind. Each function takes the next
@@ -31,5 +31,10 @@ struct bytes der_bits(struct reader *from);
 struct bytes der_content(struct reader *from, uint8_t tag);
 /* Whether the next element has the tag. */
 bool der_next_is(const struct reader *from, uint8_t tag);
+
+/* Adds the tag and length of an element whose content, of `size` bytes, the caller adds next. */
+void der_add_header(struct buffer *to, uint8_t tag, size_t size);
+/* How many bytes that is. */
+size_t der_header_size(size_t size);
 
 #endif

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pkcs11/soft/internal.h"
+#include "pkcs11/soft/pkcs8.h"
 #include "pkcs11/soft/private.h"
 
 #include "pkcs11/failure.h"
 
 #include <openssl/encoder.h>
 #include <openssl/evp.h>
+#include <openssl/rand.h>
 #include <openssl/rsa.h>
 
 #include <string.h>
@@ -61,4 +63,18 @@ CK_RV soft_generate_on_curve(const struct p11_curve *curve, struct bytes *der)
         (!named || EVP_PKEY_CTX_set_group_name(context, curve->name) == 1))
         EVP_PKEY_generate(context, &pkey);
     return finish(context, pkey, der);
+}
+
+CK_RV soft_generate_secret(CK_KEY_TYPE type, size_t size, struct bytes *der)
+{
+    struct bytes value = BYTES_EMPTY;
+    CK_RV rv = bytes_alloc(&value, size) ? CKR_OK : CKR_HOST_MEMORY;
+
+    *der = BYTES_EMPTY;
+    if (rv == CKR_OK && RAND_priv_bytes_ex(soft_libctx(), value.data, size, 0) != 1)
+        rv = p11_fail(CKR_FUNCTION_FAILED, "libcrypto has no random numbers for the key");
+    if (rv == CKR_OK)
+        rv = soft_pkcs8_write_secret(secret_type(type), &value, der);
+    bytes_free(&value);
+    return rv;
 }

@@ -19,6 +19,9 @@ const char *soft_md_name(enum p11_hash hash); /* as libcrypto calls it */
 /* HMAC with that hash, to be copied by EVP_MAC_CTX_dup and given a key. NULL: there is none. */
 const EVP_MAC_CTX *soft_mac(enum p11_hash hash);
 const EVP_CIPHER *soft_aes128_cfb_cipher(void);
+/* AES in a mode, for a key of 16, 24 or 32 bytes. NULL: there is none of that size. */
+enum soft_mode { MODE_ECB, MODE_CBC, MODE_CTR, MODE_GCM, MODE_COUNT };
+const EVP_CIPHER *soft_aes_cipher(enum soft_mode mode, size_t key_size);
 
 /* The public key as libcrypto has it, freed with EVP_PKEY_free. NULL: no memory, or the numbers make no key
  * (a point that is not on its curve). */

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pkcs11/soft/key.h"
+#include "pkcs11/soft/aes.h"
 #include "pkcs11/soft/hash.h"
 
 #include <openssl/asn1.h>
 #include <openssl/asn1t.h>
 #include <openssl/x509.h>
+
+#include <string.h>
 
 /* RSAPublicKey of RFC 8017, A.1.1. */
 typedef struct {
@@ -112,5 +115,17 @@ CK_RV soft_public_id(const struct public_key *key, uint8_t id[SOFT_KEY_ID_SIZE])
     if (rv == CKR_OK)
         rv = soft_hash_once(HASH_SHA1, bits.data, bits.size, id);
     bytes_free(&bits);
+    return rv;
+}
+
+/* Of AES the encryption of a block of zeros, of other keys the SHA-1; three bytes of it. */
+CK_RV soft_check_value(CK_KEY_TYPE type, const struct bytes *secret, uint8_t check[SOFT_CHECK_VALUE])
+{
+    uint8_t whole[HASH_SIZE_MAXIMUM] = {0};
+    CK_RV rv = type == CKK_AES ? soft_aes_block(secret->data, secret->size, whole)
+                               : soft_hash_once(HASH_SHA1, secret->data, secret->size, whole);
+
+    memcpy(check, whole, SOFT_CHECK_VALUE);
+    bytes_wipe(whole, sizeof whole);
     return rv;
 }

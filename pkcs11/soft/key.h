@@ -13,4 +13,8 @@ CK_RV soft_public_info(const struct public_key *key, struct bytes *der);
  * (1)), the same for private key, public key and certificate. */
 CK_RV soft_public_id(const struct public_key *key, uint8_t id[SOFT_KEY_ID_SIZE]);
 
+/* CKA_CHECK_VALUE of a secret key (PKCS#11 2.40, 4.10.2; current mechanisms, 2.8.4). */
+#define SOFT_CHECK_VALUE 3
+CK_RV soft_check_value(CK_KEY_TYPE type, const struct bytes *secret, uint8_t check[SOFT_CHECK_VALUE]);
+
 #endif

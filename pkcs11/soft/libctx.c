@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#define AES_SIZES 3 /* 128, 192 and 256 bits */
+
 /*
  * One context for the life of the process: it is not freed at C_Finalize, because that may run inside
  * OPENSSL_cleanup, and a module that is initialised again needs the same. It reads no configuration, so that
@@ -25,12 +27,20 @@ static struct {
     EVP_MD *md[HASH_COUNT];
     EVP_MAC_CTX *mac[HASH_COUNT]; /* HMAC with a key of no use, to be copied: it copies no keyless one */
     EVP_CIPHER *aes128_cfb;
+    EVP_CIPHER *aes[MODE_COUNT][AES_SIZES];
 } soft;
 
 static const char *const md_names[HASH_COUNT] = {
     [HASH_SHA1] = "SHA1",         [HASH_SHA224] = "SHA2-224",   [HASH_SHA256] = "SHA2-256",
     [HASH_SHA384] = "SHA2-384",   [HASH_SHA512] = "SHA2-512",   [HASH_SHA3_224] = "SHA3-224",
     [HASH_SHA3_256] = "SHA3-256", [HASH_SHA3_384] = "SHA3-384", [HASH_SHA3_512] = "SHA3-512",
+};
+
+static const char *const mode_names[MODE_COUNT] = {
+    [MODE_ECB] = "ECB",
+    [MODE_CBC] = "CBC",
+    [MODE_CTR] = "CTR",
+    [MODE_GCM] = "GCM",
 };
 
 void soft_prepare(void)
@@ -68,14 +78,37 @@ static bool fetch_macs(void)
 
 static bool fetch_ciphers(void)
 {
+    bool fetched;
+
     soft.aes128_cfb = EVP_CIPHER_fetch(soft.libctx, "AES-128-CFB", NULL);
-    return soft.aes128_cfb != NULL;
+    fetched = soft.aes128_cfb != NULL;
+    for (enum soft_mode mode = 0; mode < MODE_COUNT; mode++) {
+        for (size_t i = 0; fetched && i < AES_SIZES; i++) {
+            char name[16];
+
+            snprintf(name, sizeof name, "AES-%zu-%s", 128 + 64 * i, mode_names[mode]);
+            soft.aes[mode][i] = EVP_CIPHER_fetch(soft.libctx, name, NULL);
+            fetched = soft.aes[mode][i] != NULL;
+        }
+    }
+    return fetched;
+}
+
+static void free_ciphers(void)
+{
+    EVP_CIPHER_free(soft.aes128_cfb);
+    soft.aes128_cfb = NULL;
+    for (enum soft_mode mode = 0; mode < MODE_COUNT; mode++) {
+        for (size_t i = 0; i < AES_SIZES; i++) {
+            EVP_CIPHER_free(soft.aes[mode][i]);
+            soft.aes[mode][i] = NULL;
+        }
+    }
 }
 
 static void give_up(void)
 {
-    EVP_CIPHER_free(soft.aes128_cfb);
-    soft.aes128_cfb = NULL;
+    free_ciphers();
     for (enum p11_hash hash = HASH_SHA1; hash < HASH_COUNT; hash++) {
         EVP_MAC_CTX_free(soft.mac[hash]);
         soft.mac[hash] = NULL;
@@ -126,6 +159,13 @@ const EVP_MAC_CTX *soft_mac(enum p11_hash hash)
 const EVP_CIPHER *soft_aes128_cfb_cipher(void)
 {
     return soft.aes128_cfb;
+}
+
+const EVP_CIPHER *soft_aes_cipher(enum soft_mode mode, size_t key_size)
+{
+    size_t i = key_size / 8 - 2;
+
+    return key_size % 8 == 0 && i < AES_SIZES ? soft.aes[mode][i] : NULL;
 }
 
 bool soft_at_exit(void (*handler)(void))

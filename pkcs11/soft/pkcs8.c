@@ -110,6 +110,23 @@ static CK_RV read_25519(struct reader from, const struct p11_curve *curve, struc
     return reader_done(&from) && parts->secret.size == curve->field_size ? CKR_OK : not_a_key();
 }
 
+/* RFC 8018 wants a NULL behind id-hmacWith..., and Java writes one behind every OID; without it is as good.
+ */
+static CK_RV read_secret(struct reader algorithm, const struct bytes *octets, const struct secret_type *type,
+                         struct private_parts *parts)
+{
+    parts->type = type->type;
+    parts->secret = *octets;
+    if (algorithm.size != 0)
+        der_content(&algorithm, DER_NULL);
+    if (!reader_done(&algorithm))
+        return not_a_key();
+    return secret_type_has_size(type, octets->size)
+               ? CKR_OK
+               : p11_fail(CKR_DATA_INVALID, "a %s key of %zu bytes is not used here", type->name,
+                          octets->size);
+}
+
 /* rsaEncryption and id-ecPublicKey, as elements. */
 static const uint8_t rsa_oid[] = {0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01};
 static const uint8_t ec_oid[] = {0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01};
@@ -119,11 +136,14 @@ static bool is(const struct bytes *element, const uint8_t *oid, size_t size)
     return element->size == size && memcmp(element->data, oid, size) == 0;
 }
 
-static CK_RV read_algorithm(struct reader algorithm, struct reader key, struct private_parts *parts)
+static CK_RV read_algorithm(struct reader algorithm, const struct bytes *octets, struct private_parts *parts)
 {
     struct bytes oid = der_element(&algorithm);
+    const struct secret_type *secret;
     const struct p11_curve *curve = NULL;
+    struct reader key;
 
+    reader_init(&key, octets->data, octets->size);
     if (algorithm.failed)
         return not_a_key();
     if (is(&oid, rsa_oid, sizeof rsa_oid))
@@ -133,7 +153,11 @@ static CK_RV read_algorithm(struct reader algorithm, struct reader key, struct p
     curve = p11_curve_by_params(oid.data, oid.size);
     if (curve != NULL && curve->key_type != CKK_EC)
         return read_25519(key, curve, parts);
-    return p11_fail(CKR_DATA_INVALID, "the private key is neither RSA nor EC nor Ed25519 nor X25519");
+    secret = secret_type_by_oid(oid.data, oid.size);
+    if (secret != NULL)
+        return read_secret(algorithm, octets, secret, parts);
+    return p11_fail(CKR_DATA_INVALID,
+                    "the key is neither RSA nor EC nor Ed25519 nor X25519, nor a secret key");
 }
 
 /* PrivateKeyInfo ends with attributes [0] and, since RFC 5958, the public key [1]; both are passed over. */
@@ -141,15 +165,15 @@ static CK_RV read_info(struct reader from, struct private_parts *parts)
 {
     struct reader info = der_enter(&from, DER_SEQUENCE);
     struct reader algorithm;
-    struct reader key;
+    struct bytes key;
 
     if (!read_version(&info, 0, 1))
         return not_a_key();
     algorithm = der_enter(&info, DER_SEQUENCE);
-    key = der_enter(&info, DER_OCTET_STRING);
+    key = der_content(&info, DER_OCTET_STRING);
     while (!info.failed && info.size != 0)
         der_element(&info);
-    return reader_done(&info) && reader_done(&from) ? read_algorithm(algorithm, key, parts) : not_a_key();
+    return reader_done(&info) && reader_done(&from) ? read_algorithm(algorithm, &key, parts) : not_a_key();
 }
 
 /* The second element of the outer SEQUENCE tells the three forms apart. */
@@ -169,6 +193,26 @@ CK_RV soft_pkcs8_read(const struct bytes *der, struct private_parts *parts)
     if (der_next_is(&inner, DER_INTEGER))
         return read_rsa(from, parts);
     return der_next_is(&inner, DER_OCTET_STRING) ? read_ec(from, NULL, parts) : not_a_key();
+}
+
+CK_RV soft_pkcs8_write_secret(const struct secret_type *type, const struct bytes *value, struct bytes *der)
+{
+    static const uint8_t version[] = {DER_INTEGER, 1, 0};
+    static const uint8_t null[] = {DER_NULL, 0};
+    size_t algorithm = type->oid_size + sizeof null;
+    size_t size =
+        sizeof version + der_header_size(algorithm) + algorithm + der_header_size(value->size) + value->size;
+    struct buffer out;
+
+    buffer_init(&out, der_header_size(size) + size);
+    der_add_header(&out, DER_SEQUENCE, size);
+    buffer_add(&out, version, sizeof version);
+    der_add_header(&out, DER_SEQUENCE, algorithm);
+    buffer_add(&out, type->oid, type->oid_size);
+    buffer_add(&out, null, sizeof null);
+    der_add_header(&out, DER_OCTET_STRING, value->size);
+    buffer_add(&out, value->data, value->size);
+    return buffer_take(&out, der) ? CKR_OK : CKR_HOST_MEMORY;
 }
 
 bool soft_pkcs8_is_encrypted(const struct bytes *der)

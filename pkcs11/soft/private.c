@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pkcs11/soft/private.h"
 #include "pkcs11/soft/internal.h"
+#include "pkcs11/soft/key.h"
 #include "pkcs11/soft/pkcs8.h"
 
 #include "pkcs11/failure.h"
@@ -159,6 +160,10 @@ static CK_RV read_public(const struct private_parts *parts, struct public_key *p
         rv = copy(&public->modulus, &parts->rsa[RSA_MODULUS]);
         return rv == CKR_OK ? copy(&public->exponent, &parts->rsa[RSA_EXPONENT]) : rv;
     }
+    if (secret_type(parts->type) != NULL) {
+        public->size = parts->secret.size;
+        return CKR_OK;
+    }
     if (parts->point.size != 0)
         return copy(&public->point, &parts->point);
     return parts->type == CKK_EC ? soft_curve_point(parts->curve, &parts->secret, &public->point)
@@ -219,8 +224,18 @@ static const struct {
     {CKA_COEFFICIENT,      RSA_COEFFICIENT     },
 };
 
+static CK_RV check_value(const struct private_parts *parts, struct bytes *value)
+{
+    uint8_t check[SOFT_CHECK_VALUE];
+    CK_RV rv = soft_check_value(parts->type, &parts->secret, check);
+
+    return rv == CKR_OK && !bytes_copy(value, check, sizeof check) ? CKR_HOST_MEMORY : rv;
+}
+
 CK_RV soft_private_attribute(const struct soft_private *key, CK_ATTRIBUTE_TYPE type, struct bytes *value)
 {
+    if (type == CKA_CHECK_VALUE && secret_type(key->parts.type) != NULL)
+        return check_value(&key->parts, value);
     if (key->parts.type != CKK_RSA)
         return type == CKA_VALUE ? copy(value, &key->parts.secret) : CKR_ATTRIBUTE_TYPE_INVALID;
     for (size_t i = 0; i < sizeof rsa_attributes / sizeof rsa_attributes[0]; i++)

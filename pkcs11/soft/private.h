@@ -6,9 +6,9 @@
 #include "pkcs11/scheme.h"
 
 /*
- * A private key in plain. Several threads may use one at once: what they share inside is locked for as long
- * as a list is changed, not while libcrypto computes. Reading is cheap: libcrypto's own form of the key is
- * made at its first use.
+ * A private or secret key in plain. Several threads may use one at once: what they share inside is locked for
+ * as long as a list is changed, not while libcrypto computes. Reading is cheap: libcrypto's own form of the
+ * key is made at its first use.
  */
 struct soft_private;
 
@@ -17,7 +17,8 @@ struct soft_private;
 CK_RV soft_private_read(const struct bytes *der, struct soft_private **key, struct public_key *public);
 void soft_private_free(struct soft_private *key); /* NULL is accepted */
 
-/* The CKA_ of a secret number of the key. CKR_ATTRIBUTE_TYPE_INVALID: it has none such. */
+/* The CKA_ of a secret number of the key, or a secret key's CKA_CHECK_VALUE. CKR_ATTRIBUTE_TYPE_INVALID: it
+ * has none such. */
 CK_RV soft_private_attribute(const struct soft_private *key, CK_ATTRIBUTE_TYPE type, struct bytes *value);
 
 /*
@@ -46,8 +47,9 @@ CK_RV soft_private_decrypt(struct soft_private *key, enum p11_scheme scheme,
  */
 CK_RV soft_private_derive(struct soft_private *key, const struct public_key *peer, struct bytes *secret);
 
-/* New keys, as PKCS#8 PrivateKeyInfo. */
+/* New keys, as PKCS#8 PrivateKeyInfo. A secret key's size is one that its type permits. */
 CK_RV soft_generate_rsa(size_t bits, struct bytes *der);
 CK_RV soft_generate_on_curve(const struct p11_curve *curve, struct bytes *der);
+CK_RV soft_generate_secret(CK_KEY_TYPE type, size_t size, struct bytes *der);
 
 #endif

@@ -13,13 +13,16 @@ static const struct object_kind {
     unsigned bit;
     CK_KEY_TYPE key_type;
 } kinds[] = {
-    {"certificate",        CKO_CERTIFICATE, CLASS_CERTIFICATE, ANY_KEY          },
-    {"RSA public key",     CKO_PUBLIC_KEY,  CLASS_PUBLIC,      CKK_RSA          },
-    {"RSA private key",    CKO_PRIVATE_KEY, CLASS_PRIVATE,     CKK_RSA          },
-    {"EC public key",      CKO_PUBLIC_KEY,  CLASS_PUBLIC,      CKK_EC           },
-    {"EC private key",     CKO_PRIVATE_KEY, CLASS_PRIVATE,     CKK_EC           },
-    {"X25519 public key",  CKO_PUBLIC_KEY,  CLASS_PUBLIC,      CKK_EC_MONTGOMERY},
-    {"X25519 private key", CKO_PRIVATE_KEY, CLASS_PRIVATE,     CKK_EC_MONTGOMERY},
+    {"certificate",        CKO_CERTIFICATE, CLASS_CERTIFICATE, ANY_KEY           },
+    {"RSA public key",     CKO_PUBLIC_KEY,  CLASS_PUBLIC,      CKK_RSA           },
+    {"RSA private key",    CKO_PRIVATE_KEY, CLASS_PRIVATE,     CKK_RSA           },
+    {"EC public key",      CKO_PUBLIC_KEY,  CLASS_PUBLIC,      CKK_EC            },
+    {"EC private key",     CKO_PRIVATE_KEY, CLASS_PRIVATE,     CKK_EC            },
+    {"X25519 public key",  CKO_PUBLIC_KEY,  CLASS_PUBLIC,      CKK_EC_MONTGOMERY },
+    {"X25519 private key", CKO_PRIVATE_KEY, CLASS_PRIVATE,     CKK_EC_MONTGOMERY },
+    {"AES key",            CKO_SECRET_KEY,  CLASS_SECRET,      CKK_AES           },
+    {"generic secret",     CKO_SECRET_KEY,  CLASS_SECRET,      CKK_GENERIC_SECRET},
+    {"HMAC key",           CKO_SECRET_KEY,  CLASS_SECRET,      CKK_SHA256_HMAC   },
 };
 
 #define KINDS (sizeof kinds / sizeof kinds[0])
@@ -31,6 +34,8 @@ static const struct {
 } purposes[TEMPLATE_PURPOSES] = {
     [TEMPLATE_CREATE] = {"create",   RULE_CREATE,   RULE_CREATE_REQUIRED  },
     [TEMPLATE_GENERATE] = {"generate", RULE_GENERATE, RULE_GENERATE_REQUIRED},
+    [TEMPLATE_UNWRAP] = {"unwrap",   RULE_UNWRAP,   ~0U                   },
+    [TEMPLATE_DERIVE] = {"derive",   RULE_DERIVE,   ~0U                   },
 };
 
 static CK_ULONG numbers[2] = {1, 2};
@@ -241,7 +246,7 @@ START_TEST(a_boolean_is_zero_or_one)
 }
 END_TEST
 
-START_TEST(secrets_are_rows_of_private_keys_without_a_default)
+START_TEST(secrets_are_rows_of_keys_without_a_default)
 {
     size_t count;
     const struct attribute_rule *rules = template_rules(&count);
@@ -249,9 +254,49 @@ START_TEST(secrets_are_rows_of_private_keys_without_a_default)
     for (size_t i = 0; i < count; i++) {
         if ((rules[i].flags & RULE_SECRET) == 0)
             continue;
-        ck_assert_msg(rules[i].classes == CLASS_PRIVATE, "%s", rules[i].name);
+        ck_assert_msg((rules[i].classes & ~(CLASS_PRIVATE | CLASS_SECRET)) == 0, "%s", rules[i].name);
         ck_assert_msg((rules[i].flags & RULE_DEFAULT) == 0, "%s", rules[i].name);
     }
+}
+END_TEST
+
+/* PKCS#11 2.40, 4.10 and footnotes: what a call makes of a secret key is not the caller's to give. */
+START_TEST(only_creation_takes_the_value_of_a_secret_key)
+{
+    CK_ATTRIBUTE item = {CKA_VALUE, words[0], 3};
+
+    for (size_t p = 0; p < TEMPLATE_PURPOSES; p++) {
+        struct attributes out = {0};
+        CK_RV rv;
+
+        ck_assert_rv(attributes_set_ulong(&out, CKA_CLASS, CKO_SECRET_KEY), CKR_OK);
+        ck_assert_rv(attributes_set_ulong(&out, CKA_KEY_TYPE, CKK_AES), CKR_OK);
+        rv = template_check((enum template_purpose)p, CKO_SECRET_KEY, CKK_AES, &item, 1, &out);
+        ck_assert_rv_of(purposes[p].name, rv, p == TEMPLATE_CREATE ? CKR_OK : CKR_ATTRIBUTE_READ_ONLY);
+        attributes_free(&out);
+    }
+}
+END_TEST
+
+START_TEST(what_a_key_is_good_for_follows_from_its_type)
+{
+    static const struct {
+        CK_KEY_TYPE type;
+        CK_ATTRIBUTE_TYPE usage;
+        CK_BBOOL otherwise;
+    } rows[] = {
+        {CKK_AES,            CKA_ENCRYPT, CK_TRUE },
+        {CKK_AES,            CKA_DECRYPT, CK_TRUE },
+        {CKK_GENERIC_SECRET, CKA_ENCRYPT, CK_FALSE},
+        {CKK_SHA256_HMAC,    CKA_DECRYPT, CK_FALSE},
+        {CKK_SHA256_HMAC,    CKA_SIGN,    CK_TRUE },
+        {CKK_GENERIC_SECRET, CKA_VERIFY,  CK_TRUE },
+        {CKK_AES,            CKA_WRAP,    CK_FALSE},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        ck_assert_uint_eq(template_rule(CKO_SECRET_KEY, rows[i].type, rows[i].usage)->otherwise,
+                          rows[i].otherwise);
 }
 END_TEST
 
@@ -267,7 +312,9 @@ Suite *suite(void)
     tcase_add_test(t, what_another_kind_of_object_has_does_not_belong);
     tcase_add_test(t, a_template_must_not_contradict_what_the_call_says);
     tcase_add_test(t, a_boolean_is_zero_or_one);
-    tcase_add_test(t, secrets_are_rows_of_private_keys_without_a_default);
+    tcase_add_test(t, secrets_are_rows_of_keys_without_a_default);
+    tcase_add_test(t, only_creation_takes_the_value_of_a_secret_key);
+    tcase_add_test(t, what_a_key_is_good_for_follows_from_its_type);
     suite_add_tcase(s, t);
     return s;
 }

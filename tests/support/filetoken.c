@@ -143,6 +143,21 @@ CK_RV filetoken_generate(CK_SESSION_HANDLE session, const char *kind, bool token
     return C_GenerateKeyPair(session, &mechanism, public_items, 3, private_items, 2 + count, public, private);
 }
 
+CK_RV filetoken_secret(CK_SESSION_HANDLE session, CK_KEY_TYPE type, const void *value, size_t size,
+                       const CK_ATTRIBUTE *extra, CK_ULONG count, CK_OBJECT_HANDLE *key)
+{
+    CK_OBJECT_CLASS secret = CKO_SECRET_KEY;
+    CK_ATTRIBUTE items[16] = {
+        {CKA_CLASS,    &secret,                  sizeof secret},
+        {CKA_KEY_TYPE, &type,                    sizeof type  },
+        {CKA_VALUE,    (void *)(uintptr_t)value, size         },
+    };
+
+    for (CK_ULONG i = 0; i < count; i++)
+        items[3 + i] = extra[i];
+    return C_CreateObject(session, items, 3 + count, key);
+}
+
 CK_OBJECT_HANDLE filetoken_find(CK_SESSION_HANDLE session, CK_OBJECT_CLASS object_class, const char *label)
 {
     char text[NAME_SIZE];

@@ -28,6 +28,10 @@ CK_SESSION_HANDLE filetoken_session(const char *label);
  * "X25519". The private half gets `extra` besides (may be NULL). */
 CK_RV filetoken_generate(CK_SESSION_HANDLE session, const char *kind, bool token, const CK_ATTRIBUTE *extra,
                          CK_ULONG count, CK_OBJECT_HANDLE *public, CK_OBJECT_HANDLE *private);
+/* Makes a secret key of the value with C_CreateObject: an object of the session, which nobody may read,
+ * unless `extra` (may be NULL) says otherwise. */
+CK_RV filetoken_secret(CK_SESSION_HANDLE session, CK_KEY_TYPE type, const void *value, size_t size,
+                       const CK_ATTRIBUTE *extra, CK_ULONG count, CK_OBJECT_HANDLE *key);
 /* The one object of class and label, or 0. */
 CK_OBJECT_HANDLE filetoken_find(CK_SESSION_HANDLE session, CK_OBJECT_CLASS object_class, const char *label);
 /* The attribute's value in *value (at most *size bytes), or why not. */
