@@ -70,7 +70,8 @@ pkcs11_tests = \
 	tests/pkcs11/tpm/test_public \
 	tests/pkcs11/tpm/test_random \
 	tests/pkcs11/tpm/test_rc \
-	tests/pkcs11/tpm/test_session
+	tests/pkcs11/tpm/test_session \
+	tests/pkcs11/tpm/test_sharing
 
 # Each runs as a libFuzzer target too, see tests/fuzz/fuzz.h.
 fuzz_tests = \
@@ -174,6 +175,7 @@ rule_tests = \
 if ENABLE_TESTS
 check_LTLIBRARIES += tests/support/libsupport.la tests/support/tcti_count.la
 tests_support_libsupport_la_SOURCES = \
+	tests/support/abrmd.c tests/support/abrmd.h \
 	tests/support/dps_fixture.c tests/support/dps_fixture.h \
 	tests/support/dps_server.c tests/support/dps_server.h \
 	tests/support/filetoken.c tests/support/filetoken.h \

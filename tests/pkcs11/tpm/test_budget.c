@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The TPM command budgets of docs/architecture.md: exact numbers, one test a row. */
+/* The TPM command budgets of docs/architecture.md: exact numbers, one test a row; with the TPM alone, and
+ * with tpm2-abrmd between. */
+#include "tests/support/abrmd.h"
 #include "tests/support/module.h"
 #include "tests/support/tpm.h"
 
@@ -7,9 +9,37 @@
 
 #include <tss2/tss2_tpm2_types.h>
 
+#include <string.h>
+
+#define PIN "1234567890"
+
+/* The token "pinned" has PINs, and the key "ec". */
+static void make_pinned(void)
+{
+    CK_UTF8CHAR label[32] = "pinned                          ";
+    CK_UTF8CHAR pin[] = PIN;
+    CK_SESSION_HANDLE session;
+    CK_OBJECT_HANDLE public;
+    CK_OBJECT_HANDLE private;
+    CK_SLOT_ID slot = test_slot(NULL);
+
+    ck_assert_rv(C_InitToken(slot, pin, strlen(PIN), label), CKR_OK);
+    ck_assert_rv(C_OpenSession(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &session), CKR_OK);
+    ck_assert_rv(C_Login(session, CKU_SO, pin, strlen(PIN)), CKR_OK);
+    ck_assert_rv(C_InitPIN(session, pin, strlen(PIN)), CKR_OK);
+    ck_assert_rv(C_Logout(session), CKR_OK);
+    ck_assert_rv(C_Login(session, CKU_USER, pin, strlen(PIN)), CKR_OK);
+    ck_assert_rv(test_generate_ec(session, "P-256", "ec", true, &public, &private), CKR_OK);
+}
+
 static void make(void)
 {
     test_module_make(TEST_EC | TEST_RSA);
+    ck_assert_rv(C_Initialize(NULL), CKR_OK);
+    make_pinned();
+    ck_assert_rv(C_Finalize(NULL), CKR_OK);
+    ck_assert_int_eq(support_shell(NULL, "cp -a %s %s", support_path("tokens/pinned"), support_path("made")),
+                     0);
 }
 
 static void assert_commands(unsigned total)
@@ -211,12 +241,50 @@ START_TEST(destroying_a_loaded_key_flushes_it)
 }
 END_TEST
 
-Suite *suite(void)
+START_TEST(login_with_a_pin_costs_four_and_a_signature_after_it_a_load_and_two)
 {
-    Suite *s = suite_create("budget");
-    TCase *t = tcase_create("budget");
+    CK_UTF8CHAR pin[] = PIN;
+    CK_SESSION_HANDLE session;
 
-    tcase_add_unchecked_fixture(t, make, NULL);
+    ck_assert_rv(C_OpenSession(test_slot("pinned"), CKF_SERIAL_SESSION, NULL, NULL, &session), CKR_OK);
+    ck_assert_rv(C_Login(session, CKU_USER, pin, strlen(PIN)), CKR_OK);
+    assert_commands(4);
+    ck_assert_uint_eq(test_tpm_count_of(TPM2_CC_StartAuthSession), 1);
+    ck_assert_uint_eq(test_tpm_count_of(TPM2_CC_Load), 1);
+    ck_assert_uint_eq(test_tpm_count_of(TPM2_CC_Unseal), 1);
+    ck_assert_uint_eq(test_tpm_count_of(TPM2_CC_FlushContext), 1);
+    ck_assert_rv(test_sign(session, ec_key(session)), CKR_OK);
+    assert_commands(7);
+    ck_assert_rv(test_sign(session, ec_key(session)), CKR_OK);
+    assert_commands(9);
+    ck_assert_uint_eq(test_tpm_count_of(TPM2_CC_Load), 2);
+    ck_assert_uint_eq(test_tpm_count_of(TPM2_CC_Sign), 2);
+}
+END_TEST
+
+START_TEST(verifying_and_digests_cost_none)
+{
+    CK_SESSION_HANDLE session = test_session();
+    CK_MECHANISM ecdsa = {CKM_ECDSA, NULL, 0};
+    CK_MECHANISM sha256 = {CKM_SHA256, NULL, 0};
+    CK_BYTE data[32] = {1};
+    CK_BYTE out[256] = {2};
+    CK_ULONG size = sizeof out;
+
+    ck_assert_rv(C_VerifyInit(session, &ecdsa, test_find(session, CKO_PUBLIC_KEY, "ec")), CKR_OK);
+    ck_assert_rv(C_Verify(session, data, sizeof data, out, 64), CKR_SIGNATURE_INVALID);
+    ck_assert_rv(C_DigestInit(session, &sha256), CKR_OK);
+    ck_assert_rv(C_Digest(session, data, sizeof data, out, &size), CKR_OK);
+    assert_commands(0);
+    ck_assert_uint_eq(test_tpm_count()->connections, 0);
+}
+END_TEST
+
+static TCase *budgets(const char *name, SFun start)
+{
+    TCase *t = tcase_create(name);
+
+    tcase_add_unchecked_fixture(t, start, NULL);
     tcase_add_checked_fixture(t, test_module_up, test_module_down);
     tcase_set_timeout(t, 60);
     tcase_add_test(t, from_initialize_to_an_open_session_there_are_none);
@@ -231,6 +299,16 @@ Suite *suite(void)
     tcase_add_test(t, sign_init_costs_none_good_or_bad);
     tcase_add_test(t, certificates_cost_none);
     tcase_add_test(t, destroying_a_loaded_key_flushes_it);
-    suite_add_tcase(s, t);
+    tcase_add_test(t, login_with_a_pin_costs_four_and_a_signature_after_it_a_load_and_two);
+    tcase_add_test(t, verifying_and_digests_cost_none);
+    return t;
+}
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("budget");
+
+    suite_add_tcase(s, budgets("TPM alone", make));
+    suite_add_tcase(s, budgets("tpm2-abrmd", test_abrmd_start));
     return s;
 }
