@@ -80,6 +80,11 @@ bool log_set_from_text(const char *name, const char *text)
     return false;
 }
 
+void log_abandon(void)
+{
+    pthread_mutex_init(&lock, NULL);
+}
+
 bool log_wanted(enum log_level level)
 {
     return level <= __atomic_load_n(&state.level, __ATOMIC_RELAXED);

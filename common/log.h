@@ -23,6 +23,10 @@ void log_set_sink(log_sink *sink, void *data, enum log_level level);
  */
 bool log_set_from_text(const char *name, const char *text);
 
+/* In a child after fork, before anything else of this: a thread of the parent may have been writing a line.
+ */
+void log_abandon(void);
+
 bool log_wanted(enum log_level level);
 void log_write(enum log_level level, const char *function, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

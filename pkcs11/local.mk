@@ -95,6 +95,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/tpm/bus.c pkcs11/tpm/bus.h \
 	pkcs11/tpm/capability.c pkcs11/tpm/capability.h \
 	pkcs11/tpm/command.c pkcs11/tpm/command.h \
+	pkcs11/tpm/connection.c pkcs11/tpm/connection.h \
 	pkcs11/tpm/context.c pkcs11/tpm/context.h \
 	pkcs11/tpm/create.c pkcs11/tpm/create.h \
 	pkcs11/tpm/decrypt.c \
@@ -112,6 +113,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/tpm/random.c \
 	pkcs11/tpm/rc.c pkcs11/tpm/rc.h \
 	pkcs11/tpm/rsa.c pkcs11/tpm/rsa.h \
+	pkcs11/tpm/relay.c pkcs11/tpm/relay.h \
 	pkcs11/tpm/seal.c pkcs11/tpm/seal.h \
 	pkcs11/tpm/session.c pkcs11/tpm/session.h \
 	pkcs11/tpm/share.c pkcs11/tpm/share.h \

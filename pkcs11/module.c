@@ -59,6 +59,8 @@ static void drop_parent_state(void)
     if (state.fork_id == fork_id)
         return;
     pthread_mutex_init(&state.lock, NULL);
+    log_abandon();
+    soft_abandon();
     for (size_t i = 0; state.up && i < state.module.slot_count; i++)
         if (state.module.slots[i].token != NULL)
             token_abandon(state.module.slots[i].token);

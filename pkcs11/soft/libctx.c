@@ -13,21 +13,24 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define AES_SIZES 3 /* 128, 192 and 256 bits */
 
 /*
  * One context for the life of the process: it is not freed at C_Finalize, because that may run inside
- * OPENSSL_cleanup, and a module that is initialised again needs the same. It reads no configuration, so that
+ * OPENSSL_cleanup, and a module that is initialised again needs the same. (A child after fork makes its own.)
+ * It reads no configuration, so that
  * an openssl.cnf that activates a PKCS#11 provider cannot lead back into this module.
  */
-static struct {
+static struct soft {
     OSSL_LIB_CTX *libctx;
     OSSL_PROVIDER *provider;
     EVP_MD *md[HASH_COUNT];
     EVP_MAC_CTX *mac[HASH_COUNT]; /* HMAC with a key of no use, to be copied: it copies no keyless one */
     EVP_CIPHER *aes128_cfb;
     EVP_CIPHER *aes[MODE_COUNT][AES_SIZES];
+    struct soft *parents; /* what the parent had before a fork: kept in sight of memory checkers */
 } soft;
 
 static const char *const md_names[HASH_COUNT] = {
@@ -134,6 +137,15 @@ CK_RV soft_start(void)
     give_up();
     return p11_fail(CKR_GENERAL_ERROR,
                     "OpenSSL's default provider does not load; check the installation of libssl3");
+}
+
+void soft_abandon(void)
+{
+    struct soft *parents = malloc(sizeof *parents);
+
+    if (parents != NULL)
+        *parents = soft;
+    soft = (struct soft){.parents = parents};
 }
 
 OSSL_LIB_CTX *soft_libctx(void)

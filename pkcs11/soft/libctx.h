@@ -16,6 +16,10 @@ void soft_prepare(void);
  * from it what soft/ uses. Does nothing when it is there already. */
 CK_RV soft_start(void);
 
+/* In a child after fork: the context is the parent's, whose threads may hold its locks. It stays where it is,
+ * and soft_start makes another. */
+void soft_abandon(void);
+
 /* Has `handler` called when libcrypto begins to shut down, that is at the normal end of the process, before
  * anything else of it goes. The module stays loaded until then: it is linked nodelete. False: not registered.
  */

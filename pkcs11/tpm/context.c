@@ -7,12 +7,9 @@
 #include "pkcs11/tpm/loaded.h"
 
 #include <tss2/tss2_rc.h>
-#include <tss2/tss2_tctildr.h>
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* The connections of this process. */
 static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -66,8 +63,7 @@ static void disconnect(struct tpm *tpm)
         free(tpm->sys);
         tpm->sys = NULL;
     }
-    if (tpm->connection != NULL)
-        Tss2_TctiLdr_Finalize(&tpm->connection);
+    tpm_connection_close(&tpm->connection);
     tpm_forget(tpm);
 }
 
@@ -111,15 +107,8 @@ void tpm_return(struct tpm *tpm)
  * parent's end is the end. */
 void tpm_abandon(struct tpm *tpm)
 {
-    TSS2_TCTI_POLL_HANDLE handles[4];
-    size_t count = sizeof handles / sizeof handles[0];
-
     pthread_mutex_init(&registry_lock, NULL);
-    if (tpm->connection != NULL &&
-        Tss2_Tcti_GetPollHandles(tpm->connection, handles, &count) == TSS2_RC_SUCCESS)
-        for (size_t i = 0; i < count; i++)
-            close(handles[i].fd);
-    tpm->connection = NULL;
+    tpm_connection_abandon(&tpm->connection);
     tpm->sys = NULL;
     registry = NULL;
     registry_count = 0;
@@ -136,7 +125,7 @@ static TSS2_RC make_sys(struct tpm *tpm)
     size_t size = Tss2_Sys_GetContextSize(0);
 
     tpm->sys = calloc(1, size);
-    return tpm->sys != NULL ? Tss2_Sys_Initialize(tpm->sys, size, tpm->connection, &version)
+    return tpm->sys != NULL ? Tss2_Sys_Initialize(tpm->sys, size, tpm->connection.tcti, &version)
                             : TSS2_SYS_RC_GENERAL_FAILURE;
 }
 
@@ -145,64 +134,16 @@ void tpm_renew(struct tpm *tpm)
     TSS2_ABI_VERSION version = TSS2_ABI_VERSION_CURRENT;
 
     Tss2_Sys_Finalize(tpm->sys);
-    Tss2_Sys_Initialize(tpm->sys, Tss2_Sys_GetContextSize(0), tpm->connection, &version);
-}
-
-/* tpm2-tss opens without O_CLOEXEC; a program that the application starts has no business with the TPM. */
-static void close_on_exec(struct tpm *tpm)
-{
-    TSS2_TCTI_POLL_HANDLE handles[4];
-    size_t count = sizeof handles / sizeof handles[0];
-
-    if (Tss2_Tcti_GetPollHandles(tpm->connection, handles, &count) != TSS2_RC_SUCCESS)
-        return;
-    for (size_t i = 0; i < count; i++)
-        fcntl(handles[i].fd, F_SETFD, FD_CLOEXEC);
-}
-
-/* tpm2-tss writes to standard error unless it is told not to, and it can be told by the environment only. */
-static void silence_tss(void)
-{
-    if (!log_wanted(LOG_DEBUG))
-        setenv("TSS2_LOG", "all+none", 0);
-}
-
-/*
- * Where a TPM is looked for when no TCTI is named, and what must be there for it to be worth a try.
- * tpm2-tss's own order begins with tpm2-abrmd, whose TCTI complains on standard error when there is none.
- */
-static const struct {
-    const char *path;
-    const char *tcti;
-} defaults[] = {
-    {"/dev/tpmrm0",                 "device:/dev/tpmrm0"},
-    {"/run/dbus/system_bus_socket", "tabrmd"            },
-    {"/dev/tpm0",                   "device:/dev/tpm0"  },
-};
-
-static TSS2_RC open_connection(struct tpm *tpm)
-{
-    TSS2_RC rc = TSS2_TCTI_RC_NOT_SUPPORTED;
-
-    if (tpm->tcti[0] != '\0')
-        return Tss2_TctiLdr_Initialize(tpm->tcti, &tpm->connection);
-    for (size_t i = 0; rc != TSS2_RC_SUCCESS && i < sizeof defaults / sizeof defaults[0]; i++)
-        if (access(defaults[i].path, F_OK) == 0)
-            rc = Tss2_TctiLdr_Initialize(defaults[i].tcti, &tpm->connection);
-    return rc;
+    Tss2_Sys_Initialize(tpm->sys, Tss2_Sys_GetContextSize(0), tpm->connection.tcti, &version);
 }
 
 static CK_RV connect_tpm(struct tpm *tpm)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    TSS2_RC rc;
+    TSS2_RC rc = tpm_connection_open(tpm->tcti, &tpm->connection);
 
-    pthread_once(&once, silence_tss);
-    rc = open_connection(tpm);
     if (rc == TSS2_RC_SUCCESS)
         rc = make_sys(tpm);
     if (rc == TSS2_RC_SUCCESS) {
-        close_on_exec(tpm);
         log_info("connected to TPM %s", tpm_name(tpm));
         return CKR_OK;
     }

@@ -2,6 +2,8 @@
 #ifndef DEVID_PKCS11_TPM_CONTEXT_H
 #define DEVID_PKCS11_TPM_CONTEXT_H
 
+#include "pkcs11/tpm/connection.h"
+
 #include <p11-kit/pkcs11.h>
 #include <tss2/tss2_sys.h>
 
@@ -19,9 +21,9 @@ struct tpm_guard;
  */
 struct tpm {
     unsigned references; /* under context.c's own lock */
-    char *tcti;          /* "" for the first of context.c's defaults that is there */
+    char *tcti;          /* "" for the first of connection.c's defaults that is there */
     pthread_mutex_t lock;
-    TSS2_TCTI_CONTEXT *connection;
+    struct tpm_connection connection;
     TSS2_SYS_CONTEXT *sys; /* NULL: not connected */
 
     /* Transient objects of ours in the TPM (loaded.c, primary.c). */
