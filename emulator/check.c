@@ -28,6 +28,14 @@ bool emu_check_version(const struct emu_request *request, struct emu_refusal *re
     return emu_refuse(refusal, EMU_ERROR_BAD_REQUEST, "The api-version %.40s is not known.", version);
 }
 
+bool emu_check_hub_version(const struct emu_request *request, struct emu_refusal *refusal)
+{
+    const char *version = emu_field_find(request->query, "api-version");
+
+    return (version != NULL && strspn(version, "0123456789") == 4 && version[4] == '-') ||
+           emu_refuse(refusal, EMU_ERROR_HUB_ARGUMENT, "The query parameter api-version is missing.");
+}
+
 bool emu_check_id(const char *what, const char *id, struct emu_refusal *refusal)
 {
     size_t length = strlen(id);

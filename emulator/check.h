@@ -10,6 +10,10 @@
 __attribute__((warn_unused_result)) bool emu_check_version(const struct emu_request *request,
                                                            struct emu_refusal *refusal);
 
+/* An IoT Hub api-version: a date is enough, clients of all ages speak to a hub in the same way. */
+__attribute__((warn_unused_result)) bool emu_check_hub_version(const struct emu_request *request,
+                                                               struct emu_refusal *refusal);
+
 /* At most 128 letters, digits, '-', '.', '_', ':', the last a letter, a digit or '-'. `what` names it in the
  * message. */
 __attribute__((warn_unused_result)) bool emu_check_id(const char *what, const char *id,

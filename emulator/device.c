@@ -6,6 +6,7 @@
 #include "emulator/text.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* A copy of an object's member, or an empty object. */
 static json_t *object_of(const json_t *object, const char *name)
@@ -55,6 +56,14 @@ static bool forget(const struct emulator *emulator, const char *hub, const char 
     return good;
 }
 
+/* A device that was switched off stays so. */
+static bool keep_status(json_t *device, const json_t *old)
+{
+    json_t *status = json_object_get(old, "status");
+
+    return status == NULL || json_object_set(device, "status", status) == 0;
+}
+
 static json_t *make_device(const struct emu_assignment *assignment, const json_t *old)
 {
     const struct emu_verdict *verdict = assignment->verdict;
@@ -65,7 +74,7 @@ static json_t *make_device(const struct emu_assignment *assignment, const json_t
     device = json_pack("{s:s, s:s, s:s, s:O, s:O*, s:s}", "deviceId", assignment->device_id, "hub",
                        assignment->hub, "type", verdict->type, "credential", verdict->credential, "issued",
                        assignment->issued, "etag", guid);
-    if (device != NULL && !add_data(device, old, verdict->enrollment)) {
+    if (device != NULL && !(add_data(device, old, verdict->enrollment) && keep_status(device, old))) {
         json_decref(device);
         device = NULL;
     }
@@ -108,10 +117,13 @@ bool emu_device_authenticate(const struct emulator *emulator, const struct emu_r
     const char *type = emu_json_text(device, "type");
     const char *id = emu_json_text(device, "deviceId");
     const struct emu_attestation *row = type != NULL ? emu_attest_find(type) : NULL;
+    const char *status = emu_json_text(device, "status");
     const json_t *issued = json_object_get(device, "issued");
 
     if (row == NULL)
         return emu_refuse(refusal, EMU_ERROR_HUB_INTERNAL, "The device has an unknown kind of credential.");
+    if (status != NULL && strcmp(status, "disabled") == 0)
+        return emu_refuse(refusal, EMU_ERROR_HUB_UNAUTHORIZED, "The device %.130s is disabled.", id);
     if ((issued != NULL && request->peer_count != 0 &&
          emu_attest_x509.authenticate(emulator, request, id, issued, refusal)) ||
         row->authenticate(emulator, request, id, json_object_get(device, "credential"), refusal))

@@ -7,6 +7,7 @@
 #include <time.h>
 
 struct emu_store;
+struct emu_faults;
 
 /* The stored name of the emulator's own hub; devices are told the address it has just now (allocate.h). */
 #define EMU_OWN_HUB "localhost"
@@ -22,8 +23,10 @@ struct emulator {
     unsigned polls;       /* how many polls of an operation answer `assigning` */
     unsigned retry_after; /* seconds, told to the device */
     struct bytes service_key;
-    time_t clock_offset;     /* seconds that this service's clock is ahead */
-    bool disabled_is_status; /* a disabled enrollment is told by a status, not by a 401 */
+    struct bytes hub_key;      /* of the hub's owner */
+    struct emu_faults *faults; /* to be injected; NULL: none */
+    time_t clock_offset;       /* seconds that this service's clock is ahead */
+    bool disabled_is_status;   /* a disabled enrollment is told by a status, not by a 401 */
 };
 
 static inline struct timespec emu_now(const struct emulator *emulator)

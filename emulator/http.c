@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "emulator/emulator.h"
 #include "emulator/error.h"
+#include "emulator/fault.h"
 #include "emulator/route.h"
 #include "emulator/text.h"
 
@@ -12,10 +13,13 @@
 #include <microhttpd.h>
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 /* What one client may occupy. */
@@ -27,6 +31,7 @@
 #define DISCARD_MAXIMUM (16UL * 1024 * 1024)
 
 struct emu_listener {
+    atomic_bool stopping;
     int socket;
     struct MHD_Daemon *daemon;
     struct emulator *emulator;
@@ -113,16 +118,102 @@ static size_t read_peer(struct MHD_Connection *connection, struct bytes peer[sta
     return count;
 }
 
+/* From a loopback address. */
+static bool is_local(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    const struct sockaddr *address = info != NULL ? info->client_addr : NULL;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+
+    if (address != NULL && address->sa_family == AF_INET) {
+        memcpy(&v4, address, sizeof v4);
+        return (ntohl(v4.sin_addr.s_addr) >> 24) == IN_LOOPBACKNET;
+    }
+    if (address == NULL || address->sa_family != AF_INET6)
+        return false;
+    memcpy(&v6, address, sizeof v6);
+    return IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr) ||
+           (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr) && v6.sin6_addr.s6_addr[12] == IN_LOOPBACKNET);
+}
+
 /* --- answering ----------------------------------------------------------------------------------------- */
 
-static enum MHD_Result send_response(struct MHD_Connection *connection, struct emu_response *response)
+/* An injected delay. All other requests wait too, as there is one thread; the end of the server does not. */
+static void wait_before(const struct emu_listener *listener, unsigned milliseconds)
 {
-    struct MHD_Response *out =
-        MHD_create_response_from_buffer(response->body.size, response->body.data, MHD_RESPMEM_MUST_COPY);
+    const unsigned slice = 20;
+
+    if (milliseconds != 0)
+        log_info("waiting %u ms before the answer", milliseconds);
+    for (unsigned waited = 0; waited < milliseconds && !atomic_load(&listener->stopping); waited += slice)
+        nanosleep(&(struct timespec){.tv_nsec = slice * 1000000L}, NULL);
+}
+
+/* A body that ends in its middle: the first half, then the end of the connection. */
+static ssize_t read_half(void *data, uint64_t position, char *out, size_t size)
+{
+    const struct bytes *body = data;
+    size_t half = body->size / 2;
+
+    if (position >= half)
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    if (size > half - position)
+        size = half - (size_t)position;
+    memcpy(out, body->data + position, size);
+    return (ssize_t)size;
+}
+
+static void free_half(void *data)
+{
+    bytes_free(data);
+    free(data);
+}
+
+static struct MHD_Response *make_response(const struct emu_response *response)
+{
+    struct MHD_Response *out;
+    struct bytes *copy;
+
+    if (response->cut != EMU_CUT_BODY || response->body.size == 0)
+        return MHD_create_response_from_buffer(response->body.size, response->body.data,
+                                               MHD_RESPMEM_MUST_COPY);
+    copy = calloc(1, sizeof *copy);
+    if (copy == NULL || !bytes_copy(copy, response->body.data, response->body.size)) {
+        free(copy);
+        return NULL;
+    }
+    out = MHD_create_response_from_callback(copy->size, 4096, read_half, copy, free_half);
+    if (out == NULL)
+        free_half(copy);
+    return out;
+}
+
+/* The time by this service's clock, where that is not the machine's. */
+static void add_date(const struct emulator *emulator, struct MHD_Response *out)
+{
+    time_t now = emu_now(emulator).tv_sec;
+    struct tm parts;
+    char text[40];
+
+    if (emulator->clock_offset == 0 || gmtime_r(&now, &parts) == NULL)
+        return;
+    strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts);
+    MHD_add_response_header(out, "Date", text);
+}
+
+static enum MHD_Result send_response(const struct emu_listener *listener, struct MHD_Connection *connection,
+                                     struct emu_response *response)
+{
+    struct MHD_Response *out;
     enum MHD_Result result = MHD_NO;
 
+    wait_before(listener, response->delay);
+    out = response->cut != EMU_CUT_SILENT ? make_response(response) : NULL;
     if (out == NULL)
         return MHD_NO;
+    add_date(listener->emulator, out);
     for (size_t i = 0; i < response->header_count; i++)
         MHD_add_response_header(out, response->headers[i].name, response->headers[i].value);
     result = MHD_queue_response(connection, response->status, out);
@@ -142,6 +233,7 @@ static void handle(struct emu_listener *listener, struct MHD_Connection *connect
         .body = {.data = incoming->body.data, .size = incoming->body.size},
         .peer = peer,
         .peer_count = read_peer(connection, peer),
+        .local = is_local(connection),
     };
 
     if (headers == NULL || query == NULL) {
@@ -174,8 +266,9 @@ static enum MHD_Result answer(struct emu_listener *listener, struct MHD_Connecti
                           EMU_HTTP_BODY_MAXIMUM);
     else
         handle(listener, connection, method, path, incoming, &response);
-    log_info("%s %s: %u", method, path, response.status);
-    result = send_response(connection, &response);
+    log_info("%s %s: %u%s", method, path, response.status,
+             response.cut != EMU_CUT_NONE ? ", and the connection is cut" : "");
+    result = send_response(listener, connection, &response);
     emu_response_free(&response);
     return result;
 }
@@ -246,6 +339,17 @@ static void on_connection(void *data, struct MHD_Connection *connection, void **
     (void)state;
     if (session != NULL)
         gnutls_certificate_send_x509_rdn_sequence(session, 1);
+}
+
+/* Before anything is read. */
+static enum MHD_Result on_accept(void *data, const struct sockaddr *address, socklen_t size)
+{
+    const struct emu_listener *listener = data;
+    struct emu_faults *faults = listener->emulator->faults;
+
+    (void)address;
+    (void)size;
+    return faults != NULL && emu_faults_take(faults, EMU_ROUTE_CONNECTION) != NULL ? MHD_NO : MHD_YES;
 }
 
 static void on_log(void *data, const char *format, va_list arguments)
@@ -321,7 +425,7 @@ bool emu_http_start(struct emu_listener *listener, struct emulator *emulator, co
 {
     listener->emulator = emulator;
     listener->daemon = MHD_start_daemon(
-        MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_TLS | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request,
+        MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_TLS | MHD_USE_ERROR_LOG, 0, on_accept, listener, on_request,
         listener, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET, listener->socket,
         MHD_OPTION_HTTPS_MEM_CERT, certificate, MHD_OPTION_HTTPS_MEM_KEY, key, MHD_OPTION_HTTPS_MEM_TRUST,
         authority, MHD_OPTION_HTTPS_PRIORITIES, "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2",
@@ -337,6 +441,7 @@ void emu_http_stop(struct emu_listener *listener)
 {
     if (listener == NULL)
         return;
+    atomic_store(&listener->stopping, true);
     if (listener->daemon != NULL)
         MHD_stop_daemon(listener->daemon); /* closes the socket too */
     else

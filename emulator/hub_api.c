@@ -3,6 +3,7 @@
 
 #include "emulator/check.h"
 #include "emulator/device.h"
+#include "emulator/property.h"
 #include "emulator/store.h"
 #include "emulator/text.h"
 
@@ -10,23 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
-static const char application_prefix[] = "iothub-app-";
 static const char batch_type[] = "application/vnd.microsoft.iothub.json";
-
-/* Headers (and members of a batch element's properties) that are system properties. */
-static const struct {
-    const char *header;
-    const char *name;
-} system_properties[] = {
-    {"iothub-messageid",       "messageId"      },
-    {"iothub-correlationid",   "correlationId"  },
-    {"iothub-userid",          "userId"         },
-    {"iothub-contenttype",     "contentType"    },
-    {"iothub-contentencoding", "contentEncoding"},
-    {"iothub-to",              "to"             },
-    {"iothub-expiry",          "expiryTimeUtc"  },
-    {"iothub-ack",             "ack"            },
-};
 
 /* What goes to the store with each message of one request. */
 struct delivery {
@@ -35,18 +20,6 @@ struct delivery {
     const char *device;
     char now[EMU_TIME_SIZE];
 };
-
-static bool add_property(json_t *application, json_t *system, const char *name, const char *value)
-{
-    size_t prefix = strlen(application_prefix);
-
-    if (strncasecmp(name, application_prefix, prefix) == 0)
-        return json_object_set_new(application, name + prefix, json_string(value)) == 0;
-    for (size_t i = 0; i < sizeof system_properties / sizeof system_properties[0]; i++)
-        if (strcasecmp(system_properties[i].header, name) == 0)
-            return json_object_set_new(system, system_properties[i].name, json_string(value)) == 0;
-    return true;
-}
 
 static bool store_message(const struct delivery *delivery, const json_t *application, const json_t *system,
                           struct bytes body, struct emu_refusal *refusal)
@@ -70,11 +43,10 @@ static bool deliver_single(const struct delivery *delivery, const struct emu_req
 {
     json_t *application = json_object();
     json_t *system = json_object();
-    bool good = true;
+    char message[200];
+    bool good = emu_property_read(request, application, system, message, sizeof message) ||
+                emu_refuse(refusal, EMU_ERROR_HUB_ARGUMENT, "%s", message);
 
-    for (const struct emu_field *field = request->headers; field != NULL && field->name != NULL; field++)
-        if (good && !add_property(application, system, field->name, field->value))
-            good = emu_refuse(refusal, EMU_ERROR_HUB_ARGUMENT, "The header %.80s is not UTF-8.", field->name);
     good = good && store_message(delivery, application, system, request->body, refusal);
     json_decref(application);
     json_decref(system);
@@ -108,8 +80,8 @@ static bool deliver_element(const struct delivery *delivery, size_t index, json_
                           "Element %zu of the batch has no body, or one that is no base64.", index);
     json_object_foreach(json_object_get(element, "properties"), name, value)
     {
-        if (good &&
-            (!json_is_string(value) || !add_property(application, system, name, json_string_value(value))))
+        if (good && (!json_is_string(value) ||
+                     !emu_property_add(application, system, name, json_string_value(value))))
             good = emu_refuse(refusal, EMU_ERROR_HUB_ARGUMENT,
                               "The property %.80s of element %zu of the batch is no string.", name, index);
     }
@@ -146,16 +118,6 @@ static bool deliver_batch(const struct delivery *delivery, const struct emu_requ
     return good;
 }
 
-/* A date is enough: clients of all ages send telemetry the same way. */
-static bool check_version(const struct emu_request *request, struct emu_refusal *refusal)
-{
-    const char *version = emu_field_find(request->query, "api-version");
-
-    if (version == NULL || strspn(version, "0123456789") != 4 || version[4] != '-')
-        return emu_refuse(refusal, EMU_ERROR_HUB_ARGUMENT, "The query parameter api-version is missing.");
-    return true;
-}
-
 void emu_hub_events(struct emulator *emulator, const struct emu_request *request,
                     const struct emu_parameters *parameters, struct emu_response *response)
 {
@@ -165,7 +127,7 @@ void emu_hub_events(struct emulator *emulator, const struct emu_request *request
     bool good;
 
     emu_time_text(emu_now(emulator), delivery.now);
-    good = check_version(request, &refusal) &&
+    good = emu_check_hub_version(request, &refusal) &&
            emu_device_find(emulator, request, parameters->values[0], &device, &refusal) &&
            emu_device_authenticate(emulator, request, device, &refusal);
     if (good && request->body.size > EMU_HUB_MESSAGE_MAXIMUM)

@@ -2,6 +2,7 @@
 if ENABLE_EMULATOR
 noinst_LTLIBRARIES += emulator/libcore.la
 emulator_libcore_la_SOURCES = \
+	emulator/admin_api.c emulator/admin_api.h \
 	emulator/allocate.c emulator/allocate.h \
 	emulator/attest.c emulator/attest.h \
 	emulator/attest_symmetric.c \
@@ -11,6 +12,7 @@ emulator_libcore_la_SOURCES = \
 	emulator/certificate.c emulator/certificate.h \
 	emulator/chain.c emulator/chain.h \
 	emulator/check.c emulator/check.h \
+	emulator/command.c emulator/command.h \
 	emulator/credential.c emulator/credential.h \
 	emulator/device.c emulator/device.h \
 	emulator/device_api.c emulator/device_api.h \
@@ -18,11 +20,15 @@ emulator_libcore_la_SOURCES = \
 	emulator/enrollment.c emulator/enrollment.h \
 	emulator/enrollment_change.c emulator/enrollment_change.h \
 	emulator/error.c emulator/error.h \
+	emulator/fault.c emulator/fault.h \
 	emulator/http.c emulator/http.h \
 	emulator/hub_api.c emulator/hub_api.h \
+	emulator/hub_commands.c \
+	emulator/hub_owner.c emulator/hub_owner.h \
 	emulator/issue.c emulator/issue.h \
 	emulator/messages.c emulator/messages.h \
 	emulator/options.c emulator/options.h \
+	emulator/property.c emulator/property.h \
 	emulator/registration.c emulator/registration.h \
 	emulator/request.c emulator/request.h \
 	emulator/route.c emulator/route.h \

@@ -2,10 +2,13 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "emulator/ca.h"
+#include "emulator/command.h"
 #include "emulator/emulator.h"
+#include "emulator/fault.h"
 #include "emulator/http.h"
 #include "emulator/messages.h"
 #include "emulator/options.h"
+#include "emulator/route.h"
 #include "emulator/state.h"
 #include "emulator/store.h"
 
@@ -39,27 +42,75 @@ static const char *host_of(const char *address)
     return address;
 }
 
-static int print_messages(const struct emu_options *options)
+/* The database of a state directory, for the jobs that need no server. NULL: said why. */
+static struct emu_store *open_database(const struct emu_options *options)
 {
     char message[MESSAGE_SIZE];
     char path[PATH_MAX];
     char database[PATH_MAX + 32];
-    struct emu_store *store;
+    struct emu_store *store = NULL;
+
+    if (emu_state_path(options->state, path, message, sizeof message)) {
+        snprintf(database, sizeof database, "%s/%s", path, EMU_STATE_DATABASE);
+        if (access(database, F_OK) != 0)
+            snprintf(message, sizeof message, "%.900s holds no emulator's state", path);
+        else
+            store = emu_store_open(database, false, message, sizeof message);
+    }
+    if (store == NULL)
+        complain(message);
+    return store;
+}
+
+static int print_messages(const struct emu_options *options)
+{
+    struct emu_store *store = open_database(options);
     bool printed;
 
-    if (!emu_state_path(options->state, path, message, sizeof message))
-        return complain(message);
-    snprintf(database, sizeof database, "%s/%s", path, EMU_STATE_DATABASE);
-    if (access(database, F_OK) != 0) {
-        snprintf(message, sizeof message, "%.900s holds no emulator's state", path);
-        return complain(message);
-    }
-    store = emu_store_open(database, false, message, sizeof message);
     if (store == NULL)
-        return complain(message);
+        return EXIT_FAILURE;
     printed = emu_messages_print(store, options->device, stdout);
     emu_store_close(store);
     return printed ? EXIT_SUCCESS : complain("the messages cannot be printed");
+}
+
+static int print_commands(const struct emu_options *options)
+{
+    struct emulator emulator = {.host = EMU_OWN_HUB, .store = open_database(options)};
+    bool printed;
+
+    if (emulator.store == NULL)
+        return EXIT_FAILURE;
+    printed = emu_command_print(&emulator, options->commands_of, stdout);
+    emu_store_close(emulator.store);
+    return printed ? EXIT_SUCCESS : complain("the messages cannot be printed");
+}
+
+/* In one transaction, as a server may be at work on the same queue. */
+static int send_command(const struct emu_options *options)
+{
+    struct emulator emulator = {.host = EMU_OWN_HUB, .store = open_database(options)};
+    const struct emu_request request = {0};
+    struct emu_refusal refusal = {.message = "the database cannot be changed"};
+    struct bytes body = BYTES_EMPTY;
+    json_t *nothing = json_object();
+    json_t *device = NULL;
+    json_int_t sequence;
+    bool sent;
+
+    if (emulator.store == NULL)
+        return EXIT_FAILURE;
+    sent = bytes_copy(&body, options->text, strlen(options->text)) && emu_store_begin(emulator.store) &&
+           emu_device_find(&emulator, &request, options->send_to, &device, &refusal) &&
+           emu_command_add(&emulator, device, nothing, nothing, &body, &sequence, &refusal) &&
+           emu_store_commit(emulator.store);
+    if (!sent)
+        emu_store_rollback(emulator.store);
+    json_decref(device);
+    json_decref(nothing);
+    bytes_free(&body);
+    emu_store_close(emulator.store);
+    return sent ? EXIT_SUCCESS : complain(refusal.message);
 }
 
 /* The signals that end the server are waited for, so every thread has to block them. */
@@ -108,6 +159,26 @@ static bool start_server(struct emu_listener *listener, struct emulator *emulato
     return started;
 }
 
+static bool add_faults(const struct emu_options *options, struct emu_faults *faults, char *message,
+                       size_t size)
+{
+    for (size_t i = 0; i < options->fault_count; i++) {
+        json_error_t error;
+        json_t *fault = json_loads(options->faults[i], JSON_REJECT_DUPLICATES, &error);
+        char why[200];
+        bool added;
+
+        snprintf(why, sizeof why, "it is not JSON: %.150s", error.text);
+        added = fault != NULL && emu_faults_add(faults, fault, emu_route_known, why, sizeof why);
+        json_decref(fault);
+        if (!added) {
+            snprintf(message, size, "--fault %.300s: %s", options->faults[i], why);
+            return false;
+        }
+    }
+    return true;
+}
+
 static int serve(const struct emu_options *options)
 {
     struct emulator emulator = {
@@ -116,6 +187,9 @@ static int serve(const struct emu_options *options)
         .hub_count = options->hub_count,
         .polls = options->polls,
         .retry_after = options->retry_after,
+        .clock_offset = options->clock_offset,
+        .disabled_is_status = options->disabled_is_status,
+        .faults = emu_faults_new(),
     };
     struct emu_state state = {.directory = -1, .lock = -1};
     struct emu_listener *listener = NULL;
@@ -127,13 +201,19 @@ static int serve(const struct emu_options *options)
 
     umask(077);
     block_signals(&signals);
-    if (!emu_state_path(options->state, path, message, sizeof message) ||
+    if (emulator.faults == NULL) {
+        snprintf(message, sizeof message, "out of memory");
+        goto out;
+    }
+    if (!add_faults(options, emulator.faults, message, sizeof message) ||
+        !emu_state_path(options->state, path, message, sizeof message) ||
         !emu_state_open(&state, path, options->id_scope, message, sizeof message) ||
         !emu_ca_ensure(state.directory, emulator.host, emu_now(&emulator).tv_sec, message, sizeof message))
         goto out;
     emulator.store = state.store;
     emulator.id_scope = state.id_scope;
     emulator.service_key = state.service_key;
+    emulator.hub_key = state.hub_key;
     listener = emu_http_listen(options->listen, options->port, &emulator.port, message, sizeof message);
     if (listener == NULL ||
         !emu_state_publish(&state, emulator.host, emulator.port, message, sizeof message) ||
@@ -146,6 +226,7 @@ static int serve(const struct emu_options *options)
 out:
     emu_http_stop(listener);
     emu_state_close(&state);
+    emu_faults_free(emulator.faults);
     if (status != EXIT_SUCCESS)
         complain(message);
     return status;
@@ -169,5 +250,9 @@ int main(int count, char **arguments)
         complain("--log must be error, warning, info or debug");
         return EXIT_USAGE;
     }
-    return options.messages ? print_messages(&options) : serve(&options);
+    if (options.messages)
+        return print_messages(&options);
+    if (options.commands_of != NULL)
+        return print_commands(&options);
+    return options.send_to != NULL ? send_command(&options) : serve(&options);
 }

@@ -21,9 +21,16 @@ const char emu_options_help[] =
     "  --hub NAME         a hub to assign devices to; may be repeated [this server itself]\n"
     "  --polls N          how many polls of an operation answer `assigning' [1]\n"
     "  --retry-after S    the seconds that a device is told to wait before it polls [1]\n"
+    "  --clock-offset S   the seconds that this service's clock is ahead of the machine's, or behind (-S) "
+    "[0]\n"
+    "  --disabled-as HOW  tell a disabled enrollment by an `error' (401) or by a `status' [error]\n"
+    "  --fault JSON       a fault to inject, see devid-emulator(1); may be repeated\n"
     "  --log LEVEL        error, warning, info or debug, to standard error [warning]\n"
     "  --messages         print the messages that arrived, of DEVICE or of all devices,\n"
     "                     as lines of JSON, and exit; also while a server runs\n"
+    "  --send DEVICE TEXT queue a message for a device of this server's own hub, and exit; also\n"
+    "                     while a server runs\n"
+    "  --commands DEVICE  print what became of the messages for that device, and exit\n"
     "  --help             show this text and exit\n"
     "  --version          show the version and exit\n"
     "\n"
@@ -103,6 +110,35 @@ static bool set_retry_after(struct emu_options *options, const char *value)
     return set_unsigned(&options->retry_after, value, 86400);
 }
 
+static bool set_clock_offset(struct emu_options *options, const char *value)
+{
+    unsigned seconds = 0;
+    bool behind = value[0] == '-';
+    bool good = set_unsigned(&seconds, value + (behind ? 1 : 0), INT32_MAX);
+
+    options->clock_offset = behind ? -(long)seconds : (long)seconds;
+    return good;
+}
+
+static bool set_disabled_as(struct emu_options *options, const char *value)
+{
+    options->disabled_is_status = strcmp(value, "status") == 0;
+    return options->disabled_is_status || strcmp(value, "error") == 0;
+}
+
+static bool add_fault(struct emu_options *options, const char *value)
+{
+    if (options->fault_count == EMU_FAULTS_MAXIMUM)
+        return false;
+    options->faults[options->fault_count++] = value;
+    return true;
+}
+
+static bool set_commands(struct emu_options *options, const char *value)
+{
+    return set_text(&options->commands_of, value);
+}
+
 static bool set_log(struct emu_options *options, const char *value)
 {
     return set_text(&options->log, value);
@@ -112,14 +148,18 @@ static const struct {
     const char *name;
     bool (*set)(struct emu_options *options, const char *value);
 } valued[] = {
-    {"--listen",      set_listen     },
-    {"--port",        set_port       },
-    {"--state",       set_state      },
-    {"--id-scope",    set_id_scope   },
-    {"--hub",         add_hub        },
-    {"--polls",       set_polls      },
-    {"--retry-after", set_retry_after},
-    {"--log",         set_log        },
+    {"--listen",       set_listen      },
+    {"--port",         set_port        },
+    {"--state",        set_state       },
+    {"--id-scope",     set_id_scope    },
+    {"--hub",          add_hub         },
+    {"--polls",        set_polls       },
+    {"--retry-after",  set_retry_after },
+    {"--clock-offset", set_clock_offset},
+    {"--disabled-as",  set_disabled_as },
+    {"--fault",        add_fault       },
+    {"--commands",     set_commands    },
+    {"--log",          set_log         },
 };
 
 /* `--name value` or `--name=value`. Answers how many arguments it took; 0: it is none of these, or refused.
@@ -151,6 +191,17 @@ static int read_valued(int left, char **arguments, struct emu_options *out, char
     return 0;
 }
 
+static int read_send(int left, char **arguments, struct emu_options *out, char *message, size_t size)
+{
+    if (left < 3 || arguments[1][0] == '\0') {
+        snprintf(message, size, "--send needs a device and a text");
+        return 0;
+    }
+    out->send_to = arguments[1];
+    out->text = arguments[2];
+    return 3;
+}
+
 bool emu_options_read(int count, char **arguments, struct emu_options *out, char *message, size_t size)
 {
     int taken;
@@ -172,6 +223,8 @@ bool emu_options_read(int count, char **arguments, struct emu_options *out, char
             out->messages = true;
             if (i + 1 < count && arguments[i + 1][0] != '-')
                 out->device = arguments[i + taken++];
+        } else if (strcmp(arguments[i], "--send") == 0) {
+            taken = read_send(count - i, arguments + i, out, message, size);
         } else {
             taken = read_valued(count - i, arguments + i, out, message, size);
         }

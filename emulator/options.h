@@ -5,6 +5,7 @@
 #include "common/bytes.h"
 
 #define EMU_HUBS_MAXIMUM 50
+#define EMU_FAULTS_MAXIMUM 50
 
 /* The command line. Texts are those of argv. */
 struct emu_options {
@@ -19,6 +20,13 @@ struct emu_options {
     const char *log;
     bool messages;      /* print what arrived and leave */
     const char *device; /* of this device only, or NULL */
+    long clock_offset;
+    bool disabled_is_status;
+    const char *faults[EMU_FAULTS_MAXIMUM]; /* JSON */
+    size_t fault_count;
+    const char *send_to; /* queue `text` for this device and leave */
+    const char *text;
+    const char *commands_of; /* print the queue of this device and leave */
     bool help;
     bool version;
 };

@@ -15,7 +15,7 @@ struct emu_field {
 };
 
 #define EMU_PARAMETERS_MAXIMUM 3
-#define EMU_HEADERS_MAXIMUM 12
+#define EMU_HEADERS_MAXIMUM 64
 
 /* A request as the handlers see it, free of any HTTP library. Everything is owned by whoever made it. */
 struct emu_request {
@@ -26,6 +26,14 @@ struct emu_request {
     struct bytes body;
     const struct bytes *peer; /* the TLS client's certificates in DER, leaf first */
     size_t peer_count;
+    bool local; /* from this machine */
+};
+
+/* Where an injected fault cuts the connection. */
+enum emu_cut {
+    EMU_CUT_NONE,
+    EMU_CUT_SILENT, /* no answer at all */
+    EMU_CUT_BODY,   /* in the middle of the answer's body */
 };
 
 /* The variable path segments, decoded, in the order of the route's pattern. */
@@ -43,6 +51,8 @@ struct emu_response {
     } headers[EMU_HEADERS_MAXIMUM];
     size_t header_count;
     struct bytes body;
+    enum emu_cut cut;
+    unsigned delay; /* milliseconds, before anything is answered */
 };
 
 /* Fills a response (which comes empty). Runs on the server's one thread; never blocks on the network. */

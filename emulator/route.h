@@ -11,4 +11,7 @@
  */
 void emu_route(struct emulator *emulator, const struct emu_request *request, struct emu_response *response);
 
+/* True when faults can name a route so. */
+bool emu_route_known(const char *name);
+
 #endif

@@ -31,12 +31,13 @@ static bool covers_us(const struct emulator *emulator, const struct emu_request 
 }
 
 static bool check_token(const struct emulator *emulator, const struct emu_request *request,
-                        const struct emu_sas *sas, struct emu_refusal *refusal)
+                        const struct emu_sas *sas, const char *policy, const struct bytes *key,
+                        struct emu_refusal *refusal)
 {
-    if (sas->policy == NULL || strcmp(sas->policy, EMU_SERVICE_POLICY) != 0)
+    if (sas->policy == NULL || strcmp(sas->policy, policy) != 0)
         return emu_refuse(refusal, EMU_ERROR_UNAUTHORIZED,
-                          "Unauthorized. The token's policy (skn) must be %s.", EMU_SERVICE_POLICY);
-    switch (emu_sas_verify(sas, &emulator->service_key, 1, emu_now(emulator).tv_sec)) {
+                          "Unauthorized. The token's policy (skn) must be %s.", policy);
+    switch (emu_sas_verify(sas, key, 1, emu_now(emulator).tv_sec)) {
     case EMU_SAS_WRONG_KEY:
         return emu_refuse(refusal, EMU_ERROR_UNAUTHORIZED,
                           "Unauthorized. The token is not signed with the key of the "
@@ -51,15 +52,13 @@ static bool check_token(const struct emulator *emulator, const struct emu_reques
                       "Unauthorized. The token is for %.200s, not for this service.", sas->resource);
 }
 
-bool emu_service_authorize(const struct emulator *emulator, const struct emu_request *request,
-                           struct emu_refusal *refusal)
+static bool authorize(const struct emulator *emulator, const struct emu_request *request, const char *policy,
+                      const struct bytes *key, struct emu_refusal *refusal)
 {
     const char *authorization = emu_field_find(request->headers, "Authorization");
     struct emu_sas sas;
     bool good;
 
-    if (!emu_check_version(request, refusal))
-        return false;
     if (authorization == NULL)
         return emu_refuse(refusal, EMU_ERROR_UNAUTHORIZED,
                           "Unauthorized. The Authorization header is missing.");
@@ -67,7 +66,25 @@ bool emu_service_authorize(const struct emulator *emulator, const struct emu_req
         return emu_refuse(
             refusal, EMU_ERROR_UNAUTHORIZED,
             "Unauthorized. The Authorization header is no SharedAccessSignature with sr, sig and se.");
-    good = check_token(emulator, request, &sas, refusal);
+    good = check_token(emulator, request, &sas, policy, key, refusal);
     emu_sas_free(&sas);
     return good;
+}
+
+bool emu_service_authorize(const struct emulator *emulator, const struct emu_request *request,
+                           struct emu_refusal *refusal)
+{
+    return emu_check_version(request, refusal) &&
+           authorize(emulator, request, EMU_SERVICE_POLICY, &emulator->service_key, refusal);
+}
+
+bool emu_hub_authorize(const struct emulator *emulator, const struct emu_request *request,
+                       struct emu_refusal *refusal)
+{
+    if (!emu_check_hub_version(request, refusal))
+        return false;
+    if (authorize(emulator, request, EMU_HUB_POLICY, &emulator->hub_key, refusal))
+        return true;
+    refusal->error = EMU_ERROR_HUB_UNAUTHORIZED;
+    return false;
 }

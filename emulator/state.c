@@ -122,11 +122,11 @@ static bool keep_id_scope(struct emu_state *state, const char *given)
     return kept;
 }
 
-static bool keep_service_key(struct emu_state *state)
+static bool keep_key(struct emu_state *state, const char *name, struct bytes *key)
 {
-    json_t *value = keep_setting(state->store, "service_key", make_service_key);
+    json_t *value = keep_setting(state->store, name, make_service_key);
     const char *text = json_string_value(value);
-    bool kept = text != NULL && emu_base64_decode(text, &state->service_key) && state->service_key.size != 0;
+    bool kept = text != NULL && emu_base64_decode(text, key) && key->size != 0;
 
     json_decref(value);
     return kept;
@@ -145,7 +145,8 @@ bool emu_state_open(struct emu_state *state, const char *path, const char *id_sc
     state->store = emu_store_open(database, true, message, size);
     if (state->store == NULL)
         return false;
-    if (keep_id_scope(state, id_scope) && keep_service_key(state))
+    if (keep_id_scope(state, id_scope) && keep_key(state, "service_key", &state->service_key) &&
+        keep_key(state, "hub_key", &state->hub_key))
         return true;
     snprintf(message, size, "the settings in %s cannot be read or written", database);
     return false;
@@ -161,30 +162,45 @@ static bool publish(const struct emu_state *state, const char *name, const char 
     return error == 0;
 }
 
-bool emu_state_publish(const struct emu_state *state, const char *host, unsigned port, char *message,
-                       size_t size)
+static bool publish_connection(const struct emu_state *state, const char *file, const char *host,
+                               unsigned port, const char *policy, const struct bytes *key, char *message,
+                               size_t size)
 {
-    char *key = emu_base64_encode(state->service_key.data, state->service_key.size);
+    char *base64 = emu_base64_encode(key->data, key->size);
     char text[1024];
     bool published;
 
-    snprintf(text, sizeof text, "%s\n", state->id_scope);
-    published = key != NULL && publish(state, EMU_STATE_ID_SCOPE, text, message, size);
     snprintf(text, sizeof text, "HostName=%s:%u;SharedAccessKeyName=%s;SharedAccessKey=%s\n", host, port,
-             EMU_SERVICE_POLICY, key != NULL ? key : "");
-    published = published && publish(state, EMU_STATE_CONNECTION, text, message, size);
+             policy, base64 != NULL ? base64 : "");
+    published = base64 != NULL && publish(state, file, text, message, size);
     bytes_wipe(text, sizeof text);
-    if (key != NULL)
-        bytes_wipe(key, strlen(key));
-    free(key);
-    snprintf(text, sizeof text, "%u\n", port); /* last: who waits for this file finds the others */
-    return published && publish(state, EMU_STATE_PORT, text, message, size);
+    if (base64 != NULL)
+        bytes_wipe(base64, strlen(base64));
+    free(base64);
+    return published;
+}
+
+bool emu_state_publish(const struct emu_state *state, const char *host, unsigned port, char *message,
+                       size_t size)
+{
+    char scope[EMU_ID_SCOPE_SIZE + 1];
+    char number[16];
+
+    snprintf(scope, sizeof scope, "%s\n", state->id_scope);
+    snprintf(number, sizeof number, "%u\n", port); /* last: who waits for this file finds the others */
+    return publish(state, EMU_STATE_ID_SCOPE, scope, message, size) &&
+           publish_connection(state, EMU_STATE_CONNECTION, host, port, EMU_SERVICE_POLICY,
+                              &state->service_key, message, size) &&
+           publish_connection(state, EMU_STATE_HUB_CONNECTION, host, port, EMU_HUB_POLICY, &state->hub_key,
+                              message, size) &&
+           publish(state, EMU_STATE_PORT, number, message, size);
 }
 
 void emu_state_close(struct emu_state *state)
 {
     emu_store_close(state->store);
     bytes_free(&state->service_key);
+    bytes_free(&state->hub_key);
     file_unlock(state->lock);
     if (state->directory >= 0)
         close(state->directory);

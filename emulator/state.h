@@ -13,6 +13,7 @@ struct emu_store;
 #define EMU_STATE_ID_SCOPE "id-scope"
 #define EMU_STATE_PORT "port"
 #define EMU_STATE_CONNECTION "connection-string"
+#define EMU_STATE_HUB_CONNECTION "hub-connection-string"
 
 #define EMU_ID_SCOPE_SIZE 65
 
@@ -24,6 +25,7 @@ struct emu_state {
     struct emu_store *store;
     char id_scope[EMU_ID_SCOPE_SIZE];
     struct bytes service_key;
+    struct bytes hub_key;
 };
 
 /* All three answer false with one line for the user in message[size]. */

@@ -133,10 +133,13 @@ emulator_tests = \
 	tests/emulator/test_attest_tpm \
 	tests/emulator/test_attest_x509 \
 	tests/emulator/test_ca \
+	tests/emulator/test_command \
 	tests/emulator/test_credential \
 	tests/emulator/test_device_api \
+	tests/emulator/test_fault \
 	tests/emulator/test_http \
 	tests/emulator/test_hub_api \
+	tests/emulator/test_hub_owner \
 	tests/emulator/test_issue \
 	tests/emulator/test_options \
 	tests/emulator/test_route \

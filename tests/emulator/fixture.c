@@ -2,6 +2,7 @@
 #include "tests/emulator/fixture.h"
 
 #include "emulator/certificate.h"
+#include "emulator/fault.h"
 #include "emulator/route.h"
 #include "emulator/store.h"
 #include "emulator/text.h"
@@ -153,6 +154,8 @@ void fixture_setup(void)
         .retry_after = 3,
     };
     ck_assert(bytes_copy(&fixture_emulator.service_key, "0123456789abcdef0123456789abcdef", 32));
+    ck_assert(bytes_copy(&fixture_emulator.hub_key, "fedcba9876543210fedcba9876543210", 32));
+    ck_assert_ptr_nonnull(fixture_emulator.faults = emu_faults_new());
     open_store();
 }
 
@@ -168,6 +171,8 @@ void fixture_teardown(void)
     forget_reply();
     emu_store_close(fixture_emulator.store);
     bytes_free(&fixture_emulator.service_key);
+    bytes_free(&fixture_emulator.hub_key);
+    emu_faults_free(fixture_emulator.faults);
     free_identities();
 }
 
@@ -216,7 +221,8 @@ unsigned perform(const struct call *call)
     char *path = strdup(call->target);
     char *mark = strchr(path, '?');
     size_t size = call->body_size != 0 ? call->body_size : call->body != NULL ? strlen(call->body) : 0;
-    struct emu_request request = {.method = call->method, .path = path, .headers = headers, .query = query};
+    struct emu_request request = {
+        .method = call->method, .path = path, .headers = headers, .query = query, .local = !call->remote};
 
     forget_reply();
     if (mark != NULL)
@@ -247,6 +253,11 @@ const json_t *reply_body(void)
     return reply_json;
 }
 
+const struct emu_response *reply_whole(void)
+{
+    return &reply;
+}
+
 const char *reply_header(const char *name)
 {
     return emu_response_find(&reply, name);
@@ -265,7 +276,8 @@ const char *reply_message(void)
     return dps != NULL ? dps : hub != NULL ? hub : "";
 }
 
-const char *service_token_for(const char *resource, const char *policy, time_t expiry)
+static const char *token_with(const struct bytes *key, const char *resource, const char *policy,
+                              time_t expiry)
 {
     static char token[512];
     char text[256];
@@ -275,8 +287,7 @@ const char *service_token_for(const char *resource, const char *policy, time_t e
     size_t length;
 
     snprintf(text, sizeof text, "%s\n%lld", resource, (long long)expiry);
-    HMAC(EVP_sha256(), fixture_emulator.service_key.data, (int)fixture_emulator.service_key.size,
-         (unsigned char *)text, strlen(text), mac, NULL);
+    HMAC(EVP_sha256(), key->data, (int)key->size, (unsigned char *)text, strlen(text), mac, NULL);
     signature = emu_base64_encode(mac, sizeof mac);
     length = (size_t)snprintf(token, sizeof token, "SharedAccessSignature sr=%s&sig=", resource);
     for (next = signature; *next != '\0'; next++)
@@ -287,6 +298,16 @@ const char *service_token_for(const char *resource, const char *policy, time_t e
         snprintf(token + length, sizeof token - length, "&skn=%s", policy);
     free(signature);
     return token;
+}
+
+const char *service_token_for(const char *resource, const char *policy, time_t expiry)
+{
+    return token_with(&fixture_emulator.service_key, resource, policy, expiry);
+}
+
+const char *owner_token(void)
+{
+    return token_with(&fixture_emulator.hub_key, "localhost", "iothubowner", time(NULL) + 600);
 }
 
 const char *service_token(void)

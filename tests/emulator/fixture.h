@@ -47,6 +47,9 @@ const struct identity *identity_leaf(const char *common_name, const struct ident
 
 extern struct emulator fixture_emulator;
 
+/* A token for the hub's owner, from static storage. */
+const char *owner_token(void);
+
 /* A fresh store and an emulator with one poll, for tcase_add_checked_fixture. */
 void fixture_setup(void);
 void fixture_teardown(void);
@@ -65,12 +68,14 @@ struct call {
     const char *if_match;
     struct emu_field headers[8];
     const struct identity *peer[12]; /* the TLS client's chain */
+    bool remote;                     /* from another machine */
 };
 
 /* The answer of the last call: its status, its body (NULL when it is not JSON), its headers. */
 unsigned perform(const struct call *call);
 const json_t *reply_body(void);
 const char *reply_header(const char *name);
+const struct emu_response *reply_whole(void);
 /* The number and the text of a refusal; 0 and "" when it is none. */
 int reply_error(void);
 const char *reply_message(void);

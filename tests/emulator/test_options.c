@@ -59,6 +59,30 @@ START_TEST(reads_every_option)
 }
 END_TEST
 
+START_TEST(reads_what_makes_trouble)
+{
+    ck_assert(read_line("devid-emulator --clock-offset -90 --disabled-as status --fault {} --fault=[]"));
+    ck_assert_int_eq(options.clock_offset, -90);
+    ck_assert(options.disabled_is_status);
+    ck_assert_uint_eq(options.fault_count, 2);
+    ck_assert_str_eq(options.faults[1], "[]");
+    ck_assert(read_line("devid-emulator --clock-offset=90 --disabled-as error"));
+    ck_assert_int_eq(options.clock_offset, 90);
+    ck_assert(!options.disabled_is_status);
+}
+END_TEST
+
+START_TEST(messages_go_to_a_device)
+{
+    ck_assert(read_line("devid-emulator --send dev hello --state /s"));
+    ck_assert_str_eq(options.send_to, "dev");
+    ck_assert_str_eq(options.text, "hello");
+    ck_assert_str_eq(options.state, "/s");
+    ck_assert(read_line("devid-emulator --commands dev"));
+    ck_assert_str_eq(options.commands_of, "dev");
+}
+END_TEST
+
 START_TEST(messages_may_name_a_device)
 {
     ck_assert(read_line("devid-emulator --messages dev --state /s"));
@@ -74,16 +98,20 @@ static const struct {
     const char *line;
     const char *text;
 } refused[] = {
-    {"devid-emulator extra",               "unknown option extra"   },
-    {"devid-emulator --ports 1",           "unknown option --ports" },
-    {"devid-emulator --port",              "--port needs a value"   },
-    {"devid-emulator --port 65536",        "--port cannot be 65536" },
-    {"devid-emulator --port -1",           "--port cannot be -1"    },
-    {"devid-emulator --port 1x",           "--port cannot be 1x"    },
-    {"devid-emulator --state=",            "--state cannot be empty"},
-    {"devid-emulator --id-scope a/b",      "--id-scope cannot be"   },
-    {"devid-emulator --polls many",        "--polls cannot be many" },
-    {"devid-emulator --retry-after 90000", "--retry-after cannot"   },
+    {"devid-emulator extra",               "unknown option extra"            },
+    {"devid-emulator --ports 1",           "unknown option --ports"          },
+    {"devid-emulator --port",              "--port needs a value"            },
+    {"devid-emulator --port 65536",        "--port cannot be 65536"          },
+    {"devid-emulator --port -1",           "--port cannot be -1"             },
+    {"devid-emulator --port 1x",           "--port cannot be 1x"             },
+    {"devid-emulator --state=",            "--state cannot be empty"         },
+    {"devid-emulator --id-scope a/b",      "--id-scope cannot be"            },
+    {"devid-emulator --polls many",        "--polls cannot be many"          },
+    {"devid-emulator --clock-offset x",    "--clock-offset cannot"           },
+    {"devid-emulator --disabled-as x",     "--disabled-as cannot be x"       },
+    {"devid-emulator --send dev",          "--send needs a device and a text"},
+    {"devid-emulator --commands",          "--commands needs a value"        },
+    {"devid-emulator --retry-after 90000", "--retry-after cannot"            },
 };
 
 START_TEST(refuses_with_the_name)
@@ -101,6 +129,8 @@ Suite *suite(void)
     tcase_add_checked_fixture(t, NULL, teardown);
     tcase_add_test(t, has_defaults);
     tcase_add_test(t, reads_every_option);
+    tcase_add_test(t, reads_what_makes_trouble);
+    tcase_add_test(t, messages_go_to_a_device);
     tcase_add_test(t, messages_may_name_a_device);
     tcase_add_loop_test(t, refuses_with_the_name, 0, (int)(sizeof refused / sizeof refused[0]));
     suite_add_tcase(s, t);

@@ -168,4 +168,68 @@ start_emulator --port 0
 check 'after a kill, too' answers 200 '"status":"assigned"' register rsa-device
 check 'SIGINT ends it with success' stop_emulator INT
 check 'messages can be read while no server runs' sh -c "'$emulator' --state '$state' --messages member | grep -q 'from the fleet'"
+
+# --- faults, by the command line and by its own API
+inject() { request POST /emulator/faults -d "$1"; }
+clear_faults() { request DELETE /emulator/faults; }
+cut_off() { # COMMAND...: curl gets no (whole) answer
+    local status
+    "$@"
+    status=$?
+    echo "curl: $status"
+    case $status in 18 | 35 | 52 | 56 | 92) ;; *) return 1 ;; esac
+}
+knock() { device rsa-device PUT "/$scope/registrations/rsa-device/register?api-version=2021-06-01" -d '{}' "$@"; }
+start_emulator --port 0 --clock-offset 7200 --fault '{"route":"register","count":2,"status":429,"retryAfter":3}'
+check 'a fault of the command line' answers 429 429001 knock
+check 'its Retry-After' answers 429 'Retry-After: 3' knock -i
+check 'it is over after two requests' answers 202 '"assigning"' knock
+two_hours_ahead() {
+    local ahead
+    ahead=$(($(date -u -d "$(knock -i | sed -n 's/^[Dd]ate: //p' | tr -d '\r')" +%s) - $(date +%s)))
+    echo "ahead by $ahead"
+    [ $ahead -gt 7100 ] && [ $ahead -lt 7300 ]
+}
+check 'the clock is two hours ahead, and the Date header tells' two_hours_ahead
+check 'a service token is expired by that clock' answers 401 'has expired' service GET /registrations/rsa-device
+check 'SIGTERM ends it' stop_emulator TERM
+check_fails 'a fault that is none' 1 'There is no route nowhere' "$emulator" --state "$state" --port 0 --fault '{"route":"nowhere"}'
+check_fails 'a fault that is no JSON' 1 'not JSON' "$emulator" --state "$state" --port 0 --fault 'register'
+
+start_emulator --port 0
+for stage in request answer body; do
+    check "a connection is to be cut: $stage" answers 201 "\"cut\":\"$stage\"" inject "{\"route\":\"register\",\"cut\":\"$stage\"}"
+    check '... it is' cut_off knock
+    check '... once' answers 202 '"assigning"' knock
+done
+check 'a connection is to be cut at once' answers 201 connection inject '{"route":"connection","cut":"request"}'
+check '... it is' cut_off knock
+check '... once' answers 202 '"assigning"' knock
+check 'requests and connections are counted' answers 200 '"register":7' request GET /emulator/faults
+check 'an endless assignment' answers 201 '"left":0' inject '{"route":"operation","count":0,"assigning":true}'
+for i in 1 2 3; do
+    check "... still assigning, $i" answers 202 '"assigning"' device rsa-device GET "/$scope/registrations/rsa-device/operations/4.0.0?api-version=2021-06-01"
+done
+check '... until the faults are cleared' answers 204 '' clear_faults
+check 'then it registers' answers 200 '"status":"assigned"' register rsa-device
+check 'SIGTERM ends it' stop_emulator TERM
+start_emulator --port 0 --log info --fault '{"route":"register","delay":120000}'
+knock >"$work/delayed" 2>&1 &
+story_pids="$story_pids $!"
+for _ in $(seq 500); do grep -q 'waiting 120000 ms' "$work/err" && break; sleep 0.02; done
+check 'a long delay has begun' grep -q 'waiting 120000 ms' "$work/err"
+check '... and does not keep the server from ending' stop_emulator TERM
+
+# --- messages to a device
+start_emulator --port 0
+check_fails 'no message for a device that is not there' 1 'not registered' "$emulator" --state "$state" --send nobody hello
+check 'a message for a device' "$emulator" --state "$state" --send rsa-device 'open the valve'
+devicebound() { device rsa-device "$1" "/devices/rsa-device/messages/devicebound$2?api-version=2021-04-12$3" -i; }
+reply=$(devicebound GET '' '')
+lock=$(sed -n 's/^[Ee][Tt]ag: "\(.*\)".*/\1/p' <<<"$reply")
+check 'the device receives it' test "${reply/open the valve/}" != "$reply" -a -n "$lock"
+check '... and no second one' answers 204 '' devicebound GET '' ''
+check '... rejects it' answers 204 '' devicebound DELETE "/$lock" '&reject'
+check '... which is known' sh -c "'$emulator' --state '$state' --commands rsa-device | grep -q '\"outcome\":\"rejected\"'"
+check 'the last SIGTERM' stop_emulator TERM
 done_testing
