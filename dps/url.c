@@ -74,7 +74,7 @@ bool dps_url_read_origin(const char *text, char **out)
     return *out != NULL;
 }
 
-static bool add_encoded(struct buffer *url, const char *text)
+bool dps_url_add_encoded(struct buffer *url, const char *text)
 {
     for (; *text != '\0'; text++) {
         if (is_letter_or_digit(*text) || strchr("-._~", *text) != NULL)
@@ -97,10 +97,10 @@ bool dps_url_add_segment(struct buffer *url, const char *text)
 {
     if (!dps_url_is_segment(text))
         url->failed = true;
-    return buffer_add_text(url, "/") && add_encoded(url, text);
+    return buffer_add_text(url, "/") && dps_url_add_encoded(url, text);
 }
 
 bool dps_url_add_query(struct buffer *url, const char *name, const char *value)
 {
-    return buffer_addf(url, "?%s=", name) && add_encoded(url, value);
+    return buffer_addf(url, "?%s=", name) && dps_url_add_encoded(url, value);
 }

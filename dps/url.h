@@ -18,6 +18,10 @@ __attribute__((warn_unused_result)) bool dps_url_read_origin(const char *text, c
 /* True for a text that can be one segment of a path: not empty, no step like "..", at most 512 bytes. */
 bool dps_url_is_segment(const char *text);
 
+/* Adds the text, percent-encoded with upper-case digits except for letters, digits and - . _ ~. False: the
+ * buffer is full. */
+bool dps_url_add_encoded(struct buffer *url, const char *text);
+
 /* Adds "/" and the text as one path segment, percent-encoded with upper-case digits. False: the buffer is
  * full. */
 bool dps_url_add_segment(struct buffer *url, const char *text);

@@ -20,6 +20,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             abort();
         dps_operation_free(&operation);
     }
+    if (dps_message_read_lookup(text, size, &report, &operation) == DPS_OK) {
+        if (operation.registration == NULL)
+            abort();
+        dps_operation_free(&operation);
+    }
+    free(dps_message_read_challenge(text, size));
     dps_message_read_error(text, size, &error);
     dps_error_body_free(&error);
     return 0;
