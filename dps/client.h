@@ -17,8 +17,16 @@ struct dps_client {
     char *proxy;
     char *payload;
     char *api_version;
+    char *csr; /* base64 */
     char *certificate;
     char *key;
+    struct bytes value; /* a symmetric key as base64 text, instead of `key` */
+    bool group;
+    char *key_store;
+    char *token;
+    dps_tpm_id tpm_id;
+    char *state;
+    dps_reprovision reprovision;
     unsigned timeout; /* seconds */
     dps_pin_fn pin;
     void *pin_data;
@@ -30,6 +38,12 @@ struct dps_client {
     struct dps_attest_settings attest_settings;
     void *attest_state;
     struct dps_http *http;
+    struct {
+        char *resource; /* NULL: there is none */
+        char *header;
+        int64_t made; /* seconds since 1970 */
+        int64_t expiry;
+    } authorization; /* the last one, which serves until it is nearly over */
 
     /* of the call under way */
     struct dps_report report;
@@ -43,12 +57,25 @@ struct dps_client {
  */
 __attribute__((warn_unused_result)) dps_status dps_client_prepare(struct dps_client *client);
 
+/* Gives up what dps_client_prepare made. */
+void dps_client_unprepare(struct dps_client *client);
+
 /*
  * The whole Authorization header for the resource, which the caller frees; NULL, and DPS_OK, where the method
- * of attestation has none.
+ * of attestation has none. One that was made before is used again while it has enough time left, since a
+ * signature of a TPM is slow.
  */
 __attribute__((warn_unused_result)) dps_status dps_client_authorize(struct dps_client *client,
+                                                                    enum dps_attest_purpose purpose,
                                                                     const char *resource, char **out);
+/* Forgets what was made before: its key is another one now, or the server did not take it. */
+void dps_client_unauthorize(struct dps_client *client);
+
+/* The id that was set, or else the one in the credential, once the client is prepared; NULL: neither. */
+const char *dps_client_registration_id(const struct dps_client *client);
+
+/* Replaces a text setting by a copy; NULL is a value like others. */
+dps_status dps_client_set_text(struct dps_client *client, char **setting, const char *value);
 
 /* Ends a call of the public interface: logs a failure, uses a cancellation up. Answers `status`. */
 dps_status dps_client_finish(struct dps_client *client, dps_status status);

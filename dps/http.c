@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define HEADERS_MAXIMUM (64 * 1024)
 #define CONNECT_MAXIMUM_MS 30000
@@ -272,7 +273,40 @@ static CURLcode transfer(struct dps_http *http)
     return result;
 }
 
-static void read_response_headers(struct dps_http *http)
+static bool is_wanted(const char *name)
+{
+    static const char prefix[] = "iothub-";
+
+    return strcasecmp(name, "ETag") == 0 || strncasecmp(name, prefix, strlen(prefix)) == 0;
+}
+
+static bool add_header(struct dps_http_response *response, const struct curl_header *header)
+{
+    struct dps_http_header *longer =
+        realloc(response->headers, (response->header_count + 1) * sizeof *response->headers);
+    struct dps_http_header copy;
+
+    if (longer == NULL)
+        return false;
+    response->headers = longer;
+    copy = (struct dps_http_header){strdup(header->name), strdup(header->value)};
+    response->headers[response->header_count++] = copy; /* transferred */
+    return copy.name != NULL && copy.value != NULL;
+}
+
+/* False: no memory. Their number is bounded by the size of all headers. */
+static bool copy_headers(struct dps_http *http)
+{
+    struct curl_header *header = NULL;
+    bool copied = true;
+
+    while (copied && (header = curl_easy_nextheader(http->easy, CURLH_HEADER, -1, header)) != NULL)
+        if (is_wanted(header->name))
+            copied = add_header(http->response, header);
+    return copied;
+}
+
+static bool read_response_headers(struct dps_http *http)
 {
     struct dps_http_response *response = http->response;
     struct curl_header *header;
@@ -284,6 +318,7 @@ static void read_response_headers(struct dps_http *http)
         snprintf(response->retry_after, sizeof response->retry_after, "%s", header->value);
     if (curl_easy_header(http->easy, "Date", 0, CURLH_HEADER, -1, &header) == CURLHE_OK)
         response->date = (int64_t)curl_getdate(header->value, NULL);
+    return copy_headers(http);
 }
 
 /* The request's headers as libcurl's list; without "Expect", which no server here heeds. NULL: no memory. */
@@ -349,8 +384,8 @@ dps_status dps_http_send(struct dps_http *http, const struct dps_http_request *r
     code = transfer(http);
     dps_tls_leave(previous);
     status = code == CURLE_ABORTED_BY_CALLBACK ? DPS_CANCELLED : translate(http, request->url, code);
-    if (status == DPS_OK)
-        read_response_headers(http);
+    if (status == DPS_OK && !read_response_headers(http))
+        status = dps_report_no_memory(http->report);
     curl_easy_setopt(http->easy, CURLOPT_HTTPHEADER, NULL);
     curl_slist_free_all(headers);
     http->response = NULL;
@@ -360,4 +395,19 @@ dps_status dps_http_send(struct dps_http *http, const struct dps_http_request *r
 void dps_http_response_free(struct dps_http_response *response)
 {
     buffer_free(&response->body);
+    for (size_t i = 0; i < response->header_count; i++) {
+        free(response->headers[i].name);
+        free(response->headers[i].value);
+    }
+    free(response->headers);
+    response->headers = NULL;
+    response->header_count = 0;
+}
+
+const char *dps_http_find_header(const struct dps_http_response *response, const char *name)
+{
+    for (size_t i = 0; i < response->header_count; i++)
+        if (strcasecmp(response->headers[i].name, name) == 0)
+            return response->headers[i].value;
+    return NULL;
 }

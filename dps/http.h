@@ -35,11 +35,19 @@ struct dps_http_request {
 
 #define DPS_HTTP_BODY_MAXIMUM (256 * 1024)
 
+/* A header of an answer. */
+struct dps_http_header {
+    char *name;
+    char *value;
+};
+
 struct dps_http_response {
     unsigned status;
-    struct buffer body;   /* at most DPS_HTTP_BODY_MAXIMUM */
-    char retry_after[32]; /* the header's text, "": none */
-    int64_t date;         /* the Date header in seconds since 1970, -1: none */
+    struct buffer body;              /* at most DPS_HTTP_BODY_MAXIMUM */
+    char retry_after[32];            /* the header's text, "": none */
+    int64_t date;                    /* the Date header in seconds since 1970, -1: none */
+    struct dps_http_header *headers; /* ETag, and those a hub describes a message with */
+    size_t header_count;
 };
 
 /*
@@ -53,5 +61,8 @@ __attribute__((warn_unused_result)) dps_status dps_http_send(struct dps_http *ht
                                                              int64_t milliseconds,
                                                              struct dps_http_response *out);
 void dps_http_response_free(struct dps_http_response *response);
+
+/* The value of one of response->headers, by its name without regard to case; NULL: it is not there. */
+const char *dps_http_find_header(const struct dps_http_response *response, const char *name);
 
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "dps/client.h"
+#include "dps/hub.h"
+
 #include "dps/exchange.h"
+#include "dps/provision.h"
 #include "dps/refusal.h"
 #include "dps/url.h"
 
@@ -10,73 +12,30 @@
 
 #define API_VERSION "2021-04-12"
 #define URL_MAXIMUM 4096
-#define HEADER_MAXIMUM (64 * 1024)
-#define MESSAGE_MAXIMUM (256 * 1024)
-#define PROPERTIES_MAXIMUM 1000
-#define WHAT_MAXIMUM 256
-#define COMMON_HEADERS 3
 #define RESOURCE_MAXIMUM 512
-
-struct dps_hub {
-    dps_client *client;
-    char *url;                       /* of the device's events */
-    char *to;                        /* the header that says the same to the hub's routes */
-    char resource[RESOURCE_MAXIMUM]; /* what the device must be authorised for */
-    char what[WHAT_MAXIMUM];         /* for reports */
-};
-
-/* Headers under construction: malloc'ed texts, NULL behind the last. */
-struct headers {
-    char **text;
-    size_t count;
-    size_t size; /* of all texts */
-};
-
-static bool is_header_name(const char *text)
-{
-    static const char permitted[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~";
-
-    return text != NULL && *text != '\0' && strspn(text, permitted) == strlen(text);
-}
-
-static bool is_header_value(const char *text)
-{
-    if (text == NULL)
-        return false;
-    for (; *text != '\0'; text++)
-        if ((unsigned char)*text < 0x20 || (unsigned char)*text > 0x7e)
-            return false;
-    return true;
-}
+#define DEVICE_MAXIMUM 128
+#define HEADERS_MAXIMUM 1024
+#define DEVICE_NOT_FOUND 404001
 
 /* ---- opening ---- */
 
-static char *make_url(const char *host, const char *device_id)
+/* Points the hub's object at a host and device. */
+static dps_status set_target(dps_hub *hub, const char *host, const char *device_id)
 {
-    struct buffer url;
-    char *text = NULL;
+    char *host_copy = strdup(host);
+    char *device_copy = strdup(device_id);
 
-    buffer_init(&url, URL_MAXIMUM);
-    buffer_addf(&url, "https://%s/devices", host);
-    if (dps_url_add_segment(&url, device_id) && buffer_add_text(&url, "/messages/events") &&
-        dps_url_add_query(&url, "api-version", API_VERSION))
-        text = buffer_take_text(&url);
-    buffer_free(&url);
-    return text;
-}
-
-static char *make_to(const char *device_id)
-{
-    struct buffer header;
-    char *text = NULL;
-
-    buffer_init(&header, URL_MAXIMUM);
-    buffer_add_text(&header, "iothub-to: /devices");
-    if (dps_url_add_segment(&header, device_id) && buffer_add_text(&header, "/messages/events"))
-        text = buffer_take_text(&header);
-    buffer_free(&header);
-    return text;
+    if (host_copy == NULL || device_copy == NULL) {
+        free(host_copy);
+        free(device_copy);
+        return dps_report_no_memory(&hub->client->report);
+    }
+    free(hub->host);
+    free(hub->device_id);
+    hub->host = host_copy; /* transferred */
+    hub->device_id = device_copy;
+    snprintf(hub->what, sizeof hub->what, "a message of \"%s\" to %s", device_id, host);
+    return DPS_OK;
 }
 
 dps_status dps_hub_open(dps_client *client, const char *host, const char *device_id, dps_hub **out)
@@ -88,20 +47,19 @@ dps_status dps_hub_open(dps_client *client, const char *host, const char *device
         return dps_report_fail(&client->report, DPS_INVALID,
                                "the hub \"%.200s\" is not \"host\" or \"host:port\"",
                                host != NULL ? host : "");
-    if (device_id == NULL || device_id[0] == '\0' || strlen(device_id) > 128)
-        return dps_report_fail(&client->report, DPS_INVALID, "a device's name has 1 to 128 characters");
+    if (device_id == NULL || device_id[0] == '\0' || strlen(device_id) > DEVICE_MAXIMUM)
+        return dps_report_fail(&client->report, DPS_INVALID, "a device's name has 1 to %d characters",
+                               DEVICE_MAXIMUM);
+    if (!dps_url_is_segment(device_id))
+        return dps_report_fail(&client->report, DPS_INVALID, "the device's name \"%s\" makes no web address",
+                               device_id);
     hub = calloc(1, sizeof *hub);
     if (hub == NULL)
         return dps_report_no_memory(&client->report);
     hub->client = client;
-    hub->url = make_url(host, device_id);
-    hub->to = make_to(device_id);
-    snprintf(hub->what, sizeof hub->what, "a message of \"%s\" to %s", device_id, host);
-    snprintf(hub->resource, sizeof hub->resource, "%s/devices/%s", host, device_id);
-    if (hub->url == NULL || hub->to == NULL) {
+    if (set_target(hub, host, device_id) != DPS_OK) {
         dps_hub_close(hub);
-        return dps_report_fail(&client->report, DPS_INVALID, "the device's name \"%s\" makes no web address",
-                               device_id);
+        return DPS_NO_MEMORY;
     }
     *out = hub;
     return DPS_OK;
@@ -111,147 +69,139 @@ void dps_hub_close(dps_hub *hub)
 {
     if (hub == NULL)
         return;
-    free(hub->url);
-    free(hub->to);
+    free(hub->host);
+    free(hub->device_id);
     free(hub);
 }
 
-/* ---- sending ---- */
-
-static void free_headers(struct headers *headers)
+const char *dps_hub_host(const dps_hub *hub)
 {
-    for (size_t i = 0; i < headers->count; i++)
-        free(headers->text[i]);
-    free(headers->text);
+    return hub->host;
 }
 
-/* Adds "PREFIXNAME: VALUE". */
-static dps_status add_header(struct headers *headers, struct dps_report *report, const char *prefix,
-                             const char *name, const char *value)
+const char *dps_hub_device_id(const dps_hub *hub)
 {
-    struct buffer line;
-    char *text;
-
-    if (!is_header_name(name) || !is_header_value(value))
-        return dps_report_fail(
-            report, DPS_INVALID,
-            "the message's \"%.100s\" cannot be sent: names are made of letters, digits and "
-            "punctuation, values of printable ASCII",
-            name != NULL ? name : "");
-    buffer_init(&line, HEADER_MAXIMUM);
-    /* libcurl sends a header without a value only when it is written with a semicolon */
-    buffer_addf(&line, *value != '\0' ? "%s%s: %s" : "%s%s;%s", prefix, name, value);
-    text = buffer_take_text(&line);
-    buffer_free(&line);
-    if (text == NULL)
-        return dps_report_fail(report, DPS_INVALID, "the message's \"%.100s\" is too large", name);
-    headers->size += strlen(text);
-    headers->text[headers->count++] = text; /* transferred */
-    return DPS_OK;
+    return hub->device_id;
 }
 
-static dps_status make_headers(const dps_hub *hub, const struct dps_message *message, struct headers *headers)
-{
-    const struct {
-        const char *name;
-        const char *value;
-    } system[] = {
-        {"iothub-contenttype",     message->content_type    },
-        {"iothub-contentencoding", message->content_encoding},
-        {"iothub-messageid",       message->message_id      },
-        {"iothub-correlationid",   message->correlation_id  },
-        {"iothub-userid",          message->user_id         },
-    };
-    const size_t system_count = sizeof system / sizeof system[0];
-    struct dps_report *report = &hub->client->report;
-    dps_status status = DPS_OK;
+/* ---- one request ---- */
 
-    if (message->property_count > PROPERTIES_MAXIMUM)
-        return dps_report_fail(report, DPS_INVALID, "a message cannot have more than %d properties",
-                               PROPERTIES_MAXIMUM);
-    headers->text =
-        calloc(system_count + message->property_count + COMMON_HEADERS + 1, sizeof *headers->text);
-    if (headers->text == NULL)
-        return dps_report_no_memory(report);
-    for (size_t i = 0; status == DPS_OK && i < system_count; i++)
-        if (system[i].value != NULL)
-            status = add_header(headers, report, "", system[i].name, system[i].value);
-    for (size_t i = 0; status == DPS_OK && i < message->property_count; i++)
-        status = add_header(headers, report, "iothub-app-", message->properties[i].name,
-                            message->properties[i].value);
-    if (status == DPS_OK && message->size + headers->size > MESSAGE_MAXIMUM)
-        status = dps_report_fail(report, DPS_INVALID,
-                                 "the message has %zu bytes with its properties, the hub takes %d",
-                                 message->size + headers->size, MESSAGE_MAXIMUM);
-    return status;
+static char *make_url(const dps_hub *hub, const struct dps_hub_request *request)
+{
+    struct buffer url;
+    char *text = NULL;
+    bool made;
+
+    buffer_init(&url, URL_MAXIMUM);
+    made = buffer_addf(&url, "https://%s/devices", hub->host) && dps_url_add_segment(&url, hub->device_id) &&
+           buffer_add_text(&url, request->action) &&
+           (request->lock == NULL || dps_url_add_segment(&url, request->lock)) &&
+           (request->verb == NULL || buffer_add_text(&url, request->verb)) &&
+           dps_url_add_query(&url, "api-version", API_VERSION) &&
+           (request->flag == NULL || buffer_addf(&url, "&%s", request->flag));
+    if (made)
+        text = buffer_take_text(&url);
+    buffer_free(&url);
+    return text;
 }
 
-/* Adds a header line (transferred, in any case). NULL: no memory. */
-static bool take_header(struct headers *headers, char *line)
+/* The request's headers and, where there is one, the authorization, which the caller frees in any case. */
+static dps_status add_authorization(const dps_hub *hub, const struct dps_hub_request *request,
+                                    const char **headers, char **authorization)
 {
-    if (line != NULL)
-        headers->text[headers->count++] = line;
-    return line != NULL;
-}
-
-/* The headers that every message has. */
-static dps_status add_common_headers(const dps_hub *hub, struct headers *headers)
-{
-    char *authorization;
-    dps_status status = dps_client_authorize(hub->client, hub->resource, &authorization);
-
-    if (status != DPS_OK)
-        return status;
-    if (authorization != NULL)
-        take_header(headers, authorization);
-    if (!take_header(headers, strdup("Content-Type: application/octet-stream")) ||
-        !take_header(headers, strdup(hub->to)))
-        return dps_report_no_memory(&hub->client->report);
-    return DPS_OK;
-}
-
-static dps_status send_request(const dps_hub *hub, const struct dps_message *message,
-                               const struct headers *headers)
-{
-    struct dps_client *client = hub->client;
-    const struct dps_http_request request = {
-        .method = "POST",
-        .url = hub->url,
-        .body = message->body != NULL ? message->body : "",
-        .body_size = message->size,
-        .headers = (const char *const *)headers->text,
-    };
-    struct dps_http_response response;
-    dps_status status = dps_exchange_send(client, hub->what, &request, &response);
-
-    if (status == DPS_OK && response.status >= 400)
-        status = dps_refusal_report(client, hub->what, &response);
-    else if (status == DPS_OK && response.status != 204 && response.status != 200)
-        status = dps_report_fail(&client->report, DPS_PROTOCOL,
-                                 "%s was answered with HTTP %u, which a hub never does: is it an IoT hub?",
-                                 hub->what, response.status);
-    dps_http_response_free(&response);
-    return status;
-}
-
-dps_status dps_hub_send(dps_hub *hub, const struct dps_message *message)
-{
-    struct dps_client *client = hub->client;
-    struct headers headers = {0};
+    char resource[RESOURCE_MAXIMUM];
+    size_t count = 0;
     dps_status status;
 
-    dps_exchange_begin(client);
-    if (message->size > MESSAGE_MAXIMUM || (message->body == NULL && message->size != 0))
-        status = dps_report_fail(&client->report, DPS_INVALID, "a message has a body of at most %d bytes",
-                                 MESSAGE_MAXIMUM);
-    else
-        status = make_headers(hub, message, &headers);
+    for (; request->headers != NULL && request->headers[count] != NULL; count++)
+        headers[count] = request->headers[count];
+    snprintf(resource, sizeof resource, "%s/devices/%s", hub->host, hub->device_id);
+    status = dps_client_authorize(hub->client, DPS_FOR_HUB, resource, authorization);
+    headers[count++] = *authorization;
+    headers[count] = NULL;
+    return status;
+}
+
+static dps_status send_once(dps_hub *hub, const struct dps_hub_request *request,
+                            struct dps_http_response *response)
+{
+    struct dps_client *client = hub->client;
+    const char **headers = calloc(HEADERS_MAXIMUM + 2, sizeof *headers);
+    char *url = make_url(hub, request);
+    char *authorization = NULL;
+    dps_status status = DPS_OK;
+
+    *response = (struct dps_http_response){0};
+    if (headers == NULL || url == NULL)
+        status = dps_report_no_memory(&client->report);
     if (status == DPS_OK && client->http == NULL)
         status = dps_client_prepare(client);
     if (status == DPS_OK)
-        status = add_common_headers(hub, &headers);
+        status = add_authorization(hub, request, headers, &authorization);
     if (status == DPS_OK)
-        status = send_request(hub, message, &headers);
-    free_headers(&headers);
-    return dps_client_finish(client, status);
+        status = dps_exchange_send(client, hub->what,
+                                   &(struct dps_http_request){.method = request->method,
+                                                              .url = url,
+                                                              .body = request->body,
+                                                              .body_size = request->body_size,
+                                                              .headers = headers},
+                                   response);
+    if (status == DPS_OK && response->status >= 400)
+        status = dps_refusal_report(client, hub->what, response);
+    free(authorization);
+    free(url);
+    free(headers);
+    return status;
+}
+
+/* Whether the refusal says that the device is elsewhere by now, or nowhere. */
+static bool is_displaced(const struct dps_client *client)
+{
+    return client->report.http_status == 401 ||
+           (client->report.http_status == 404 && client->report.error_code == DEVICE_NOT_FOUND);
+}
+
+/* Registers anew and follows the device to its hub. */
+static dps_status follow(dps_hub *hub)
+{
+    struct dps_client *client = hub->client;
+    dps_registration *registration = NULL;
+    dps_status status;
+
+    dps_report_log(&client->report, DPS_LOG_WARNING, "%s; registering again", client->report.text);
+    status = dps_provision_anew(client, &registration);
+    if (status == DPS_OK)
+        status =
+            set_target(hub, dps_registration_hub(registration), dps_registration_device_id(registration));
+    dps_registration_free(registration);
+    return status;
+}
+
+dps_status dps_hub_exchange(dps_hub *hub, const struct dps_hub_request *request,
+                            struct dps_http_response *response)
+{
+    dps_status status = send_once(hub, request, response);
+
+    if (status == DPS_OK)
+        hub->in_vain = false;
+    if (status != DPS_REJECTED || !is_displaced(hub->client))
+        return status;
+    dps_client_unauthorize(hub->client);
+    if (hub->in_vain || !dps_provision_is_dynamic(hub->client))
+        return status;
+    hub->in_vain = true; /* until the hub takes something */
+    status = follow(hub);
+    if (status != DPS_OK)
+        return status;
+    dps_http_response_free(response);
+    status = send_once(hub, request, response);
+    hub->in_vain = status != DPS_OK;
+    return status;
+}
+
+dps_status dps_hub_fail_strange(dps_hub *hub, const struct dps_http_response *response)
+{
+    return dps_report_fail(&hub->client->report, DPS_PROTOCOL,
+                           "%s was answered with HTTP %u, which a hub never does: is it an IoT hub?",
+                           hub->what, response->status);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dps/message.h"
 
-#include "common/bytes.h"
+#include "common/buffer.h"
+#include "dps/certificate.h"
 #include "dps/url.h"
 
 #include <jansson.h>
@@ -11,6 +12,7 @@
 /* Members may come twice in no JSON that is worth believing; the depth is bounded by the library itself. */
 #define READ_FLAGS (JSON_REJECT_DUPLICATES | JSON_DECODE_ANY)
 #define SHOWN_MAXIMUM 200
+#define CHAIN_MAXIMUM (128 * 1024)
 
 static const struct {
     const char *name;
@@ -81,6 +83,8 @@ static bool add_request_members(json_t *body, const struct dps_register_request 
         if (!add(body, "tpm", tpm))
             return false;
     }
+    if (request->csr != NULL && !add(body, "csr", json_string(request->csr)))
+        return false;
     return request->payload == NULL ||
            add(body, "payload", json_loads(request->payload, JSON_DECODE_ANY, NULL));
 }
@@ -161,7 +165,30 @@ static dps_status read_nested_members(const json_t *state, struct dps_report *re
     return status;
 }
 
-static dps_status read_assignment(const json_t *state, struct dps_report *report, struct dps_operation *out)
+/* The chain that was issued for a request: leaf, intermediates, root. */
+static dps_status read_chain(const json_t *state, struct dps_report *report, char **out)
+{
+    const json_t *chain = json_object_get(state, "issuedCertificateChain");
+    struct buffer pem;
+    bool read = chain == NULL || json_is_null(chain) || json_is_array(chain);
+
+    buffer_init(&pem, CHAIN_MAXIMUM);
+    for (size_t i = 0; read && i < json_array_size(chain); i++) {
+        const char *text = json_string_value(json_array_get(chain, i));
+
+        read = text != NULL && dps_certificate_add_pem(&pem, text);
+    }
+    if (read && pem.size > 0)
+        *out = buffer_take_text(&pem);
+    buffer_free(&pem);
+    return read ? DPS_OK
+                : dps_report_fail(report, DPS_PROTOCOL,
+                                  "the service's answer has a \"registrationState.issuedCertificateChain\" "
+                                  "that is no list of certificates");
+}
+
+static dps_status read_registration(const json_t *state, bool assigned, struct dps_report *report,
+                                    struct dps_operation *out)
 {
     dps_status status = DPS_OK;
     char **field;
@@ -171,14 +198,16 @@ static dps_status read_assignment(const json_t *state, struct dps_report *report
         return dps_report_no_memory(report);
     field = out->registration->field;
     for (size_t i = 0; status == DPS_OK && i < sizeof state_members / sizeof state_members[0]; i++)
-        status = read_text(state, state_members[i].name, "registrationState.", state_members[i].required,
-                           report, &field[state_members[i].field]);
-    if (status == DPS_OK && !dps_url_is_authority(field[DPS_FIELD_HUB]))
+        status = read_text(state, state_members[i].name, "registrationState.",
+                           assigned && state_members[i].required, report, &field[state_members[i].field]);
+    if (status == DPS_OK && assigned && !dps_url_is_authority(field[DPS_FIELD_HUB]))
         status = dps_report_fail(report, DPS_PROTOCOL,
                                  "the service assigned the hub \"%.*s\", which is no host name",
                                  SHOWN_MAXIMUM, field[DPS_FIELD_HUB]);
     if (status == DPS_OK)
         status = read_nested_members(state, report, out);
+    if (status == DPS_OK)
+        status = read_chain(state, report, &field[DPS_FIELD_CERTIFICATES]);
     return status;
 }
 
@@ -217,20 +246,34 @@ static dps_status read_members(const json_t *body, struct dps_report *report, st
         return dps_report_fail(report, DPS_PROTOCOL,
                                "the service's answer has a \"registrationState\" that is not an object");
     if (out->status == DPS_OPERATION_ASSIGNED)
-        return read_assignment(state, report, out);
+        return read_registration(state, true, report, out);
     read_failure(state, out);
     return DPS_OK;
 }
 
-dps_status dps_message_read_operation(const char *text, size_t size, struct dps_report *report,
+static dps_status read_lookup_members(const json_t *body, struct dps_report *report,
                                       struct dps_operation *out)
+{
+    dps_status status = read_status(body, report, out);
+
+    if (status == DPS_OK)
+        status = read_registration(body, out->status == DPS_OPERATION_ASSIGNED, report, out);
+    if (status == DPS_OK)
+        status = read_text(body, "status", "", true, report, &out->registration->field[DPS_FIELD_STATUS]);
+    read_failure(body, out);
+    return status;
+}
+
+static dps_status read_object(const char *text, size_t size, struct dps_report *report,
+                              dps_status (*read)(const json_t *, struct dps_report *, struct dps_operation *),
+                              struct dps_operation *out)
 {
     json_t *body = json_loadb(text, size, READ_FLAGS, NULL);
     dps_status status;
 
     *out = (struct dps_operation){0};
     if (json_is_object(body))
-        status = read_members(body, report, out);
+        status = read(body, report, out);
     else
         status = dps_report_fail(
             report, DPS_PROTOCOL,
@@ -240,6 +283,18 @@ dps_status dps_message_read_operation(const char *text, size_t size, struct dps_
         dps_operation_free(out);
     json_decref(body);
     return status;
+}
+
+dps_status dps_message_read_operation(const char *text, size_t size, struct dps_report *report,
+                                      struct dps_operation *out)
+{
+    return read_object(text, size, report, read_members, out);
+}
+
+dps_status dps_message_read_lookup(const char *text, size_t size, struct dps_report *report,
+                                   struct dps_operation *out)
+{
+    return read_object(text, size, report, read_lookup_members, out);
 }
 
 void dps_operation_free(struct dps_operation *operation)
@@ -300,4 +355,13 @@ void dps_error_body_free(struct dps_error_body *body)
     free(body->message);
     free(body->tracking_id);
     *body = (struct dps_error_body){0};
+}
+
+char *dps_message_read_challenge(const char *text, size_t size)
+{
+    json_t *body = json_loadb(text, size, READ_FLAGS, NULL);
+    char *key = json_object_get(body, "errorCode") == NULL ? copy_text(body, "authenticationKey") : NULL;
+
+    json_decref(body);
+    return key;
 }

@@ -16,6 +16,7 @@ bool dps_message_is_json(const char *text);
 struct dps_register_request {
     const char *registration_id;
     const char *payload; /* JSON text */
+    const char *csr;     /* base64 of the DER */
     const char *endorsement_key;
     const char *storage_root_key;
 };
@@ -51,6 +52,13 @@ struct dps_operation {
 __attribute__((warn_unused_result)) dps_status dps_message_read_operation(const char *text, size_t size,
                                                                           struct dps_report *report,
                                                                           struct dps_operation *out);
+/*
+ * Reads the answer to a status lookup (DeviceRegistrationResult), likewise. There is a registration whatever
+ * the status; hub and device are only certain when it is ASSIGNED.
+ */
+__attribute__((warn_unused_result)) dps_status dps_message_read_lookup(const char *text, size_t size,
+                                                                       struct dps_report *report,
+                                                                       struct dps_operation *out);
 void dps_operation_free(struct dps_operation *operation);
 
 /* What the body of a 4xx or 5xx answer says, of the provisioning service or of a hub. */
@@ -64,5 +72,9 @@ struct dps_error_body {
  * error. */
 void dps_message_read_error(const char *text, size_t size, struct dps_error_body *out);
 void dps_error_body_free(struct dps_error_body *body);
+
+/* The wrapped key (base64) in a 401 answer that is no refusal but the service's challenge to a TPM; NULL: it
+ * is a refusal. The caller frees it. */
+char *dps_message_read_challenge(const char *text, size_t size);
 
 #endif

@@ -3,6 +3,8 @@
 #include "dps/exchange.h"
 #include "dps/message.h"
 #include "dps/refusal.h"
+#include "dps/register.h"
+#include "dps/request.h"
 #include "dps/retry.h"
 #include "dps/url.h"
 
@@ -10,133 +12,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define API_VERSION "2021-06-01"
-#define ORIGIN "https://global.azure-devices-provisioning.net"
-#define URL_MAXIMUM 4096
 #define ID_MAXIMUM 128
+/* How often the service may ask a TPM to prove itself anew before that is a fault. */
+#define CHALLENGES_MAXIMUM 2
 
-enum state { STATE_REGISTER, STATE_POLL, STATE_ASSIGNED, STATE_FAILED };
+enum state { STATE_CHALLENGE, STATE_REGISTER, STATE_LOOKUP, STATE_POLL, STATE_ASSIGNED, STATE_FAILED };
 
-/* One registration under way. */
+/* One registration, or a look at one, under way. */
 struct run {
     struct dps_client *client;
     enum state state;  /* written by enter() only */
+    enum state goal;   /* where a challenge leads: REGISTER or LOOKUP */
     dps_status status; /* of the way here; what the call answers once the state is FAILED */
     const char *registration_id;
     char what[ID_MAXIMUM + 32]; /* for reports: the registration of "id" */
     char *operation_id;
     dps_registration *registration;
     int64_t delay; /* before the state's request, milliseconds */
+    unsigned challenges;
 };
 
 /* A state that sends: its request, and who reads an answer to it that is no passing trouble. */
 struct step {
-    const char *method;
-    bool (*path)(const struct run *run, struct buffer *url);
-    bool has_body;
+    struct dps_request request;
     enum state (*read)(struct run *run, const struct dps_http_response *response);
 };
-
-static const char *origin_of(const struct dps_client *client)
-{
-    return client->origin != NULL ? client->origin : ORIGIN;
-}
-
-/* ---- what is sent ---- */
-
-static bool add_registration_path(const struct run *run, struct buffer *url)
-{
-    return buffer_add_text(url, origin_of(run->client)) && dps_url_add_segment(url, run->client->id_scope) &&
-           buffer_add_text(url, "/registrations") && dps_url_add_segment(url, run->registration_id);
-}
-
-static bool add_register_path(const struct run *run, struct buffer *url)
-{
-    return add_registration_path(run, url) && buffer_add_text(url, "/register");
-}
-
-static bool add_operation_path(const struct run *run, struct buffer *url)
-{
-    return add_registration_path(run, url) && buffer_add_text(url, "/operations") &&
-           dps_url_add_segment(url, run->operation_id);
-}
-
-static char *make_url(const struct run *run, const struct step *step)
-{
-    const char *version = run->client->api_version != NULL ? run->client->api_version : API_VERSION;
-    struct buffer url;
-    char *text = NULL;
-
-    buffer_init(&url, URL_MAXIMUM);
-    if (step->path(run, &url) && dps_url_add_query(&url, "api-version", version))
-        text = buffer_take_text(&url);
-    buffer_free(&url);
-    return text;
-}
-
-static dps_status make_body(const struct run *run, const struct step *step, char **out)
-{
-    struct dps_client *client = run->client;
-    struct dps_register_request request = {.registration_id = run->registration_id,
-                                           .payload = client->payload};
-    dps_status status = DPS_OK;
-
-    *out = NULL;
-    if (!step->has_body)
-        return DPS_OK;
-    if (client->attest->body != NULL)
-        status = client->attest->body(client->attest_state, &request);
-    if (status != DPS_OK)
-        return status;
-    *out = dps_message_write_register(&request);
-    return *out != NULL ? DPS_OK : dps_report_no_memory(&client->report);
-}
-
-static dps_status make_authorization(const struct run *run, char **out)
-{
-    struct buffer resource;
-    dps_status status;
-
-    buffer_init(&resource, URL_MAXIMUM);
-    buffer_addf(&resource, "%s/registrations/%s", run->client->id_scope, run->registration_id);
-    status = dps_client_authorize(run->client, buffer_text(&resource), out);
-    buffer_free(&resource);
-    return status;
-}
-
-/* Sends the request of the step; *response is freed by the caller in any case. */
-static dps_status send_step(struct run *run, const struct step *step, struct dps_http_response *response)
-{
-    struct dps_report *report = &run->client->report;
-    char *url = make_url(run, step);
-    char *body = NULL;
-    char *authorization = NULL;
-    dps_status status;
-
-    *response = (struct dps_http_response){0};
-    if (url == NULL)
-        status = dps_report_fail(report, DPS_INVALID, "%s has names that make no web address", run->what);
-    else
-        status = make_body(run, step, &body);
-    if (status == DPS_OK)
-        status = make_authorization(run, &authorization);
-    if (status == DPS_OK) {
-        const char *headers[] = {"Accept: application/json", "Content-Type: application/json; charset=utf-8",
-                                 authorization, NULL};
-        const char *bare_headers[] = {"Accept: application/json", authorization, NULL};
-        const struct dps_http_request request = {.method = step->method,
-                                                 .url = url,
-                                                 .body = body,
-                                                 .body_size = body != NULL ? strlen(body) : 0,
-                                                 .headers = body != NULL ? headers : bare_headers};
-
-        status = dps_exchange_send(run->client, run->what, &request, response);
-    }
-    free(authorization);
-    free(body);
-    free(url);
-    return status;
-}
 
 /* ---- what is read ---- */
 
@@ -190,8 +90,13 @@ static enum state take_assignment(struct run *run, const struct dps_http_respons
     operation->operation_id = NULL;
     if (!complete(run, operation->registration->field))
         return fail(run, dps_report_no_memory(&client->report));
-    if (operation->authentication_key != NULL && client->attest->take_key != NULL)
-        status = client->attest->take_key(client->attest_state, operation->authentication_key);
+    if (client->attest->challenge && operation->authentication_key == NULL)
+        status = dps_report_fail(&client->report, DPS_PROTOCOL,
+                                 "the service's answer lacks \"registrationState.tpm.authenticationKey\", "
+                                 "without which the TPM has no key for the hub");
+    else if (operation->authentication_key != NULL && client->attest->take_key != NULL)
+        status = client->attest->take_key(client->attest_state, DPS_FOR_HUB, operation->authentication_key);
+    dps_client_unauthorize(client);
     if (status != DPS_OK)
         return fail(run, status);
     run->registration = operation->registration; /* transferred */
@@ -213,40 +118,122 @@ static enum state (*const outcomes[])(struct run *, const struct dps_http_respon
     [DPS_OPERATION_DISABLED] = tell_refusal,
 };
 
-static enum state read_operation(struct run *run, const struct dps_http_response *response)
+/* The key in a 401 answer that is the service's challenge (freed by the caller); NULL: it is none. */
+static char *find_challenge(const struct run *run, const struct dps_http_response *response)
 {
-    struct dps_report *report = &run->client->report;
+    const struct dps_attest *attest = run->client->attest;
+
+    if (response->status != 401 || !attest->challenge || run->challenges >= CHALLENGES_MAXIMUM)
+        return NULL;
+    return dps_message_read_challenge(buffer_text(&response->body), response->body.size);
+}
+
+static enum state take_challenge(struct run *run, const char *key)
+{
+    struct dps_client *client = run->client;
+    dps_status status = client->attest->take_key(client->attest_state, DPS_FOR_REGISTRATION, key);
+
+    run->challenges++;
+    dps_client_unauthorize(client);
+    return status == DPS_OK ? run->goal : fail(run, status);
+}
+
+static enum state fail_strange(struct run *run, const struct dps_http_response *response)
+{
+    return fail(run, dps_report_fail(&run->client->report, DPS_PROTOCOL,
+                                     "%s was answered with HTTP %u, which the service never does: is %s the "
+                                     "service?",
+                                     run->what, response->status, dps_request_origin(run->client)));
+}
+
+static enum state read_challenge(struct run *run, const struct dps_http_response *response)
+{
+    char *key = find_challenge(run, response);
+    enum state next;
+
+    if (key != NULL)
+        next = take_challenge(run, key);
+    else if (response->status >= 400)
+        next = fail(run, dps_refusal_report(run->client, run->what, response));
+    else
+        next = fail_strange(run, response);
+    free(key);
+    return next;
+}
+
+typedef dps_status read_body(const char *text, size_t size, struct dps_report *report,
+                             struct dps_operation *out);
+
+/* What all answers but the first to a TPM have in common. */
+static enum state read_answer(struct run *run, const struct dps_http_response *response, read_body *read,
+                              enum state (*take)(struct run *, const struct dps_http_response *,
+                                                 struct dps_operation *))
+{
     struct dps_operation operation;
     enum state next;
     dps_status status;
 
-    if (response->status >= 400)
-        return fail(run, dps_refusal_report(run->client, run->what, response));
+    if (response->status >= 400) /* a TPM's key may have been superseded by somebody else's request */
+        return read_challenge(run, response);
     if (response->status != 200 && response->status != 202)
-        return fail(run, dps_report_fail(
-                             report, DPS_PROTOCOL,
-                             "%s was answered with HTTP %u, which the service never does: is %s the service?",
-                             run->what, response->status, origin_of(run->client)));
-    status =
-        dps_message_read_operation(buffer_text(&response->body), response->body.size, report, &operation);
+        return fail_strange(run, response);
+    status = read(buffer_text(&response->body), response->body.size, &run->client->report, &operation);
     if (status != DPS_OK)
         return fail(run, status);
-    next = outcomes[operation.status](run, response, &operation);
+    next = take(run, response, &operation);
     dps_operation_free(&operation);
     return next;
+}
+
+static enum state take_operation(struct run *run, const struct dps_http_response *response,
+                                 struct dps_operation *operation)
+{
+    return outcomes[operation->status](run, response, operation);
+}
+
+static enum state read_operation(struct run *run, const struct dps_http_response *response)
+{
+    return read_answer(run, response, dps_message_read_operation, take_operation);
+}
+
+/* The record as it is, assigned or not yet; one that failed or is disabled is a refusal here too. */
+static enum state take_record(struct run *run, const struct dps_http_response *response,
+                              struct dps_operation *operation)
+{
+    char **field = operation->registration->field;
+
+    if (operation->status == DPS_OPERATION_FAILED || operation->status == DPS_OPERATION_DISABLED)
+        return tell_refusal(run, response, operation);
+    if (field[DPS_FIELD_REGISTRATION_ID] == NULL)
+        field[DPS_FIELD_REGISTRATION_ID] = strdup(run->registration_id);
+    if (field[DPS_FIELD_REGISTRATION_ID] == NULL)
+        return fail(run, dps_report_no_memory(&run->client->report));
+    run->registration = operation->registration; /* transferred */
+    operation->registration = NULL;
+    return STATE_ASSIGNED;
+}
+
+static enum state read_lookup(struct run *run, const struct dps_http_response *response)
+{
+    return read_answer(run, response, dps_message_read_lookup, take_record);
 }
 
 /* ---- the machine ---- */
 
 /* The states that send, by number; the others end the loop. */
 static const struct step steps[] = {
-    [STATE_REGISTER] = {"PUT", add_register_path, .has_body = true, .read = read_operation},
-    [STATE_POLL] = {"GET",     add_operation_path,                  .read = read_operation           },
+    [STATE_CHALLENGE] = {{.method = "PUT", .action = "register", .has_body = true, .bare = true},
+                         read_challenge                                                                         },
+    [STATE_REGISTER] = {{.method = "PUT", .action = "register", .has_body = true},               read_operation},
+    [STATE_LOOKUP] = {{.method = "POST", .has_body = true},                                    read_lookup   },
+    [STATE_POLL] = {{.method = "GET", .action = "operations"},                               read_operation},
 };
 
 static void enter(struct run *run, enum state next)
 {
-    static const char *const names[] = {[STATE_REGISTER] = "registering",
+    static const char *const names[] = {[STATE_CHALLENGE] = "proving the TPM",
+                                        [STATE_REGISTER] = "registering",
+                                        [STATE_LOOKUP] = "looking the record up",
                                         [STATE_POLL] = "waiting for the assignment",
                                         [STATE_ASSIGNED] = "assigned",
                                         [STATE_FAILED] = "failed"};
@@ -259,13 +246,16 @@ static void enter(struct run *run, enum state next)
 static void run_step(struct run *run, const struct step *step)
 {
     struct dps_http_response response = {0};
+    struct dps_request request = step->request;
     dps_status status = DPS_OK;
 
+    if (run->state == STATE_POLL)
+        request.operation_id = run->operation_id;
     if (run->delay > 0)
         status = dps_exchange_wait(run->client, run->what, run->delay);
     run->delay = 0;
     if (status == DPS_OK)
-        status = send_step(run, step, &response);
+        status = dps_request_send(run->client, run->registration_id, run->what, &request, &response);
     enter(run, status == DPS_OK ? step->read(run, &response) : fail(run, status));
     dps_http_response_free(&response);
 }
@@ -289,9 +279,6 @@ static dps_status check_settings(struct dps_client *client)
     if (client->id_scope == NULL || client->id_scope[0] == '\0')
         return dps_report_fail(report, DPS_INVALID,
                                "there is no id scope: name the one that the provisioning service shows");
-    if (client->attest == NULL)
-        return dps_report_fail(report, DPS_INVALID,
-                               "there are no credentials: name the device's certificate and key");
     if (client->registration_id != NULL && !is_registration_id(client->registration_id))
         return dps_report_fail(
             report, DPS_INVALID,
@@ -301,43 +288,58 @@ static dps_status check_settings(struct dps_client *client)
     return DPS_OK;
 }
 
-/* The id that was set, or else the one in the credential. */
 static dps_status find_registration_id(struct run *run)
 {
-    struct dps_client *client = run->client;
-    const char *id = client->registration_id;
+    const char *id = dps_client_registration_id(run->client);
 
-    if (id == NULL && client->attest->registration_id != NULL)
-        id = client->attest->registration_id(client->attest_state);
-    if (id == NULL || !is_registration_id(id))
+    if (id == NULL)
+        return dps_report_fail(&run->client->report, DPS_INVALID,
+                               "there is no registration id: name the one that the device is enrolled by");
+    if (!is_registration_id(id))
         return dps_report_fail(
-            &client->report, DPS_INVALID,
-            "there is no registration id, and \"%s\" in the certificate cannot be one: name it",
-            id != NULL ? id : "");
+            &run->client->report, DPS_INVALID,
+            "there is no registration id, and \"%s\" in the certificate cannot be one: name it", id);
     run->registration_id = id;
     snprintf(run->what, sizeof run->what, "the registration of \"%s\"", id);
     return DPS_OK;
 }
 
-dps_status dps_client_register(dps_client *client, dps_registration **out)
+static dps_status run_machine(struct dps_client *client, enum state goal, dps_registration **out)
 {
-    struct run run = {.client = client, .state = STATE_REGISTER};
-    dps_status status;
+    struct run run = {.client = client, .goal = goal};
+    dps_status status = check_settings(client);
 
-    *out = NULL;
-    dps_exchange_begin(client);
-    status = check_settings(client);
     if (status == DPS_OK)
         status = dps_client_prepare(client);
     if (status == DPS_OK)
         status = find_registration_id(&run);
     if (status != DPS_OK)
-        return dps_client_finish(client, status);
-    dps_report_log(&client->report, DPS_LOG_INFO, "%s with %s by %s", run.what, origin_of(client),
+        return status;
+    run.state = client->attest->challenge ? STATE_CHALLENGE : goal;
+    dps_report_log(&client->report, DPS_LOG_INFO, "%s with %s by %s", run.what, dps_request_origin(client),
                    client->attest->name);
     while (run.state < sizeof steps / sizeof steps[0])
         run_step(&run, &steps[run.state]);
     *out = run.registration; /* transferred; NULL after a failure */
     free(run.operation_id);
-    return dps_client_finish(client, run.status);
+    return run.status;
+}
+
+dps_status dps_register_run(struct dps_client *client, dps_registration **out)
+{
+    *out = NULL;
+    return run_machine(client, STATE_REGISTER, out);
+}
+
+dps_status dps_client_register(dps_client *client, dps_registration **out)
+{
+    dps_exchange_begin(client);
+    return dps_client_finish(client, dps_register_run(client, out));
+}
+
+dps_status dps_client_lookup(dps_client *client, dps_registration **out)
+{
+    *out = NULL;
+    dps_exchange_begin(client);
+    return dps_client_finish(client, run_machine(client, STATE_LOOKUP, out));
 }

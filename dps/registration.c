@@ -63,6 +63,16 @@ const char *dps_registration_payload(const dps_registration *registration)
     return text_of(registration, DPS_FIELD_PAYLOAD);
 }
 
+const char *dps_registration_certificates(const dps_registration *registration)
+{
+    return text_of(registration, DPS_FIELD_CERTIFICATES);
+}
+
+int dps_registration_from_backup(const dps_registration *registration)
+{
+    return registration->from_backup ? 1 : 0;
+}
+
 void dps_registration_free(dps_registration *registration)
 {
     if (registration == NULL)

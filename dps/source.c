@@ -17,7 +17,7 @@ static const char *const foreign_blocks[] = {
 
 /* The path in "file:x", "file:///x" or "file://localhost/x", as OpenSSL reads them; another text is a path
  * itself. */
-static const char *path_of(const char *source)
+const char *dps_source_path(const char *source)
 {
     static const char *const prefixes[] = {"file://localhost/", "file:///", "file:"};
 
@@ -30,15 +30,20 @@ static const char *path_of(const char *source)
     return source;
 }
 
+bool dps_source_is_uri(const char *source)
+{
+    return strncasecmp(source, "pkcs11:", strlen("pkcs11:")) == 0;
+}
+
 int dps_source_inspect(const char *source, bool *needs_provider)
 {
     struct bytes content = BYTES_EMPTY;
     int error;
 
-    *needs_provider = strncasecmp(source, "pkcs11:", strlen("pkcs11:")) == 0;
+    *needs_provider = dps_source_is_uri(source);
     if (*needs_provider)
         return 0;
-    error = file_read(AT_FDCWD, path_of(source), FILE_MAXIMUM, &content);
+    error = file_read(AT_FDCWD, dps_source_path(source), FILE_MAXIMUM, &content);
     for (size_t i = 0; content.size > 0 && i < sizeof foreign_blocks / sizeof foreign_blocks[0]; i++)
         if (memmem(content.data, content.size, foreign_blocks[i], strlen(foreign_blocks[i])) != NULL)
             *needs_provider = true;

@@ -12,4 +12,10 @@
  */
 __attribute__((warn_unused_result)) int dps_source_inspect(const char *source, bool *needs_provider);
 
+/* True for a pkcs11: URI. */
+bool dps_source_is_uri(const char *source);
+
+/* The path of a file that the text names; it points into the text. */
+const char *dps_source_path(const char *source);
+
 #endif

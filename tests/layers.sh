@@ -32,7 +32,7 @@ files() { # all C files of a folder but those named
 
 p11='<p11-kit/(pkcs11|pkcs11x)\.h>'
 vendor='"devid/pkcs11\.h"'
-echo 1..17
+echo 1..18
 rule 'common includes nothing but itself' 'x^' $(files common)
 rule 'pkcs11 includes no foreign library but the PKCS#11 header' \
     "\"pkcs11/([a-z0-9_]+|pkcs11-3\.0|soft/[a-z0-9_]+|tpm/backend|file/backend)\.h\"|$p11|$vendor" $(files pkcs11)
@@ -44,11 +44,12 @@ rule 'pkcs11/tpm includes the TSS system API, no ESYS' \
     "\"pkcs11/((soft|tpm)/)?[a-z0-9_]+\.h\"|$p11|$vendor|<tss2/tss2_(sys|mu|rc|tcti|tctildr|tpm2_types|common)\.h>" $(files pkcs11/tpm)
 rule 'provider includes openssl core headers and p11-kit' "\"provider/|\"devid/pkcs11\.h\"|<openssl/|<p11-kit/" $(files provider)
 rule 'dps includes only itself where no foreign library is named' '"dps/|"devid/dps\.h"' \
-    $(files dps http.c tls.c key.c message.c base64.c)
+    $(files dps http.c tls.c crypto.c key.c token.c token.h message.c batch.c record.c)
 rule 'dps/http.c includes curl' '"dps/|"devid/dps\.h"|<curl/' dps/http.c
-rule 'dps/tls.c includes openssl' '"dps/|"devid/dps\.h"|<openssl/' dps/tls.c
-rule 'dps/key.c includes PKCS#11' "\"dps/|\"devid/(dps|pkcs11)\.h\"|<p11-kit/" dps/key.c
-rule 'dps/message.c includes jansson' '"dps/|"devid/dps\.h"|<jansson' dps/message.c
+rule 'dps/tls.c and crypto.c include openssl' '"dps/|"devid/dps\.h"|<openssl/' dps/tls.c dps/crypto.c
+rule 'dps/token.c and key.c include PKCS#11' "\"dps/|\"devid/(dps|pkcs11)\.h\"|<p11-kit/" dps/token.c dps/token.h dps/key.c
+rule 'token.h stays between those two' '"(dps/([a-su-z]|t[a-np-z])[a-z0-9_]*|devid/dps)\.h"' $(files dps http.c tls.c crypto.c key.c token.c token.h message.c batch.c record.c)
+rule 'dps reads and writes JSON in message.c, batch.c and record.c' '"dps/|"devid/dps\.h"|<jansson' dps/message.c dps/batch.c dps/record.c
 rule 'emulator includes libmicrohttpd in http.c' '"emulator/|<openssl/|<jansson|<microhttpd|<gnutls/' emulator/http.c
 rule 'emulator includes sqlite in store.c' '"emulator/|<openssl/|<jansson|<sqlite3' emulator/store.c
 rule 'the rest of the emulator includes openssl and jansson' '"emulator/|<openssl/|<jansson' $(files emulator http.c store.c)

@@ -75,6 +75,7 @@ pkcs11_tests = \
 
 # Each runs as a libFuzzer target too, see tests/fuzz/fuzz.h.
 fuzz_tests = \
+	tests/fuzz/fuzz_base64 \
 	tests/fuzz/fuzz_keyfile \
 	tests/fuzz/fuzz_message \
 	tests/fuzz/fuzz_pem \
@@ -82,6 +83,8 @@ fuzz_tests = \
 	tests/fuzz/fuzz_tsskey
 
 fuzz_data = \
+	tests/data/fuzz/base64/key \
+	tests/data/fuzz/base64/request \
 	tests/data/fuzz/keyfile/chain \
 	tests/data/fuzz/keyfile/ec \
 	tests/data/fuzz/keyfile/lines \
@@ -90,7 +93,10 @@ fuzz_data = \
 	tests/data/fuzz/message/assigned \
 	tests/data/fuzz/message/assigning \
 	tests/data/fuzz/message/error \
+	tests/data/fuzz/message/challenge \
 	tests/data/fuzz/message/failed \
+	tests/data/fuzz/message/issued \
+	tests/data/fuzz/message/lookup \
 	tests/data/fuzz/pem/bundle \
 	tests/data/fuzz/pem/uri \
 	tests/data/fuzz/tokenconf/owner \
@@ -114,7 +120,11 @@ provider_tests = \
 
 dps_tests = \
 	tests/dps/test_attest \
+	tests/dps/test_attest_symmetric \
+	tests/dps/test_attest_tpm \
 	tests/dps/test_attest_x509 \
+	tests/dps/test_base64 \
+	tests/dps/test_certificate \
 	tests/dps/test_client \
 	tests/dps/test_http \
 	tests/dps/test_hub \
@@ -122,6 +132,7 @@ dps_tests = \
 	tests/dps/test_provider \
 	tests/dps/test_register \
 	tests/dps/test_retry \
+	tests/dps/test_sas \
 	tests/dps/test_source \
 	tests/dps/test_tls \
 	tests/dps/test_token \
@@ -176,7 +187,7 @@ rule_tests = \
 	tests/exports.sh
 
 if ENABLE_TESTS
-check_LTLIBRARIES += tests/support/libsupport.la tests/support/tcti_count.la
+check_LTLIBRARIES += tests/support/libsupport.la tests/support/tcti_count.la tests/support/fake_tpm.la
 tests_support_libsupport_la_SOURCES = \
 	tests/support/abrmd.c tests/support/abrmd.h \
 	tests/support/dps_fixture.c tests/support/dps_fixture.h \
@@ -200,6 +211,12 @@ tests_support_p11_spy_la_SOURCES = tests/support/p11_spy.c tests/support/p11_spy
 tests_support_p11_spy_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere $(AM_LDFLAGS)
 tests_support_p11_spy_la_LIBADD = $(CRYPTO_LIBS) -ldl
 
+# A module with a TPM that is none, see tests/support/fake_tpm.h.
+tests_support_libsupport_la_SOURCES += tests/support/fake_tpm.h
+tests_support_fake_tpm_la_SOURCES = tests/support/fake_tpm.c tests/support/fake_tpm.h
+tests_support_fake_tpm_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere $(AM_LDFLAGS)
+tests_support_fake_tpm_la_LIBADD = $(CRYPTO_LIBS)
+
 # A TCTI around any other, see tests/support/tcti_count.h.
 tests_support_tcti_count_la_SOURCES = tests/support/tcti_count.c tests/support/tcti_count.h
 tests_support_tcti_count_la_CPPFLAGS = $(AM_CPPFLAGS) $(TSS2_CFLAGS)
@@ -212,6 +229,7 @@ unit_tests += $(emulator_tests)
 TESTS += $(emulator_story_tests)
 endif
 
+tests_fuzz_fuzz_base64_SOURCES = tests/fuzz/fuzz_base64.c tests/fuzz/main.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_keyfile_SOURCES = tests/fuzz/fuzz_keyfile.c tests/fuzz/main.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_message_SOURCES = tests/fuzz/fuzz_message.c tests/fuzz/main.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_pem_SOURCES = tests/fuzz/fuzz_pem.c tests/fuzz/main.c tests/fuzz/fuzz.h

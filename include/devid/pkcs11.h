@@ -24,6 +24,10 @@ extern "C" {
 /* Read-only, of keys: where the key lives, as text without a NUL: "tpm" or "file". */
 #define CKA_DEVID_BACKEND (DEVID_VENDOR | 0x03)
 
+/* C_UnwrapKey with a TPM's endorsement key: takes in the HMAC key that a provisioning service wrapped for this
+ * TPM. The parameter is the CK_OBJECT_HANDLE of the storage root key. */
+#define CKM_DEVID_TPM2_CREDENTIAL (DEVID_VENDOR | 0x01)
+
 /*
  * C_GetInterface("Vendor DevID", NULL, &interface, 0) gives this list. A caller that does not find it
  * (another module, or p11-kit's proxy in between) does without.

@@ -19,6 +19,7 @@ static struct {
     struct dps_report *report;
     enum call failing;
     unsigned open; /* how many states there are */
+    unsigned authorized;
     char taken[32];
 } method;
 
@@ -52,17 +53,21 @@ static dps_status fake_body(void *state, struct dps_register_request *request)
     return answer(BODY);
 }
 
-static dps_status fake_take_key(void *state, const char *wrapped)
+static dps_status fake_take_key(void *state, enum dps_attest_purpose purpose, const char *wrapped)
 {
+    ck_assert_int_eq(purpose, DPS_FOR_HUB);
     ck_assert_ptr_eq(state, &method);
     snprintf(method.taken, sizeof method.taken, "%s", wrapped);
     return answer(TAKE_KEY);
 }
 
-static dps_status fake_authorize(void *state, const char *resource, int64_t expiry, char **out)
+static dps_status fake_authorize(void *state, enum dps_attest_purpose purpose, const char *resource,
+                                 int64_t expiry, char **out)
 {
     char text[256];
 
+    method.authorized++;
+    ck_assert_int_eq(purpose, strstr(resource, "/devices/") != NULL ? DPS_FOR_HUB : DPS_FOR_REGISTRATION);
     ck_assert_ptr_eq(state, &method);
     snprintf(text, sizeof text, "Test %s %lld", resource, (long long)expiry);
     if (answer(AUTHORIZE) != DPS_OK)
@@ -109,7 +114,7 @@ START_TEST(its_words_go_into_each_request)
          .status = 202,
          .answer = "{\"operationId\":\"o\",\"status\":\"assigning\"}"},
         {.method = "GET",
-         .header = "\r\nAuthorization: Test scope/registrations/device-1 1003602\r\n",
+         .header = "\r\nAuthorization: Test scope/registrations/device-1 1003600\r\n",
          .status = 200,
          .answer = ASSIGNED},
         {.method = "POST", .header = "/devices/d 1003602\r\n", .status = 204},
@@ -153,6 +158,32 @@ START_TEST(its_failures_end_a_registration)
 }
 END_TEST
 
+/* A signature may take a TPM a second: one serves until it is nearly over, or the clock was set back. */
+START_TEST(an_authorization_serves_until_it_is_nearly_over)
+{
+    static const struct dps_server_row rows[] = {
+        {.header = "/devices/d 1003600\r\n", .status = 204, .times = 2},
+        {.header = "/devices/d 1006600\r\n", .status = 204},
+        {.header = "/devices/d 1003500\r\n", .status = 204},
+    };
+    static const int64_t dates[] = {1000000, 1002999, 1003000, 999900};
+    static const struct dps_message message = {.body = "x", .size = 1};
+    struct dps_server *server = dps_fixture_server(rows, COUNT(rows));
+    dps_client *client = make_client(server, NONE);
+    dps_hub *hub;
+
+    ck_assert_int_eq(dps_hub_open(client, dps_server_authority(server), "d", &hub), DPS_OK);
+    for (size_t i = 0; i < COUNT(dates); i++) {
+        hands.date = dates[i];
+        ck_assert_int_eq(dps_hub_send(hub, &message), DPS_OK);
+    }
+    ck_assert_uint_eq(method.authorized, 3);
+    dps_hub_close(hub);
+    dps_client_free(client);
+    dps_server_finish(server);
+}
+END_TEST
+
 START_TEST(a_method_may_have_nothing_to_do)
 {
     static const struct dps_attest idle = {.name = "idle"};
@@ -178,6 +209,7 @@ Suite *suite(void)
     tcase_add_unchecked_fixture(t, dps_fixture_make, NULL);
     tcase_add_test(t, its_words_go_into_each_request);
     tcase_add_loop_test(t, its_failures_end_a_registration, OPEN, TAKE_KEY + 1);
+    tcase_add_test(t, an_authorization_serves_until_it_is_nearly_over);
     tcase_add_test(t, a_method_may_have_nothing_to_do);
     suite_add_tcase(s, t);
     return s;

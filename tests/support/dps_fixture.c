@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/support/dps_fixture.h"
 
+#include "tests/support/fake_tpm.h"
 #include "tests/support/support.h"
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -204,4 +206,20 @@ dps_client *dps_fixture_client(const struct dps_server *server, struct dps_fixtu
                      DPS_OK);
     client->clock = dps_fixture_clock(clock);
     return client;
+}
+
+const char *fake_tpm_module(void)
+{
+    return support_build_path("tests/support/.libs/fake_tpm.so");
+}
+
+struct fake_tpm *fake_tpm_start(void)
+{
+    void *library = dlopen(fake_tpm_module(), RTLD_NOW | RTLD_LOCAL);
+    fake_tpm_reset_fn *reset = NULL;
+
+    ck_assert_msg(library != NULL, "%s", dlerror());
+    *(void **)&reset = dlsym(library, FAKE_TPM_RESET);
+    ck_assert_ptr_nonnull(reset);
+    return reset();
 }
