@@ -78,6 +78,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/soft/libctx.c pkcs11/soft/libctx.h \
 	pkcs11/soft/mask.h \
 	pkcs11/soft/oaep.c pkcs11/soft/oaep.h \
+	pkcs11/soft/pbes2.c pkcs11/soft/pbes2.h \
 	pkcs11/soft/pem.c pkcs11/soft/pem.h \
 	pkcs11/soft/public.c pkcs11/soft/public.h \
 	pkcs11/soft/pkcs8.c pkcs11/soft/pkcs8.h \
@@ -87,6 +88,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/soft/privatesign.c \
 	pkcs11/soft/rejection.c pkcs11/soft/rejection.h \
 	pkcs11/soft/rsa.c pkcs11/soft/rsa.h \
+	pkcs11/soft/sealedbox.c pkcs11/soft/sealedbox.h \
 	pkcs11/soft/tsskey.c pkcs11/soft/tsskey.h \
 	pkcs11/soft/verify.c pkcs11/soft/verify.h \
 	pkcs11/soft/x509.c pkcs11/soft/x509.h \

@@ -48,9 +48,11 @@ pkcs11_tests = \
 	tests/pkcs11/soft/test_kdf \
 	tests/pkcs11/soft/test_key \
 	tests/pkcs11/soft/test_keywrap \
+	tests/pkcs11/soft/test_pbes2 \
 	tests/pkcs11/soft/test_pkcs8 \
 	tests/pkcs11/soft/test_privatederive \
 	tests/pkcs11/soft/test_rsa \
+	tests/pkcs11/soft/test_sealedbox \
 	tests/pkcs11/soft/test_tsskey \
 	tests/pkcs11/soft/test_x509 \
 	tests/pkcs11/file/test_backend \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pkcs11/soft/kdf.h"
 #include "common/bytes.h"
+#include "pkcs11/failure.h"
 #include "pkcs11/soft/hash.h"
 #include "pkcs11/soft/internal.h"
 
@@ -127,4 +128,33 @@ CK_RV soft_pbkdf2(enum p11_hash hash, const void *password, size_t password_size
     EVP_KDF_CTX_free(context);
     EVP_KDF_free(kdf);
     return rv;
+}
+
+CK_RV soft_scrypt(const void *password, size_t password_size, const struct bytes *salt,
+                  const struct soft_scrypt_cost *cost, uint8_t *out, size_t size)
+{
+    union {
+        const void *in;
+        void *out;
+    } pass = {password_size != 0 ? password : ""}; /* libcrypto's array is for both ways */
+    uint64_t n = cost->n;
+    uint32_t r = cost->r;
+    uint32_t p = cost->p;
+    uint64_t memory = 128 * r * (n + p + 2) + 1024; /* what it computes for itself, and a little */
+    EVP_KDF *kdf = EVP_KDF_fetch(soft_libctx(), "SCRYPT", NULL);
+    EVP_KDF_CTX *context = kdf != NULL ? EVP_KDF_CTX_new(kdf) : NULL;
+    const OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_PASSWORD, pass.out, password_size),
+        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SALT, salt->data, salt->size),
+        OSSL_PARAM_construct_uint64(OSSL_KDF_PARAM_SCRYPT_N, &n),
+        OSSL_PARAM_construct_uint32(OSSL_KDF_PARAM_SCRYPT_R, &r),
+        OSSL_PARAM_construct_uint32(OSSL_KDF_PARAM_SCRYPT_P, &p),
+        OSSL_PARAM_construct_uint64(OSSL_KDF_PARAM_SCRYPT_MAXMEM, &memory),
+        OSSL_PARAM_construct_end(),
+    };
+    bool good = context != NULL && EVP_KDF_derive(context, out, size, params) == 1;
+
+    EVP_KDF_CTX_free(context);
+    EVP_KDF_free(kdf);
+    return good ? CKR_OK : p11_fail(CKR_HOST_MEMORY, "scrypt found no memory, or refuses its parameters");
 }

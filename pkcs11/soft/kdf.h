@@ -29,4 +29,13 @@ CK_RV soft_x963(enum p11_hash hash, const struct bytes *secret, const struct byt
 CK_RV soft_pbkdf2(enum p11_hash hash, const void *password, size_t password_size, const void *salt,
                   size_t salt_size, unsigned iterations, uint8_t *out, size_t size);
 
+/* scrypt (RFC 7914): N, r and p, which decide time and memory (128 * N * r bytes). CKR_HOST_MEMORY, said. */
+struct soft_scrypt_cost {
+    unsigned n;
+    unsigned r;
+    unsigned p;
+};
+CK_RV soft_scrypt(const void *password, size_t password_size, const struct bytes *salt,
+                  const struct soft_scrypt_cost *cost, uint8_t *out, size_t size);
+
 #endif

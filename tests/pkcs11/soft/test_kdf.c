@@ -188,6 +188,24 @@ START_TEST(pbkdf2_vectors_come_out)
 }
 END_TEST
 
+/* RFC 7914, 12. */
+START_TEST(scrypt_vectors_come_out)
+{
+    const struct soft_scrypt_cost cost = {1024, 8, 16};
+    const struct soft_scrypt_cost impossible = {1000, 8, 16};
+    uint8_t salt[] = "NaCl";
+    const struct bytes view = {salt, 4};
+    uint8_t out[64];
+    char hex[129];
+
+    ck_assert_uint_eq(soft_scrypt("password", 8, &view, &cost, out, sizeof out), CKR_OK);
+    bytes_to_hex(out, sizeof out, hex);
+    ck_assert_str_eq(hex, "fdbabe1c9d3472007856e7190d01e9fe7c6ad7cbc8237830e77376634b373162"
+                          "2eaf30d92e22a3886ff109279d9830dac727afb94a83ee6d8360cbdfa2cc0640");
+    ck_assert_uint_eq(soft_scrypt("password", 8, &view, &impossible, out, sizeof out), CKR_HOST_MEMORY);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("kdf");
@@ -200,6 +218,7 @@ Suite *suite(void)
     tcase_add_test(t, no_hash_is_refused);
     tcase_add_loop_test(t, x963_vectors_come_out, 0, sizeof x963_cases / sizeof x963_cases[0]);
     tcase_add_test(t, pbkdf2_vectors_come_out);
+    tcase_add_test(t, scrypt_vectors_come_out);
     suite_add_tcase(s, t);
     return s;
 }
