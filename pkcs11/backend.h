@@ -39,6 +39,7 @@ struct backend {
     const char *const *other_pem_labels; /* more of them, which are read and not written; NULL, or ends so */
     const char *model;                   /* CK_TOKEN_INFO.model */
     bool hardware;                       /* keys are in a device: CKF_HW */
+    bool in_clear;                       /* its blocks are keys in plain: locked on tokens with a PIN */
     bool extractable; /* keys may leave it when they are made so: CKA_EXTRACTABLE, CKA_SENSITIVE false */
 
     /* Makes an instance from token.conf, without touching a device; conf is kept no longer than the call. */
@@ -64,6 +65,8 @@ struct backend {
     CK_RV (*login)(void *instance, CK_USER_TYPE user, const struct bytes *pin);
     void (*logout)(void *instance);
     CK_RV (*set_pin)(void *instance, CK_USER_TYPE user, const struct bytes *old, const struct bytes *pin);
+    /* A copy of the token secret, the caller's. CKR_USER_NOT_LOGGED_IN. */
+    CK_RV (*secret)(void *instance, struct bytes *secret);
 
     /* Whether the token can serve the row, and the key sizes it has for it. Without touching the device. */
     bool (*supports)(const void *instance, const struct mechanism *row);
@@ -73,6 +76,12 @@ struct backend {
      * caller's, the former ended with drop. CKR_DATA_INVALID: not such a block, or one that this backend
      * cannot use. */
     CK_RV (*load)(void *instance, const struct bytes *block, void **key, struct public_key *public);
+    /*
+     * The same for a block that the token's secret encrypts (pkcs11/lock.h), with its public half, which
+     * stands beside it: the block is opened when the key is used, and not before the user's login. Of
+     * backends with in_clear; `load` takes such blocks too, after a login (else CKR_USER_NOT_LOGGED_IN).
+     */
+    CK_RV (*load_locked)(void *instance, const struct bytes *block, const struct public_key *public, void **key);
     void (*drop)(void *instance, void *key);
     /* CKA_DEVID_... attributes of a key, and the secret ones, which the caller has leave to read.
      * CKR_ATTRIBUTE_TYPE_INVALID: it has none such. */

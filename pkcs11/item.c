@@ -9,7 +9,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-CK_RV key_load(const struct backend *backend, void *instance, const struct bytes *block, struct key **key)
+static CK_RV load_into(struct key *key, const struct bytes *block, const struct public_key *public)
+{
+    CK_RV rv;
+
+    if (public == NULL)
+        return key->backend->load(key->instance, block, &key->material, &key->public);
+    rv = public_key_copy(&key->public, public);
+    if (rv == CKR_OK)
+        rv = key->backend->load_locked(key->instance, block, public, &key->material);
+    if (rv != CKR_OK)
+        public_key_free(&key->public);
+    return rv;
+}
+
+static CK_RV load(const struct backend *backend, void *instance, const struct bytes *block,
+                  const struct public_key *public, struct key **key)
 {
     struct key *loaded = calloc(1, sizeof *loaded);
     CK_RV rv;
@@ -20,7 +35,7 @@ CK_RV key_load(const struct backend *backend, void *instance, const struct bytes
     loaded->references = 1;
     loaded->backend = backend;
     loaded->instance = instance;
-    rv = backend->load(instance, block, &loaded->material, &loaded->public);
+    rv = load_into(loaded, block, public);
     if (rv != CKR_OK) {
         free(loaded);
         return rv;
@@ -38,6 +53,17 @@ bool key_equal(const struct key *a, const struct key *b)
 {
     return public_key_equal(&a->public, &b->public) &&
            bytes_equal(a->fingerprint, sizeof a->fingerprint, b->fingerprint, sizeof b->fingerprint);
+}
+
+CK_RV key_load(const struct backend *backend, void *instance, const struct bytes *block, struct key **key)
+{
+    return load(backend, instance, block, NULL, key);
+}
+
+CK_RV key_load_locked(const struct backend *backend, void *instance, const struct bytes *block,
+                      const struct public_key *public, struct key **key)
+{
+    return load(backend, instance, block, public, key);
 }
 
 struct key *key_new_public(struct public_key *public)

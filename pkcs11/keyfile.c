@@ -137,6 +137,23 @@ bool keyfile_next(const char *text, size_t size, size_t *offset, struct keyfile_
     return true;
 }
 
+bool keyfile_hex_line(const struct keyfile_block *block, const char *name, struct bytes *value)
+{
+    const char *end = block->lines + block->lines_size;
+    const char *line = find_line(block->lines, end, name);
+    size_t length = strlen(name);
+    const char *stop;
+
+    *value = BYTES_EMPTY;
+    if (line == NULL || (size_t)(end - line) < length + 2 || line[length] != ':' || line[length + 1] != ' ')
+        return false;
+    line += length + 2;
+    stop = line_end(line, end);
+    if (stop > line && stop[-1] == '\r')
+        stop--;
+    return bytes_from_hex(line, (size_t)(stop - line), value);
+}
+
 /* Text is written with %XX for what would break the line or the file: control characters, '%', a dash after a
  * dash, blanks at either end. */
 static void write_text(const CK_ATTRIBUTE *item, struct buffer *out)

@@ -48,6 +48,9 @@ CK_RV keyfile_write_lines(const struct attributes *attributes, CK_OBJECT_CLASS o
 CK_RV keyfile_edit_lines(const struct keyfile_block *block, CK_OBJECT_CLASS object_class,
                          const struct attributes *changed, struct buffer *out);
 
+/* The value of a line that is no attribute's, in hexadecimal. False: it is not there, or no such text. */
+bool keyfile_hex_line(const struct keyfile_block *block, const char *name, struct bytes *value);
+
 /* Whether the block's label is the one named. */
 bool keyfile_is(const struct keyfile_block *block, const char *label);
 

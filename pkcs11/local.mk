@@ -20,6 +20,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/item.c pkcs11/object.h \
 	pkcs11/import.c pkcs11/import.h \
 	pkcs11/keyfile.c pkcs11/keyfile.h \
+	pkcs11/lock.c pkcs11/lock.h \
 	pkcs11/login.c pkcs11/login.h \
 	pkcs11/mechanism.c pkcs11/mechanism.h \
 	pkcs11/message.c pkcs11/pkcs11-3.0.h \
@@ -35,6 +36,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/operation.c pkcs11/operation.h \
 	pkcs11/publicobject.c pkcs11/publicobject.h \
 	pkcs11/pin.c \
+	pkcs11/pinfile.c pkcs11/pinfile.h \
 	pkcs11/pair.c pkcs11/pair.h \
 	pkcs11/publickey.c pkcs11/publickey.h \
 	pkcs11/random.c \
@@ -49,6 +51,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/template.c pkcs11/template.h \
 	pkcs11/state.c \
 	pkcs11/token.c pkcs11/token.h \
+	pkcs11/tokensecret.c pkcs11/tokensecret.h \
 	pkcs11/tokenconf.c pkcs11/tokenconf.h \
 	pkcs11/unsupported.c \
 	pkcs11/version3.c \
@@ -62,6 +65,8 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/file/generate.c \
 	pkcs11/file/import.c \
 	pkcs11/file/key.h \
+	pkcs11/file/key.c \
+	pkcs11/file/seal.c pkcs11/file/seal.h \
 	pkcs11/file/sign.c \
 	pkcs11/soft/assemble.c pkcs11/soft/assemble.h \
 	pkcs11/soft/assemblersa.c pkcs11/soft/assemblersa.h \
@@ -109,7 +114,6 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/tpm/key.h \
 	pkcs11/tpm/keyarea.c pkcs11/tpm/keyarea.h \
 	pkcs11/tpm/loaded.c pkcs11/tpm/loaded.h \
-	pkcs11/tpm/pinfile.c pkcs11/tpm/pinfile.h \
 	pkcs11/tpm/primary.c pkcs11/tpm/primary.h \
 	pkcs11/tpm/public.c pkcs11/tpm/public.h \
 	pkcs11/tpm/random.c \

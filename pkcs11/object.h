@@ -29,6 +29,7 @@ struct object {
     CK_SESSION_HANDLE session;    /* that made it; 0: a token object */
     struct attributes attributes; /* what is not the schema's default */
     struct key *key;              /* NULL: not a key */
+    bool opened;                  /* made of a locked block: goes with the login */
     char *file;                   /* of a token object, in the token's directory */
     unsigned block;               /* its place among the file's blocks; under the token's lock */
 };
@@ -36,6 +37,9 @@ struct object {
 /* A key read from a block by the backend. *key starts with one reference. CKR_DATA_INVALID: the backend
  * cannot use it. */
 CK_RV key_load(const struct backend *backend, void *instance, const struct bytes *block, struct key **key);
+/* The same of a locked block, whose public half stands beside it. */
+CK_RV key_load_locked(const struct backend *backend, void *instance, const struct bytes *block,
+                      const struct public_key *public, struct key **key);
 /* A public key without a private half. What `public` holds is transferred, also on failure. NULL: no memory.
  */
 struct key *key_new_public(struct public_key *public);

@@ -59,7 +59,7 @@ static CK_RV edit_text(const struct edit *edit, const struct keyfile_block *bloc
     if (attributes_find(edit->changes, CKA_VALUE) == NULL)
         return buffer_add(new, block->text, block->text_size) ? CKR_OK : CKR_DEVICE_MEMORY;
     changed = object_copy(edit->object, edit->changes);
-    rv = changed != NULL ? objecttext_write_block(changed, new) : CKR_HOST_MEMORY;
+    rv = changed != NULL ? objecttext_write_block(edit->token, changed, new) : CKR_HOST_MEMORY;
     object_return(changed);
     return rv;
 }

@@ -3,7 +3,7 @@
 
 #include "common/log.h"
 #include "pkcs11/failure.h"
-#include "pkcs11/keyfile.h"
+#include "pkcs11/lock.h"
 #include "pkcs11/objecttext.h"
 #include "pkcs11/soft/key.h"
 #include "pkcs11/soft/pem.h"
@@ -128,15 +128,52 @@ static CK_RV add_secret(struct token *token, const struct keyfile_block *block, 
     return finish(token, object, place, rv);
 }
 
+/* The public half of a locked key stands beside it, unless it is somebody else's file. */
+static bool read_stated(const struct keyfile_block *block, struct public_key *public)
+{
+    struct bytes info;
+    bool good =
+        keyfile_hex_line(block, LOCKED_PUBLIC_LINE, &info) && soft_public_read(&info, public) == CKR_OK;
+
+    bytes_free(&info);
+    return good;
+}
+
+static CK_RV load_key(struct token *token, const struct keyfile_block *block, const struct bytes *der,
+                      struct key **key)
+{
+    const struct backend *backend = backend_by_pem_label(block->label, block->label_size);
+    void *instance = token_instance(token, backend);
+    struct public_key stated;
+    CK_RV rv;
+
+    if (!lock_is_closed(block) || !read_stated(block, &stated))
+        return key_load(backend, instance, der, key);
+    rv = key_load_locked(backend, instance, der, &stated, key);
+    public_key_free(&stated);
+    return rv;
+}
+
+/* It works, as it is meant to: but the PIN does not protect it. */
+static void warn_of_clear_key(const struct token *token, const struct keyfile_block *block,
+                              const struct key *key, const struct place *place)
+{
+    if (token->has_pin && key->backend->in_clear && !lock_is_closed(block))
+        log_warning(
+            "%s/%s holds a key in the clear, though the token has a PIN: who can read the file has the "
+            "key",
+            token->store.path, place->file);
+}
+
 static CK_RV add_key(struct token *token, const struct keyfile_block *block, const struct bytes *der,
                      const struct place *place)
 {
-    const struct backend *backend = backend_by_pem_label(block->label, block->label_size);
     struct key *key;
-    CK_RV rv = key_load(backend, token_instance(token, backend), der, &key);
+    CK_RV rv = load_key(token, block, der, &key);
 
     if (rv != CKR_OK)
         return rv;
+    warn_of_clear_key(token, block, key, place);
     rv = public_key_is_secret(&key->public) ? add_secret(token, block, key, place)
                                             : add_pair(token, block, key, place);
     key_return(key);
@@ -176,18 +213,40 @@ static CK_RV add_public(struct token *token, const struct keyfile_block *block, 
     return finish(token, object, place, rv);
 }
 
-static CK_RV add_data(struct token *token, const struct keyfile_block *block, const struct bytes *der,
-                      const struct place *place)
+static CK_RV add_data_of(struct token *token, const struct keyfile_block *block, const struct bytes *der,
+                         bool opened, const struct place *place)
 {
     struct object *object = object_new(CKO_DATA, NULL);
     struct bytes value;
     CK_RV rv = object != NULL ? objecttext_read_data(der, &value) : CKR_HOST_MEMORY;
 
+    if (object != NULL)
+        object->opened = opened;
     if (rv == CKR_OK)
         rv = attributes_set(&object->attributes, CKA_VALUE, value.data, value.size);
     if (rv == CKR_OK)
         rv = keyfile_read_lines(block, CKO_DATA, &object->attributes);
+    if (rv == CKR_OK && opened) /* whatever the lines say */
+        rv = attributes_set_bool(&object->attributes, CKA_PRIVATE, true);
     return finish(token, object, place, rv);
+}
+
+static CK_RV add_data(struct token *token, const struct keyfile_block *block, const struct bytes *der,
+                      const struct place *place)
+{
+    return add_data_of(token, block, der, false, place);
+}
+
+static CK_RV add_locked_data(struct token *token, const struct keyfile_block *block, const struct bytes *der,
+                             const struct place *place)
+{
+    struct bytes open;
+    CK_RV rv = lock_open(token, der, &open);
+
+    if (rv == CKR_OK)
+        rv = add_data_of(token, block, &open, true, place);
+    bytes_free(&open);
+    return rv;
 }
 
 /* The blocks that belong to no backend. */
@@ -197,9 +256,10 @@ static const struct plain_block {
     (struct token *token, const struct keyfile_block *block, const struct bytes *der,
      const struct place *place);
 } plain_blocks[] = {
-    {CERTIFICATE_PEM, add_certificate},
-    {PUBLIC_KEY_PEM,  add_public     },
-    {DATA_PEM,        add_data       },
+    {CERTIFICATE_PEM,     add_certificate},
+    {PUBLIC_KEY_PEM,      add_public     },
+    {DATA_PEM,            add_data       },
+    {LOCKED_PEM DATA_PEM, add_locked_data},
 };
 
 static const struct plain_block *plain_block(const struct keyfile_block *block)
@@ -208,6 +268,14 @@ static const struct plain_block *plain_block(const struct keyfile_block *block)
         if (keyfile_is(block, plain_blocks[i].label))
             return &plain_blocks[i];
     return NULL;
+}
+
+/* A block that only the token's secret opens is left out until the user logs in. */
+static CK_RV wait_for_login(struct token *token)
+{
+    token->objects.waiting = true;
+    p11_failure_clear();
+    return CKR_OK;
 }
 
 static CK_RV add_block(struct token *token, const struct keyfile_block *block, const struct place *place)
@@ -227,7 +295,7 @@ static CK_RV add_block(struct token *token, const struct keyfile_block *block, c
     if (rv == CKR_OK)
         rv = plain != NULL ? plain->add(token, block, &der, place) : add_key(token, block, &der, place);
     bytes_free(&der);
-    return rv;
+    return rv == CKR_USER_NOT_LOGGED_IN ? wait_for_login(token) : rv;
 }
 
 CK_RV objects_read_text(struct token *token, const char *file, const char *text, size_t size)

@@ -109,16 +109,6 @@ void objects_remove_session(struct objects *objects, CK_SESSION_HANDLE session)
     }
 }
 
-void objects_remove_private(struct objects *objects)
-{
-    for (size_t i = objects->map.count; i-- > 0;) {
-        const struct object *object = objects->map.entries[i].pointer;
-
-        if (object->session != 0 && object_attribute_bool(object, CKA_PRIVATE))
-            objects_remove(objects, object->handle);
-    }
-}
-
 bool object_is_of_file(const struct object *object, const char *file)
 {
     return object->file != NULL && strcmp(object->file, file) == 0;

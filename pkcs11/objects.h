@@ -19,8 +19,10 @@ struct objects {
         char *name;
         struct stat status; /* when it was read */
         bool present;       /* in the scan under way */
+        bool waits;         /* for a login, which opens more of its blocks */
     } * *files;             /* by name */
     size_t file_count;
+    bool waiting; /* the file that is being read has a block that only a login opens */
 };
 
 void objects_free(struct objects *objects);
@@ -56,8 +58,6 @@ struct candidates objects_candidates(const struct objects *objects, const CK_ATT
                                      CK_ULONG count);
 /* NULL: there are no more. */
 const struct object *objects_next(struct candidates *candidates);
-/* Private session objects, of all sessions: they end with the login (PKCS#11 2.40, 5.6). */
-void objects_remove_private(struct objects *objects);
 
 /* The objects that the text of a file describes, as if it were read from the token; each is added to the
  * token. CKR_DATA_INVALID: there is nothing usable in it. */
@@ -70,6 +70,11 @@ CK_RV objects_reread_text(struct token *token, const char *file, const char *tex
 /* Sets the label that an object of a file has without a Label line: the file's name, less what stands for the
  * kind. */
 CK_RV objects_default_label(struct attributes *attributes, const char *file);
+
+/* Files that wait for a login are to be read again. */
+void objects_login(struct token *token);
+/* Takes out what the login had opened, and what is private of the sessions. */
+void objects_logout(struct token *token);
 
 /* What is known of a file; NULL: nothing. */
 const struct object_file *objects_file(const struct objects *objects, const char *name);

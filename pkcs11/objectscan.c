@@ -119,12 +119,14 @@ static CK_RV scan_file(void *data, const char *name, const struct stat *status)
     if (entry == NULL)
         return CKR_HOST_MEMORY;
     entry->present = true;
-    if (unchanged(&entry->status, status))
+    if (unchanged(&entry->status, status) && !(entry->waits && token_is_open(token)))
         return CKR_OK;
     if ((status->st_mode & 077) != 0 && strstr(name, ".crt.pem") == NULL)
         log_warning("%s/%s can be read by others; chmod 600 it", token->store.path, name);
     known = entry->status.st_ino != 0;
+    token->objects.waiting = false;
     entry->status = load_file(token, name, known) ? *status : (struct stat){0};
+    entry->waits = token->objects.waiting;
     return CKR_OK;
 }
 
@@ -159,6 +161,29 @@ CK_RV objects_refresh(struct token *token)
     else
         token->store.settled = false; /* half a look is none: look again */
     return rv;
+}
+
+void objects_login(struct token *token)
+{
+    for (size_t i = 0; i < token->objects.file_count; i++)
+        if (token->objects.files[i]->waits)
+            store_look_again(&token->store);
+}
+
+/* Private session objects, of all sessions, end with the login (PKCS#11 2.40, 5.6). */
+void objects_logout(struct token *token)
+{
+    struct objects *objects = &token->objects;
+
+    for (size_t i = objects->map.count; i-- > 0;) {
+        const struct object *object = objects->map.entries[i].pointer;
+        struct object_file *file = object->opened ? find_file(objects, object->file) : NULL;
+
+        if (file != NULL)
+            file->waits = true;
+        if (object->opened || (object->session != 0 && object_attribute_bool(object, CKA_PRIVATE)))
+            objects_remove(objects, object->handle);
+    }
 }
 
 const struct object_file *objects_file(const struct objects *objects, const char *name)

@@ -2,7 +2,7 @@
 #include "pkcs11/objecttext.h"
 
 #include "pkcs11/failure.h"
-#include "pkcs11/keyfile.h"
+#include "pkcs11/lock.h"
 #include "pkcs11/soft/der.h"
 #include "pkcs11/soft/key.h"
 #include "pkcs11/soft/pem.h"
@@ -13,26 +13,28 @@
 /* --- blocks
  * ---------------------------------------------------------------------------------------------------- */
 
-static CK_RV certificate_block(const struct object *object, struct buffer *text)
+static CK_RV certificate_block(const struct token *token, const struct object *object, struct buffer *text)
 {
     const CK_ATTRIBUTE *value = attributes_find(&object->attributes, CKA_VALUE);
     struct bytes der = {value->pValue, value->ulValueLen};
 
+    (void)token;
     return soft_pem_encode(CERTIFICATE_PEM, &der, text);
 }
 
-static CK_RV public_block(const struct object *object, struct buffer *text)
+static CK_RV public_block(const struct token *token, const struct object *object, struct buffer *text)
 {
     struct bytes der;
     CK_RV rv = soft_public_info(&object->key->public, &der);
 
+    (void)token;
     if (rv == CKR_OK)
         rv = soft_pem_encode(PUBLIC_KEY_PEM, &der, text);
     bytes_free(&der);
     return rv;
 }
 
-static CK_RV data_block(const struct object *object, struct buffer *text)
+static CK_RV data_block(const struct token *token, const struct object *object, struct buffer *text)
 {
     const CK_ATTRIBUTE *value = attributes_find(&object->attributes, CKA_VALUE);
     size_t size = value != NULL ? value->ulValueLen : 0;
@@ -48,7 +50,8 @@ static CK_RV data_block(const struct object *object, struct buffer *text)
     if (size != 0)
         buffer_add(&octets, value->pValue, size);
     if (buffer_take(&octets, &der))
-        rv = soft_pem_encode(DATA_PEM, &der, text);
+        rv = lock_encode(token, lock_wanted(token, object_attribute_bool(object, CKA_PRIVATE)), DATA_PEM,
+                         &der, text);
     bytes_free(&der);
     buffer_free(&octets);
     return rv;
@@ -79,7 +82,7 @@ static const CK_ATTRIBUTE_TYPE certificate_lines[] = {
 static const struct form {
     CK_OBJECT_CLASS object_class;
     const char *suffix;
-    CK_RV (*write)(const struct object *object, struct buffer *text);
+    CK_RV (*write)(const struct token *token, const struct object *object, struct buffer *text);
     const CK_ATTRIBUTE_TYPE *lines;
     size_t line_count;
 } forms[] = {
@@ -113,7 +116,8 @@ static CK_RV write_lines(const struct form *form, const struct attributes *attri
     return rv;
 }
 
-CK_RV objecttext_write(const struct object *object, struct buffer *text, const char **suffix)
+CK_RV objecttext_write(const struct token *token, const struct object *object, struct buffer *text,
+                       const char **suffix)
 {
     const struct form *form = form_of(object);
     CK_RV rv;
@@ -123,12 +127,12 @@ CK_RV objecttext_write(const struct object *object, struct buffer *text, const c
         return CKR_FUNCTION_NOT_SUPPORTED;
     *suffix = form->suffix;
     rv = write_lines(form, &object->attributes, text);
-    return rv == CKR_OK ? form->write(object, text) : rv;
+    return rv == CKR_OK ? form->write(token, object, text) : rv;
 }
 
-CK_RV objecttext_write_block(const struct object *object, struct buffer *text)
+CK_RV objecttext_write_block(const struct token *token, const struct object *object, struct buffer *text)
 {
     const struct form *form = form_of(object);
 
-    return form != NULL ? form->write(object, text) : CKR_FUNCTION_NOT_SUPPORTED;
+    return form != NULL ? form->write(token, object, text) : CKR_FUNCTION_NOT_SUPPORTED;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pkcs11/pair.h"
 
-#include "pkcs11/keyfile.h"
+#include "pkcs11/lock.h"
 #include "pkcs11/soft/key.h"
 #include "pkcs11/soft/pem.h"
 
@@ -42,7 +42,8 @@ static CK_RV pair_text(const struct pair *pair, const struct key *key, struct bu
     if (rv == CKR_OK)
         rv = public_lines(pair, text);
     if (rv == CKR_OK)
-        rv = soft_pem_encode(key->backend->pem_label, &pair->block, text);
+        rv = pair->locked ? lock_key_encode(key, &pair->block, text)
+                          : soft_pem_encode(key->backend->pem_label, &pair->block, text);
     return rv;
 }
 
@@ -99,7 +100,18 @@ static CK_RV publish(struct session *session, const struct pair *pair, struct ke
     return rv;
 }
 
-CK_RV pair_add(struct session *session, const struct pair *pair, CK_OBJECT_HANDLE *public,
+static CK_RV lock_pair(const struct token *token, struct pair *pair, struct key **key)
+{
+    struct bytes locked;
+    CK_RV rv = lock_key(token, &pair->block, key, &locked);
+
+    if (rv == CKR_OK)
+        bytes_move(&pair->block, &locked);
+    pair->locked = rv == CKR_OK;
+    return rv;
+}
+
+CK_RV pair_add(struct session *session, struct pair *pair, CK_OBJECT_HANDLE *public,
                CK_OBJECT_HANDLE *private)
 {
     const struct backend *backend = session->token->backend;
@@ -107,6 +119,9 @@ CK_RV pair_add(struct session *session, const struct pair *pair, CK_OBJECT_HANDL
     struct key *key = NULL;
     CK_RV rv = key_load(backend, token_instance(session->token, backend), &pair->block, &key);
 
+    if (rv == CKR_OK && pair->token &&
+        lock_key_wanted(session->token, key, attributes_get_bool(&pair->private, CKA_PRIVATE, true)))
+        rv = lock_pair(session->token, pair, &key);
     if (rv == CKR_OK)
         rv = make_object(CKO_PRIVATE_KEY, key, &pair->private, &objects[0]);
     if (rv == CKR_OK)

@@ -10,6 +10,7 @@ struct pair {
     struct attributes private;
     struct bytes block; /* of the token's own backend */
     bool token;
+    bool locked; /* the block is encrypted (pkcs11/lock.h); pair_add does that */
 };
 
 void pair_free(struct pair *pair);
@@ -17,7 +18,7 @@ void pair_free(struct pair *pair);
 /* Makes both objects, of the token (with one file) or of the session, and answers their handles. On failure
  * there is neither. What the key itself says of an attribute counts more than what the pair does, and secret
  * numbers are left to the key. */
-CK_RV pair_add(struct session *session, const struct pair *pair, CK_OBJECT_HANDLE *public,
+CK_RV pair_add(struct session *session, struct pair *pair, CK_OBJECT_HANDLE *public,
                CK_OBJECT_HANDLE *private);
 
 #endif

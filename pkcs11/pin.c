@@ -72,6 +72,10 @@ CK_RV C_SetPIN(CK_SESSION_HANDLE handle, CK_UTF8CHAR *old, CK_ULONG old_size, CK
     rv = check_token(session->token);
     if (rv == CKR_OK && !session->writable)
         rv = CKR_SESSION_READ_ONLY;
+    if (rv == CKR_OK)
+        rv = check_length(size);
+    if (rv == CKR_OK && (old_size < PIN_MINIMUM || old_size > PIN_MAXIMUM)) /* nobody need count this one */
+        rv = p11_fail(CKR_PIN_INCORRECT, "PINs have %d to %d bytes", PIN_MINIMUM, PIN_MAXIMUM);
     user = login_of(session->token) == LOGIN_SO ? CKU_SO : CKU_USER;
     if (rv == CKR_OK)
         rv = set_pin(session->token, user, &old_view, pin, size);

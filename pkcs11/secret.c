@@ -2,7 +2,7 @@
 #include "pkcs11/secret.h"
 
 #include "pkcs11/failure.h"
-#include "pkcs11/keyfile.h"
+#include "pkcs11/lock.h"
 #include "pkcs11/secrettype.h"
 #include "pkcs11/soft/key.h"
 #include "pkcs11/soft/pem.h"
@@ -44,6 +44,21 @@ CK_RV secret_may_add(const struct session *session, const struct attributes *att
 /* --- objects
  * ------------------------------------------------------------------------------------------------------ */
 
+static CK_RV add_block(const struct token *token, struct object *object, const struct bytes *block,
+                       struct buffer *text)
+{
+    struct bytes locked;
+    CK_RV rv;
+
+    if (!lock_key_wanted(token, object->key, object_attribute_bool(object, CKA_PRIVATE)))
+        return soft_pem_encode(object->key->backend->pem_label, block, text);
+    rv = lock_key(token, block, &object->key, &locked);
+    if (rv == CKR_OK)
+        rv = lock_key_encode(object->key, &locked, text);
+    bytes_free(&locked);
+    return rv;
+}
+
 static CK_RV store(struct session *session, struct object *object, const struct bytes *block)
 {
     struct buffer text;
@@ -52,7 +67,7 @@ static CK_RV store(struct session *session, struct object *object, const struct 
     buffer_init(&text, FILE_MAXIMUM);
     rv = keyfile_write_plain_lines(&object->attributes, &text);
     if (rv == CKR_OK)
-        rv = soft_pem_encode(object->key->backend->pem_label, block, &text);
+        rv = add_block(session->token, object, block, &text);
     if (rv == CKR_OK) {
         token_lock(session->token);
         rv = objects_store(session->token, ".pem", &text, &object, 1);

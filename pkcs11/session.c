@@ -3,6 +3,7 @@
 
 #include "common/log.h"
 #include "pkcs11/failure.h"
+#include "pkcs11/lock.h"
 #include "pkcs11/module.h"
 #include "pkcs11/objecttext.h"
 #include "pkcs11/soft/libctx.h"
@@ -167,7 +168,9 @@ CK_RV session_publish_object(struct session *session, struct object *object)
         object->session = session->handle;
         return session_add_object(session, object);
     }
-    rv = objecttext_write(object, &text, &suffix);
+    object->opened = object->object_class == CKO_DATA &&
+                     lock_wanted(session->token, object_attribute_bool(object, CKA_PRIVATE));
+    rv = objecttext_write(session->token, object, &text, &suffix);
     if (rv == CKR_OK) {
         token_lock(session->token);
         rv = objects_store(session->token, suffix, &text, &object, 1);

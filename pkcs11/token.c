@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "pkcs11/failure.h"
 #include "pkcs11/mechanism.h"
+#include "pkcs11/pinfile.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +19,6 @@
 #include <unistd.h>
 
 #define SERIAL_BYTES 8
-#define PIN_FILE "pin.pem"
 
 /* What token.conf does not say, the process's configuration does. */
 static CK_RV complete_conf(struct token_conf *conf, const struct config *config)
@@ -71,7 +71,7 @@ static CK_RV read_token(struct token *token, const char *path, const struct conf
                         token_conf_get(&token->conf, "backend"), token_conf_get(&token->conf, "slot"));
     token->slot = slot;
     check_modes(&token->store);
-    token->has_pin = faccessat(token->store.directory, PIN_FILE, F_OK, 0) == 0;
+    token->has_pin = pinfile_exists(&token->store);
     rv = complete_conf(&token->conf, config);
     return rv == CKR_OK ? open_instances(token, path) : rv;
 }
@@ -172,6 +172,8 @@ enum login token_login(const struct token *token)
 void token_set_login(struct token *token, enum login login)
 {
     __atomic_store_n(&token->login, login, __ATOMIC_RELEASE);
+    if (login == LOGIN_USER)
+        objects_login(token);
 }
 
 bool token_logout(struct token *token)
@@ -182,7 +184,7 @@ bool token_logout(struct token *token)
     was = token->login != LOGIN_NONE;
     token_set_login(token, LOGIN_NONE);
     if (was && token->has_pin)
-        objects_remove_private(&token->objects);
+        objects_logout(token);
     token_unlock(token);
     if (was && token->has_pin && token->backend->logout != NULL)
         token->backend->logout(token_instance(token, token->backend));

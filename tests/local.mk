@@ -22,6 +22,7 @@ pkcs11_tests = \
 	tests/pkcs11/test_mechanism \
 	tests/pkcs11/test_modify \
 	tests/pkcs11/test_pin \
+	tests/pkcs11/test_pinfile \
 	tests/pkcs11/test_publickey \
 	tests/pkcs11/test_publicobject \
 	tests/pkcs11/test_store \
@@ -58,6 +59,7 @@ pkcs11_tests = \
 	tests/pkcs11/file/test_backend \
 	tests/pkcs11/file/test_decrypt \
 	tests/pkcs11/file/test_import \
+	tests/pkcs11/file/test_seal \
 	tests/pkcs11/file/test_sign \
 	tests/pkcs11/file/test_threads \
 	tests/pkcs11/tpm/test_auth \
@@ -68,7 +70,6 @@ pkcs11_tests = \
 	tests/pkcs11/tpm/test_import \
 	tests/pkcs11/tpm/test_loaded \
 	tests/pkcs11/tpm/test_primary \
-	tests/pkcs11/tpm/test_pinfile \
 	tests/pkcs11/tpm/test_public \
 	tests/pkcs11/tpm/test_random \
 	tests/pkcs11/tpm/test_rc \

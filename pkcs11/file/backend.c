@@ -1,24 +1,46 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pkcs11/file/backend.h"
 #include "pkcs11/file/key.h"
+#include "pkcs11/file/seal.h"
 
-#include "pkcs11/failure.h"
 #include "pkcs11/mechanism.h"
-#include "pkcs11/soft/pkcs8.h"
-#include "pkcs11/soft/private.h"
+#include "pkcs11/pinfile.h"
 
-/* --- a token: nothing is kept for one without a PIN
- * ---------------------------------------------------------- */
+#include <stdlib.h>
+
+/* --- a token
+ * ------------------------------------------------------------------------------------------------- */
+
+static void close_instance(void *instance)
+{
+    struct file_token *token = instance;
+
+    bytes_free(&token->secret);
+    store_close(&token->store);
+    pthread_mutex_destroy(&token->lock);
+    free(token);
+}
 
 static CK_RV open_instance(const struct token_conf *conf, const char *directory, void **instance)
 {
+    struct file_token *token = calloc(1, sizeof *token);
+    CK_RV rv;
+
     (void)conf;
-    (void)directory;
-    *instance = NULL;
-    return CKR_OK;
+    if (token == NULL)
+        return CKR_HOST_MEMORY;
+    pthread_mutex_init(&token->lock, NULL);
+    rv = store_open(directory, &token->store);
+    token->has_pin = rv == CKR_OK && pinfile_exists(&token->store);
+    if (rv != CKR_OK)
+        close_instance(token);
+    else
+        *instance = token;
+    return rv;
 }
 
-static void close_instance(void *instance)
+/* A parent and its child share nothing but files. */
+static void abandon_instance(void *instance)
 {
     (void)instance;
 }
@@ -42,35 +64,6 @@ static void limits(const void *instance, const struct mechanism *row, CK_MECHANI
         info->ulMinKeySize = FILE_RSA_MINIMUM;
 }
 
-/* --- a key
- * --------------------------------------------------------------------------------------------------- */
-
-static CK_RV load_key(void *instance, const struct bytes *block, void **key, struct public_key *public)
-{
-    struct soft_private *loaded = NULL;
-    CK_RV rv;
-
-    (void)instance;
-    if (soft_pkcs8_is_encrypted(block))
-        return p11_fail(CKR_DATA_INVALID,
-                        "the private key is encrypted; such keys are not used yet, decrypt it "
-                        "with 'openssl pkey'");
-    rv = soft_private_read(block, &loaded, public);
-    *key = loaded;
-    return rv;
-}
-
-static void drop_key(void *instance, void *key)
-{
-    (void)instance;
-    soft_private_free(key);
-}
-
-static CK_RV key_attribute(const void *key, CK_ATTRIBUTE_TYPE type, struct bytes *value)
-{
-    return soft_private_attribute(key, type, value);
-}
-
 static const char *const other_pem_labels[] = {"RSA PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY",
                                                NULL};
 
@@ -81,14 +74,21 @@ const struct backend file_backend = {
     .other_pem_labels = other_pem_labels,
     .model = "file",
     .extractable = true,
+    .in_clear = true,
     .open = open_instance,
     .close = close_instance,
-    .abandon = close_instance,
+    .abandon = abandon_instance,
+    .token_info = file_token_info,
+    .login = file_login,
+    .logout = file_logout,
+    .set_pin = file_set_pin,
+    .secret = file_secret,
     .supports = supports,
     .limits = limits,
-    .load = load_key,
-    .drop = drop_key,
-    .key_attribute = key_attribute,
+    .load = file_load,
+    .load_locked = file_load_locked,
+    .drop = file_drop,
+    .key_attribute = file_key_attribute,
     .generate_pair = file_generate_pair,
     .generate = file_generate,
     .import = file_import,

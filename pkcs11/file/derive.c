@@ -4,6 +4,13 @@
 
 CK_RV file_derive(void *instance, void *key, const struct public_key *peer, struct bytes *secret)
 {
+    struct file_plain *plain;
+    CK_RV rv = file_key_take(key, &plain);
+
     (void)instance;
-    return soft_private_derive(key, peer, secret);
+    if (rv != CKR_OK)
+        return rv;
+    rv = soft_private_derive(plain->private, peer, secret);
+    file_key_return(plain);
+    return rv;
 }

@@ -5,6 +5,13 @@
 CK_RV file_sign(void *instance, void *key, enum p11_scheme scheme, const struct p11_parameters *parameters,
                 const uint8_t *input, size_t input_size, uint8_t *out, size_t size)
 {
+    struct file_plain *plain;
+    CK_RV rv = file_key_take(key, &plain);
+
     (void)instance;
-    return soft_private_sign(key, scheme, parameters, input, input_size, out, size);
+    if (rv != CKR_OK)
+        return rv;
+    rv = soft_private_sign(plain->private, scheme, parameters, input, input_size, out, size);
+    file_key_return(plain);
+    return rv;
 }

@@ -12,6 +12,7 @@
 CK_RV tpm_login(void *instance, CK_USER_TYPE user, const struct bytes *pin);
 void tpm_logout(void *instance);
 CK_RV tpm_set_pin(void *instance, CK_USER_TYPE user, const struct bytes *old, const struct bytes *pin);
+CK_RV tpm_secret(void *instance, struct bytes *secret);
 /* The flags of CK_TOKEN_INFO that speak of PINs. Asks the TPM only after a PIN was refused. */
 void tpm_pin_flags(struct tpm_token *token, CK_TOKEN_INFO *info);
 

@@ -3,13 +3,13 @@
 
 #include "devid/pkcs11.h"
 #include "pkcs11/failure.h"
+#include "pkcs11/pinfile.h"
 #include "pkcs11/soft/tsskey.h"
 #include "pkcs11/token.h"
 #include "pkcs11/tpm/auth.h"
 #include "pkcs11/tpm/create.h"
 #include "pkcs11/tpm/hierarchy.h"
 #include "pkcs11/tpm/loaded.h"
-#include "pkcs11/tpm/pinfile.h"
 #include "pkcs11/tpm/primary.h"
 #include "pkcs11/tpm/public.h"
 
@@ -29,6 +29,7 @@ static void close_instance(void *instance)
         tpm_return(token->tpm);
     bytes_free(&token->parent_name);
     bytes_free(&token->secret);
+    store_close(&token->store);
     free(token->path);
     free(token);
 }
@@ -71,6 +72,7 @@ static CK_RV open_instance(const struct token_conf *conf, const char *directory,
 
     if (token == NULL)
         return CKR_HOST_MEMORY;
+    token->store.directory = -1;
     tpm_capability_read(conf, &token->capability);
     token->path = strdup(directory);
     token->tpm = tpm_take(token_conf_get(conf, "tcti"));
@@ -80,8 +82,10 @@ static CK_RV open_instance(const struct token_conf *conf, const char *directory,
         rv = read_parent(conf, token);
     if (rv == CKR_OK)
         rv = tpm_bus_read(conf, token->path, &token->bus);
+    if (rv == CKR_OK)
+        rv = store_open(directory, &token->store);
     token->bus.parent = token->parent;
-    token->has_pin = token->path != NULL && tpm_pins_exist(token->path);
+    token->has_pin = rv == CKR_OK && pinfile_exists(&token->store);
     if (rv != CKR_OK)
         close_instance(token);
     else
@@ -232,6 +236,7 @@ const struct backend tpm_backend = {
     .login = tpm_login,
     .logout = tpm_logout,
     .set_pin = tpm_set_pin,
+    .secret = tpm_secret,
     .supports = tpm_supports,
     .limits = tpm_limits,
     .load = load_key,

@@ -4,6 +4,7 @@
 
 #include "common/bytes.h"
 #include "pkcs11/backend.h"
+#include "pkcs11/store.h"
 #include "pkcs11/tpm/bus.h"
 #include "pkcs11/tpm/capability.h"
 #include "pkcs11/tpm/context.h"
@@ -12,6 +13,7 @@
 struct tpm_token {
     struct tpm *tpm;
     char *path;               /* of the token, for messages */
+    struct store store;       /* the same, for pin.pem */
     TPM2_HANDLE parent;       /* of new keys: a persistent handle, or TPM2_RH_OWNER */
     struct bytes parent_name; /* as it was when the token was made */
     struct tpm_bus bus;
