@@ -222,6 +222,49 @@ START_TEST(keys_are_encrypted_and_work_after_login)
 }
 END_TEST
 
+/* Of a secret key nothing shows before the login. */
+START_TEST(secret_keys_are_encrypted_too)
+{
+    char label[] = "aes";
+    CK_ULONG size = 32;
+    CK_ATTRIBUTE items[] = {
+        {CKA_TOKEN,       &test_yes, 1               },
+        {CKA_LABEL,       label,     sizeof label - 1},
+        {CKA_VALUE_LEN,   &size,     sizeof size     },
+        {CKA_SENSITIVE,   &test_no,  1               },
+        {CKA_EXTRACTABLE, &test_yes, 1               },
+    };
+    CK_MECHANISM mechanism = {CKM_AES_KEY_GEN, NULL, 0};
+    CK_OBJECT_HANDLE key;
+    CK_BYTE value[32];
+    CK_ULONG length = sizeof value;
+    char hex[65];
+    char *text;
+
+    ck_assert_rv(C_GenerateKey(session, &mechanism, items, 5, &key), CKR_USER_NOT_LOGGED_IN);
+    ck_assert_rv(login(), CKR_OK);
+    ck_assert_rv(C_GenerateKey(session, &mechanism, items, 5, &key), CKR_OK);
+    ck_assert_rv(filetoken_attribute(session, key, CKA_VALUE, value, &length), CKR_OK);
+    text = content("aes.pem");
+    ck_assert_ptr_nonnull(strstr(text, "-----BEGIN ENCRYPTED PRIVATE KEY-----"));
+    bytes_to_hex(value, sizeof value, hex);
+    ck_assert_ptr_null(strstr(text, hex));
+    free(text);
+    for (int i = 0; i < 2; i++) {
+        again();
+        ck_assert_uint_eq(filetoken_find(session, CKO_SECRET_KEY, "aes"), 0);
+        ck_assert_rv(login(), CKR_OK);
+        key = filetoken_find(session, CKO_SECRET_KEY, "aes");
+        ck_assert(test_attribute_is(session, key, CKA_VALUE, value, sizeof value));
+        ck_assert_rv(C_Logout(session), CKR_OK);
+        ck_assert_uint_eq(filetoken_find(session, CKO_SECRET_KEY, "aes"), 0);
+        ck_assert_rv(login(), CKR_OK);
+        key = filetoken_find(session, CKO_SECRET_KEY, "aes");
+        ck_assert(test_attribute_is(session, key, CKA_VALUE, value, sizeof value));
+    }
+}
+END_TEST
+
 START_TEST(a_signature_that_was_begun_ends_with_the_login)
 {
     CK_MECHANISM mechanism = {CKM_ECDSA, NULL, 0};
@@ -531,6 +574,7 @@ Suite *suite(void)
     tcase_add_test(t, a_wrong_pin_is_told_until_a_right_one);
     tcase_add_test(t, a_broken_pin_file_is_no_wrong_pin);
     tcase_add_loop_test(t, keys_are_encrypted_and_work_after_login, 0, sizeof kinds / sizeof kinds[0]);
+    tcase_add_test(t, secret_keys_are_encrypted_too);
     tcase_add_test(t, a_signature_that_was_begun_ends_with_the_login);
     tcase_add_test(t, keys_for_everybody_are_in_the_clear);
     tcase_add_test(t, a_key_in_the_clear_shows_after_login);
