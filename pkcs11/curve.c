@@ -30,6 +30,8 @@ static const uint8_t edwards25519_oid[] = {0x06, 0x09, 0x2b, 0x06, 0x01, 0x04, 0
 static const uint8_t curve25519_name[] = {0x13, 0x0a, 'c', 'u', 'r', 'v', 'e', '2', '5', '5', '1', '9'};
 static const uint8_t curve25519_oid[] = {0x06, 0x0a, 0x2b, 0x06, 0x01, 0x04,
                                          0x01, 0x97, 0x55, 0x01, 0x05, 0x01};
+/* What OpenSC 0.23 makes of curveName: its length is one too large. */
+static const uint8_t curve25519_opensc[] = {0x13, 0x0b, 'c', 'u', 'r', 'v', 'e', '2', '5', '5', '1', '9'};
 
 static const struct {
     const char *name;
@@ -39,6 +41,7 @@ static const struct {
     {"ED25519", edwards25519_name, sizeof edwards25519_name},
     {"ED25519", edwards25519_oid,  sizeof edwards25519_oid },
     {"X25519",  curve25519_name,   sizeof curve25519_name  },
+    {"X25519",  curve25519_opensc, sizeof curve25519_opensc},
     {"X25519",  curve25519_oid,    sizeof curve25519_oid   },
 };
 

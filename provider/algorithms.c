@@ -14,7 +14,10 @@
 #include <string.h>
 
 #define RSA_NAMES "RSA:rsaEncryption:1.2.840.113549.1.1.1"
+#define PSS_NAMES "RSA-PSS:RSASSA-PSS:1.2.840.113549.1.1.10"
 #define EC_NAMES "EC:id-ecPublicKey:1.2.840.10045.2.1"
+#define ED_NAMES "ED25519:1.3.101.112"
+#define X_NAMES "X25519:1.3.101.110"
 
 #define FROM_URI ",input=der,structure=" PROV_URI_STRUCTURE
 #define SPKI_PEM ",output=pem,structure=SubjectPublicKeyInfo"
@@ -30,29 +33,46 @@ struct row {
     const OSSL_DISPATCH *functions;
 };
 
+#define ENCODERS(names)                                                                                      \
+    {OSSL_OP_ENCODER, names, SPKI_PEM, prov_encoder_spki_pem_functions},                                     \
+        {OSSL_OP_ENCODER, names, SPKI_DER, prov_encoder_spki_der_functions},                                 \
+        {OSSL_OP_ENCODER, names, PKCS8_PEM, prov_encoder_uri_functions},                                     \
+    {                                                                                                        \
+        OSSL_OP_ENCODER, names, TEXT, prov_encoder_text_functions                                            \
+    }
+#define OLD_ENCODER(names)                                                                                   \
+    {                                                                                                        \
+        OSSL_OP_ENCODER, names, OLD_PEM, prov_encoder_uri_traditional_functions                              \
+    }
+
 /* Rows of one operation stand together. */
+/* clang-format off */
 static const struct row rows[] = {
-    {OSSL_OP_STORE,       "pkcs11",  "",           prov_store_functions                  },
-    {OSSL_OP_KEYMGMT,     RSA_NAMES, "",           prov_keymgmt_rsa_functions            },
-    {OSSL_OP_KEYMGMT,     EC_NAMES,  "",           prov_keymgmt_ec_functions             },
-    {OSSL_OP_SIGNATURE,   RSA_NAMES, "",           prov_signature_functions_rsa          },
-    {OSSL_OP_SIGNATURE,   "ECDSA",   "",           prov_signature_functions              },
-    {OSSL_OP_ASYM_CIPHER, RSA_NAMES, "",           prov_asymcipher_rsa_functions         },
-    {OSSL_OP_KEYEXCH,     "ECDH",    "",           prov_keyexch_functions                },
-    {OSSL_OP_DECODER,     "DER",     ",input=pem", prov_decoder_pem_functions            },
-    {OSSL_OP_DECODER,     RSA_NAMES, FROM_URI,     prov_decoder_rsa_functions            },
-    {OSSL_OP_DECODER,     EC_NAMES,  FROM_URI,     prov_decoder_ec_functions             },
-    {OSSL_OP_ENCODER,     RSA_NAMES, SPKI_PEM,     prov_encoder_spki_pem_functions       },
-    {OSSL_OP_ENCODER,     EC_NAMES,  SPKI_PEM,     prov_encoder_spki_pem_functions       },
-    {OSSL_OP_ENCODER,     RSA_NAMES, SPKI_DER,     prov_encoder_spki_der_functions       },
-    {OSSL_OP_ENCODER,     EC_NAMES,  SPKI_DER,     prov_encoder_spki_der_functions       },
-    {OSSL_OP_ENCODER,     RSA_NAMES, PKCS8_PEM,    prov_encoder_uri_functions            },
-    {OSSL_OP_ENCODER,     EC_NAMES,  PKCS8_PEM,    prov_encoder_uri_functions            },
-    {OSSL_OP_ENCODER,     RSA_NAMES, OLD_PEM,      prov_encoder_uri_traditional_functions},
-    {OSSL_OP_ENCODER,     EC_NAMES,  OLD_PEM,      prov_encoder_uri_traditional_functions},
-    {OSSL_OP_ENCODER,     RSA_NAMES, TEXT,         prov_encoder_text_functions           },
-    {OSSL_OP_ENCODER,     EC_NAMES,  TEXT,         prov_encoder_text_functions           },
+    {OSSL_OP_STORE, "pkcs11", "", prov_store_functions},
+    {OSSL_OP_KEYMGMT, RSA_NAMES, "", prov_keymgmt_rsa_functions},
+    {OSSL_OP_KEYMGMT, PSS_NAMES, "", prov_keymgmt_rsa_pss_functions},
+    {OSSL_OP_KEYMGMT, EC_NAMES, "", prov_keymgmt_ec_functions},
+    {OSSL_OP_KEYMGMT, ED_NAMES, "", prov_keymgmt_ed25519_functions},
+    {OSSL_OP_KEYMGMT, X_NAMES, "", prov_keymgmt_x25519_functions},
+    {OSSL_OP_SIGNATURE, RSA_NAMES, "", prov_signature_functions_rsa},
+    {OSSL_OP_SIGNATURE, "ECDSA", "", prov_signature_functions},
+    {OSSL_OP_SIGNATURE, ED_NAMES, "", prov_signature_eddsa_functions},
+    {OSSL_OP_ASYM_CIPHER, RSA_NAMES, "", prov_asymcipher_rsa_functions},
+    {OSSL_OP_KEYEXCH, "ECDH", "", prov_keyexch_functions},
+    {OSSL_OP_KEYEXCH, X_NAMES, "", prov_keyexch_functions},
+    {OSSL_OP_DECODER, "DER", ",input=pem", prov_decoder_pem_functions},
+    {OSSL_OP_DECODER, RSA_NAMES, FROM_URI, prov_decoder_rsa_functions},
+    {OSSL_OP_DECODER, PSS_NAMES, FROM_URI, prov_decoder_rsa_pss_functions},
+    {OSSL_OP_DECODER, EC_NAMES, FROM_URI, prov_decoder_ec_functions},
+    {OSSL_OP_DECODER, ED_NAMES, FROM_URI, prov_decoder_ed25519_functions},
+    {OSSL_OP_DECODER, X_NAMES, FROM_URI, prov_decoder_x25519_functions},
+    ENCODERS(RSA_NAMES), OLD_ENCODER(RSA_NAMES),
+    ENCODERS(PSS_NAMES),
+    ENCODERS(EC_NAMES), OLD_ENCODER(EC_NAMES),
+    ENCODERS(ED_NAMES),
+    ENCODERS(X_NAMES),
 };
+/* clang-format on */
 
 enum { ROWS = sizeof rows / sizeof rows[0] };
 

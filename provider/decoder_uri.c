@@ -30,24 +30,6 @@ static void *new_decoder(void *provider)
     return decoder;
 }
 
-static void *new_rsa_decoder(void *provider)
-{
-    struct decoder *decoder = new_decoder(provider);
-
-    if (decoder != NULL)
-        decoder->type = &prov_key_rsa;
-    return decoder;
-}
-
-static void *new_ec_decoder(void *provider)
-{
-    struct decoder *decoder = new_decoder(provider);
-
-    if (decoder != NULL)
-        decoder->type = &prov_key_ec;
-    return decoder;
-}
-
 static void free_decoder(void *decoder)
 {
     free(decoder);
@@ -236,18 +218,25 @@ const OSSL_DISPATCH prov_decoder_pem_functions[] = {
     {0,                                     NULL                           },
 };
 
-const OSSL_DISPATCH prov_decoder_rsa_functions[] = {
-    {OSSL_FUNC_DECODER_NEWCTX,        (void (*)(void))new_rsa_decoder},
-    {OSSL_FUNC_DECODER_FREECTX,       (void (*)(void))free_decoder   },
-    {OSSL_FUNC_DECODER_DECODE,        (void (*)(void))decode_key     },
-    {OSSL_FUNC_DECODER_EXPORT_OBJECT, (void (*)(void))export_object  },
-    {0,                               NULL                           },
-};
+#define KEY_DECODER(list, key_type)                                                                          \
+    static void *list##_new(void *provider)                                                                  \
+    {                                                                                                        \
+        struct decoder *decoder = new_decoder(provider);                                                     \
+                                                                                                             \
+        if (decoder != NULL)                                                                                 \
+            decoder->type = &(key_type);                                                                     \
+        return decoder;                                                                                      \
+    }                                                                                                        \
+    const OSSL_DISPATCH list[] = {                                                                           \
+        {OSSL_FUNC_DECODER_NEWCTX,        (void (*)(void))list##_new   },                                              \
+        {OSSL_FUNC_DECODER_FREECTX,       (void (*)(void))free_decoder },                                           \
+        {OSSL_FUNC_DECODER_DECODE,        (void (*)(void))decode_key   },                                              \
+        {OSSL_FUNC_DECODER_EXPORT_OBJECT, (void (*)(void))export_object},                                    \
+        {0,                               NULL                         },                                                                                           \
+    }
 
-const OSSL_DISPATCH prov_decoder_ec_functions[] = {
-    {OSSL_FUNC_DECODER_NEWCTX,        (void (*)(void))new_ec_decoder},
-    {OSSL_FUNC_DECODER_FREECTX,       (void (*)(void))free_decoder  },
-    {OSSL_FUNC_DECODER_DECODE,        (void (*)(void))decode_key    },
-    {OSSL_FUNC_DECODER_EXPORT_OBJECT, (void (*)(void))export_object },
-    {0,                               NULL                          },
-};
+KEY_DECODER(prov_decoder_rsa_functions, prov_key_rsa);
+KEY_DECODER(prov_decoder_rsa_pss_functions, prov_key_rsa_pss);
+KEY_DECODER(prov_decoder_ec_functions, prov_key_ec);
+KEY_DECODER(prov_decoder_ed25519_functions, prov_key_ed25519);
+KEY_DECODER(prov_decoder_x25519_functions, prov_key_x25519);

@@ -10,6 +10,9 @@
 /* PEM to DER, then DER to a key of one type. */
 extern const OSSL_DISPATCH prov_decoder_pem_functions[];
 extern const OSSL_DISPATCH prov_decoder_rsa_functions[];
+extern const OSSL_DISPATCH prov_decoder_rsa_pss_functions[];
 extern const OSSL_DISPATCH prov_decoder_ec_functions[];
+extern const OSSL_DISPATCH prov_decoder_ed25519_functions[];
+extern const OSSL_DISPATCH prov_decoder_x25519_functions[];
 
 #endif

@@ -14,6 +14,7 @@ struct prov_digest {
     const char *name;
     CK_MECHANISM_TYPE mechanism; /* 0: it has none */
     CK_RSA_PKCS_MGF_TYPE mgf1;   /* 0: it has none */
+    CK_MECHANISM_TYPE pss;       /* of PSS over a message; 0: it has none */
     size_t prefix_size;
     uint8_t prefix[PROV_DIGEST_PREFIX_MAXIMUM];
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "provider/key.h"
+#include "provider/allowed.h"
 #include "provider/error.h"
 #include "provider/public.h"
 
@@ -15,10 +16,30 @@ const struct prov_key_type prov_key_rsa = {
     .public_param = OSSL_PKEY_PARAM_RSA_N,
     .private_param = OSSL_PKEY_PARAM_RSA_D,
 };
+const struct prov_key_type prov_key_rsa_pss = {
+    .name = "RSA-PSS",
+    .pkcs11 = CKK_RSA,
+    .pss_only = true,
+    .public_param = OSSL_PKEY_PARAM_RSA_N,
+    .private_param = OSSL_PKEY_PARAM_RSA_D,
+};
 const struct prov_key_type prov_key_ec = {
     .name = "EC",
     .pkcs11 = CKK_EC,
     .public_param = OSSL_PKEY_PARAM_EC_PUB_X,
+    .private_param = OSSL_PKEY_PARAM_PRIV_KEY,
+};
+
+const struct prov_key_type prov_key_ed25519 = {
+    .name = "ED25519",
+    .pkcs11 = CKK_EC_EDWARDS,
+    .public_param = OSSL_PKEY_PARAM_PUB_KEY,
+    .private_param = OSSL_PKEY_PARAM_PRIV_KEY,
+};
+const struct prov_key_type prov_key_x25519 = {
+    .name = "X25519",
+    .pkcs11 = CKK_EC_MONTGOMERY,
+    .public_param = OSSL_PKEY_PARAM_PUB_KEY,
     .private_param = OSSL_PKEY_PARAM_PRIV_KEY,
 };
 
@@ -68,13 +89,16 @@ void prov_key_drop_private(struct prov_key *key)
     key->has_private = false;
 }
 
-static bool has_number(const EVP_PKEY *pkey, const char *name)
+/* A number or, of Edwards and Montgomery keys, bytes. */
+static bool has_value(const EVP_PKEY *pkey, const char *name)
 {
     BIGNUM *number = NULL;
+    size_t size = 0;
     bool has;
 
     ERR_set_mark();
-    has = pkey != NULL && EVP_PKEY_get_bn_param(pkey, name, &number) == 1;
+    has = pkey != NULL && (EVP_PKEY_get_bn_param(pkey, name, &number) == 1 ||
+                           (EVP_PKEY_get_octet_string_param(pkey, name, NULL, 0, &size) == 1 && size > 0));
     ERR_pop_to_mark();
     BN_clear_free(number);
     return has;
@@ -85,16 +109,18 @@ void prov_key_set(struct prov_key *key, EVP_PKEY *pkey)
     if (pkey != key->pkey)
         EVP_PKEY_free(key->pkey);
     key->pkey = pkey;
-    key->has_public = has_number(pkey, key->type->public_param);
-    key->has_private = has_number(pkey, key->type->private_param);
+    key->has_public = has_value(pkey, key->type->public_param);
+    key->has_private = has_value(pkey, key->type->private_param);
 }
 
-static const struct prov_key_type *type_of(CK_KEY_TYPE pkcs11)
+static const struct prov_key_type *type_of(const struct prov_object *object, bool pss_only)
 {
-    static const struct prov_key_type *const types[] = {&prov_key_rsa, &prov_key_ec};
+    static const struct prov_key_type *const types[] = {
+        &prov_key_rsa, &prov_key_rsa_pss, &prov_key_ec, &prov_key_ed25519, &prov_key_x25519,
+    };
 
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
-        if (types[i]->pkcs11 == pkcs11)
+        if (types[i]->pkcs11 == object->key_type && types[i]->pss_only == pss_only)
             return types[i];
     }
     return NULL;
@@ -134,7 +160,8 @@ static EVP_PKEY *find_public(struct prov_session *session, const struct prov_obj
 }
 
 static struct prov_token_key *new_private(struct prov_session *session, struct prov_uri *uri,
-                                          const struct prov_object *object)
+                                          const struct prov_object *object,
+                                          const struct prov_allowed *allowed)
 {
     struct prov_token_key *private = calloc(1, sizeof *private);
 
@@ -142,6 +169,7 @@ static struct prov_token_key *new_private(struct prov_session *session, struct p
         return NULL;
     private->uri = prov_uri_share(uri);
     private->token = session->token;
+    private->hashes_itself = allowed->hashes_itself;
     private->always_authenticate = object->always_authenticate == CK_TRUE;
     private->handle = object->handle;
     private->epoch = session->epoch;
@@ -171,14 +199,20 @@ struct prov_key *prov_key_from_object(struct prov_session *session, struct prov_
                                       const struct prov_object *object)
 {
     struct provider *provider = session->token->module->provider;
-    const struct prov_key_type *type = type_of(object->key_type);
+    const struct prov_key_type *type;
+    struct prov_allowed allowed;
     struct prov_key *key;
     EVP_PKEY *pkey;
 
+    prov_allowed_read(object, &allowed);
+    type = type_of(object, allowed.pss_only);
+
     if (type == NULL)
         return raise_about(provider, PROV_R_NOT_SUPPORTED, session->token, object,
-                           "only RSA and EC keys are");
+                           "only RSA, EC, Ed25519 and X25519 keys are");
     pkey = find_public(session, object);
+    if (pkey != NULL && allowed.pss_only)
+        pkey = prov_public_as_pss(provider, pkey, allowed.digest);
     if (pkey == NULL || !EVP_PKEY_is_a(pkey, type->name)) {
         EVP_PKEY_free(pkey);
         return raise_about(
@@ -193,7 +227,7 @@ struct prov_key *prov_key_from_object(struct prov_session *session, struct prov_
     else
         EVP_PKEY_free(pkey);
     if (key != NULL && object->class == CKO_PRIVATE_KEY) {
-        key->private = new_private(session, uri, object);
+        key->private = new_private(session, uri, object, &allowed);
         key->has_private = key->private != NULL;
     }
     if (key != NULL && (object->class != CKO_PRIVATE_KEY || key->private != NULL))

@@ -6,6 +6,11 @@
 
 #include <openssl/evp.h>
 
+/* PKCS#11 3.0, for headers that stop at 2.40. */
+#ifndef CKK_EC_MONTGOMERY
+#define CKK_EC_MONTGOMERY 0x41UL
+#endif
+
 struct prov_key;
 
 enum { PROV_REJECTION_SIZE = 32 };
@@ -14,13 +19,17 @@ enum { PROV_REJECTION_SIZE = 32 };
 struct prov_key_type {
     const char *name; /* as libcrypto calls it */
     CK_KEY_TYPE pkcs11;
+    bool pss_only; /* RSA keys whose token does nothing but PSS with them */
     const char
         *public_param; /* a parameter that only a key with its public half has, and one of the private half */
     const char *private_param;
 };
 
 extern const struct prov_key_type prov_key_rsa;
+extern const struct prov_key_type prov_key_rsa_pss;
 extern const struct prov_key_type prov_key_ec;
+extern const struct prov_key_type prov_key_ed25519;
+extern const struct prov_key_type prov_key_x25519;
 
 /* The private half of a key of a token: what identifies it, and where it is just now. */
 struct prov_token_key {
@@ -30,6 +39,7 @@ struct prov_token_key {
     struct bytes id;
     struct bytes label;
     bool always_authenticate;
+    bool hashes_itself;  /* it signs messages, not digests: see allowed.h */
     atomic_bool raw_pss; /* the token refused CKM_RSA_PKCS_PSS: pad here, and ask for CKM_RSA_X_509 */
     uint8_t
         rejection[PROV_REJECTION_SIZE]; /* what broken ciphertexts are answered from, see asymcipher_rsa.c */

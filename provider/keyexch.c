@@ -117,6 +117,7 @@ static bool read_peer(struct agreement *agreement, const EVP_PKEY *peer)
     BIGNUM *y = NULL;
     bool ok;
 
+    agreement->peer_size = sizeof agreement->peer;
     if (EVP_PKEY_is_a(peer, "X25519"))
         return EVP_PKEY_get_raw_public_key(peer, agreement->peer, &agreement->peer_size) == 1;
     ok = agreement->size <= FIELD_MAXIMUM && EVP_PKEY_get_bn_param(peer, OSSL_PKEY_PARAM_EC_PUB_X, &x) == 1 &&

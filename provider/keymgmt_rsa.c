@@ -4,45 +4,18 @@
 #include <openssl/core_names.h>
 #include <openssl/params.h>
 
-static void *new_key(void *provider)
-{
-    return prov_key_new(provider, &prov_key_rsa);
-}
-
-static void *generate_init(void *provider, int selection, const OSSL_PARAM params[])
-{
-    return prov_keygen_init(provider, &prov_key_rsa, selection, params);
-}
-
-static const OSSL_PARAM *gettable_params(void *provider)
-{
-    return prov_keymgmt_list_of(provider, "RSA", EVP_KEYMGMT_gettable_params);
-}
-
-static const OSSL_PARAM *generate_settable_params(void *generation, void *provider)
-{
-    (void)generation;
-    return prov_keymgmt_list_of(provider, "RSA", EVP_KEYMGMT_gen_settable_params);
-}
+#define PUBLIC OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_N, NULL, 0), OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_E, NULL, 0)
+#define PRIVATE                                                                                              \
+    OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_D, NULL, 0), OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_FACTOR1, NULL, 0),      \
+        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_FACTOR2, NULL, 0),                                                 \
+        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_EXPONENT1, NULL, 0),                                               \
+        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_EXPONENT2, NULL, 0),                                               \
+        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_COEFFICIENT1, NULL, 0)
 
 static const OSSL_PARAM *key_types(int selection)
 {
-    static const OSSL_PARAM public_half[] = {
-        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_N, NULL, 0),
-        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_E, NULL, 0),
-        OSSL_PARAM_END,
-    };
-    static const OSSL_PARAM whole[] = {
-        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_N, NULL, 0),
-        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_E, NULL, 0),
-        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_D, NULL, 0),
-        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_FACTOR1, NULL, 0),
-        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_FACTOR2, NULL, 0),
-        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_EXPONENT1, NULL, 0),
-        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_EXPONENT2, NULL, 0),
-        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_COEFFICIENT1, NULL, 0),
-        OSSL_PARAM_END,
-    };
+    static const OSSL_PARAM public_half[] = {PUBLIC, OSSL_PARAM_END};
+    static const OSSL_PARAM whole[] = {PUBLIC, PRIVATE, OSSL_PARAM_END};
 
     return (selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0 ? whole : public_half;
 }
@@ -53,26 +26,21 @@ static const char *operation_name(int operation)
     return "RSA";
 }
 
-const OSSL_DISPATCH prov_keymgmt_rsa_functions[] = {
-    {OSSL_FUNC_KEYMGMT_NEW,                  (void (*)(void))new_key                 },
-    {OSSL_FUNC_KEYMGMT_FREE,                 (void (*)(void))prov_keymgmt_free       },
-    {OSSL_FUNC_KEYMGMT_LOAD,                 (void (*)(void))prov_keymgmt_load       },
-    {OSSL_FUNC_KEYMGMT_HAS,                  (void (*)(void))prov_keymgmt_has        },
-    {OSSL_FUNC_KEYMGMT_MATCH,                (void (*)(void))prov_keymgmt_match      },
-    {OSSL_FUNC_KEYMGMT_VALIDATE,             (void (*)(void))prov_keymgmt_validate   },
-    {OSSL_FUNC_KEYMGMT_IMPORT,               (void (*)(void))prov_keymgmt_import     },
-    {OSSL_FUNC_KEYMGMT_IMPORT_TYPES,         (void (*)(void))key_types               },
-    {OSSL_FUNC_KEYMGMT_EXPORT,               (void (*)(void))prov_keymgmt_export     },
-    {OSSL_FUNC_KEYMGMT_EXPORT_TYPES,         (void (*)(void))key_types               },
-    {OSSL_FUNC_KEYMGMT_GET_PARAMS,           (void (*)(void))prov_keymgmt_get_params },
-    {OSSL_FUNC_KEYMGMT_GETTABLE_PARAMS,      (void (*)(void))gettable_params         },
-    {OSSL_FUNC_KEYMGMT_DUP,                  (void (*)(void))prov_keymgmt_dup        },
-    {OSSL_FUNC_KEYMGMT_QUERY_OPERATION_NAME, (void (*)(void))operation_name          },
-    {OSSL_FUNC_KEYMGMT_GEN_INIT,             (void (*)(void))generate_init           },
-    {OSSL_FUNC_KEYMGMT_GEN_SET_TEMPLATE,     (void (*)(void))prov_keygen_set_template},
-    {OSSL_FUNC_KEYMGMT_GEN_SET_PARAMS,       (void (*)(void))prov_keygen_set_params  },
-    {OSSL_FUNC_KEYMGMT_GEN_SETTABLE_PARAMS,  (void (*)(void))generate_settable_params},
-    {OSSL_FUNC_KEYMGMT_GEN,                  (void (*)(void))prov_keygen_generate    },
-    {OSSL_FUNC_KEYMGMT_GEN_CLEANUP,          (void (*)(void))prov_keygen_free        },
-    {0,                                      NULL                                    },
-};
+PROV_KEYMGMT_FUNCTIONS(prov_keymgmt_rsa_functions, prov_key_rsa, key_types, operation_name);
+
+/* The restrictions of a key that does nothing but PSS. */
+#define PSS                                                                                                  \
+    OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_RSA_DIGEST, NULL, 0),                                             \
+        OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_RSA_MASKGENFUNC, NULL, 0),                                    \
+        OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_RSA_MGF1_DIGEST, NULL, 0),                                    \
+        OSSL_PARAM_int(OSSL_PKEY_PARAM_RSA_PSS_SALTLEN, NULL)
+
+static const OSSL_PARAM *pss_key_types(int selection)
+{
+    static const OSSL_PARAM public_half[] = {PUBLIC, PSS, OSSL_PARAM_END};
+    static const OSSL_PARAM whole[] = {PUBLIC, PRIVATE, PSS, OSSL_PARAM_END};
+
+    return (selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0 ? whole : public_half;
+}
+
+PROV_KEYMGMT_FUNCTIONS(prov_keymgmt_rsa_pss_functions, prov_key_rsa_pss, pss_key_types, operation_name);

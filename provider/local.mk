@@ -4,6 +4,7 @@ noinst_LTLIBRARIES += provider/libcore.la
 provider_libcore_la_CPPFLAGS = $(AM_CPPFLAGS) $(CRYPTO_CFLAGS)
 provider_libcore_la_SOURCES = \
 	provider/algorithms.c provider/algorithms.h \
+	provider/allowed.c provider/allowed.h \
 	provider/asymcipher.h provider/asymcipher_rsa.c \
 	provider/config.c provider/config.h \
 	provider/core.c provider/core.h \
@@ -20,6 +21,7 @@ provider_libcore_la_SOURCES = \
 	provider/keygen.c \
 	provider/keymgmt.c provider/keymgmt.h \
 	provider/keymgmt_ec.c \
+	provider/keymgmt_ecx.c \
 	provider/keymgmt_rsa.c \
 	provider/module.c provider/module.h \
 	provider/object.c provider/object.h \
@@ -34,6 +36,7 @@ provider_libcore_la_SOURCES = \
 	provider/session.c provider/session.h \
 	provider/signature.c provider/signature.h \
 	provider/signature_ecdsa.c \
+	provider/signature_eddsa.c \
 	provider/signature_rsa.c \
 	provider/store.c provider/store.h \
 	provider/tls.c provider/tls.h \

@@ -37,6 +37,7 @@ static const struct row rows[] = {
     BYTES(CKA_EC_PARAMS, 1024, ec_params, true, false),
     BYTES(CKA_EC_POINT, 512, ec_point, true, false),
     BYTES(CKA_PUBLIC_KEY_INFO, 4096, public_info, true, false),
+    BYTES(CKA_ALLOWED_MECHANISMS, 1024, allowed, true, false),
     BYTES(CKA_VALUE, 65536, value, false, true),
 };
 

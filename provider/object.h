@@ -17,6 +17,7 @@ struct prov_object {
     struct bytes ec_params; /* EC */
     struct bytes ec_point;
     struct bytes public_info; /* DER of a SubjectPublicKeyInfo */
+    struct bytes allowed;     /* CK_MECHANISM_TYPE after CK_MECHANISM_TYPE: CKA_ALLOWED_MECHANISMS */
     struct bytes value;       /* certificates: the DER */
 };
 

@@ -6,6 +6,7 @@
 #include <openssl/objects.h>
 #include <openssl/param_build.h>
 #include <openssl/x509.h>
+#include <string.h>
 
 static EVP_PKEY *from_params(const struct provider *provider, const char *type, OSSL_PARAM_BLD *build)
 {
@@ -38,7 +39,37 @@ static EVP_PKEY *from_rsa(const struct provider *provider, const struct prov_obj
     return pkey;
 }
 
-/* Named curves only: CKA_EC_PARAMS is the DER of an object identifier. */
+/* Curves whose keys are of a type of their own, and what PKCS#11 3.0 calls them besides their identifiers. */
+static const struct raw_curve {
+    const char *type; /* libcrypto's, and its short name of the identifier */
+    const char *name;
+} raw_curves[] = {
+    {"ED25519", "edwards25519"},
+    {"X25519",  "curve25519"  },
+};
+
+static const struct raw_curve *raw_curve(const char *name)
+{
+    for (size_t i = 0; name != NULL && i < sizeof raw_curves / sizeof raw_curves[0]; i++) {
+        if (strcmp(raw_curves[i].type, name) == 0)
+            return &raw_curves[i];
+    }
+    return NULL;
+}
+
+static const char *name_of_printable(const struct bytes *ec_params)
+{
+    for (size_t i = 0; i < sizeof raw_curves / sizeof raw_curves[0]; i++) {
+        size_t size = strlen(raw_curves[i].name);
+
+        if (ec_params->size == 2 + size && ec_params->data[0] == V_ASN1_PRINTABLESTRING &&
+            ec_params->data[1] == size && memcmp(ec_params->data + 2, raw_curves[i].name, size) == 0)
+            return raw_curves[i].type;
+    }
+    return NULL;
+}
+
+/* Named curves only: CKA_EC_PARAMS is the DER of an object identifier, or of a curve's name. */
 static const char *curve_name(const struct bytes *ec_params)
 {
     const unsigned char *next = ec_params->data;
@@ -48,7 +79,7 @@ static const char *curve_name(const struct bytes *ec_params)
     if (oid != NULL && next == ec_params->data + ec_params->size && OBJ_obj2nid(oid) != NID_undef)
         name = OBJ_nid2sn(OBJ_obj2nid(oid));
     ASN1_OBJECT_free(oid);
-    return name;
+    return name != NULL ? name : name_of_printable(ec_params);
 }
 
 /* CKA_EC_POINT is the point in an OCTET STRING; some modules leave that out. */
@@ -63,9 +94,11 @@ static EVP_PKEY *from_ec(const struct provider *provider, const struct prov_obje
     OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
     EVP_PKEY *pkey = NULL;
 
-    if (name != NULL && build != NULL &&
-        OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_GROUP_NAME, name, 0) &&
-        OSSL_PARAM_BLD_push_octet_string(build, OSSL_PKEY_PARAM_PUB_KEY, point, size))
+    if (raw_curve(name) != NULL)
+        pkey = EVP_PKEY_new_raw_public_key_ex(provider->libctx, name, NULL, point, size);
+    else if (name != NULL && build != NULL &&
+             OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_GROUP_NAME, name, 0) &&
+             OSSL_PARAM_BLD_push_octet_string(build, OSSL_PKEY_PARAM_PUB_KEY, point, size))
         pkey = from_params(provider, "EC", build);
     OSSL_PARAM_BLD_free(build);
     ASN1_OCTET_STRING_free(wrapped);
@@ -106,4 +139,33 @@ EVP_PKEY *prov_public_from_object(const struct provider *provider, const struct 
         pkey = from_certificate(provider, object);
     ERR_pop_to_mark();
     return pkey;
+}
+
+static bool describe_pss(const EVP_PKEY *pkey, const char *digest, OSSL_PARAM_BLD *build, BIGNUM **n,
+                         BIGNUM **e)
+{
+    return EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_N, n) == 1 &&
+           EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_E, e) == 1 &&
+           OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_N, *n) == 1 &&
+           OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_E, *e) == 1 &&
+           (digest == NULL ||
+            (OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_RSA_DIGEST, digest, 0) == 1 &&
+             OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_RSA_MASKGENFUNC, "MGF1", 0) == 1 &&
+             OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_RSA_MGF1_DIGEST, digest, 0) == 1));
+}
+
+EVP_PKEY *prov_public_as_pss(const struct provider *provider, EVP_PKEY *pkey, const char *digest)
+{
+    OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
+    EVP_PKEY *pss = NULL;
+    BIGNUM *n = NULL;
+    BIGNUM *e = NULL;
+
+    if (build != NULL && describe_pss(pkey, digest, build, &n, &e))
+        pss = from_params(provider, "RSA-PSS", build);
+    OSSL_PARAM_BLD_free(build);
+    BN_free(n);
+    BN_free(e);
+    EVP_PKEY_free(pkey);
+    return pss;
 }

@@ -13,4 +13,8 @@
 __attribute__((warn_unused_result)) EVP_PKEY *prov_public_from_object(const struct provider *provider,
                                                                       const struct prov_object *object);
 
+/* The same RSA key (taken, also on failure) as one that does nothing but PSS, and that with `digest` alone
+ * when it is not NULL. NULL: libcrypto refuses. */
+EVP_PKEY *prov_public_as_pss(const struct provider *provider, EVP_PKEY *pkey, const char *digest);
+
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "provider/signature.h"
+#include "common/buffer.h"
 #include "provider/error.h"
 #include "provider/params.h"
 
@@ -13,12 +14,15 @@
  * case. For a token's key its signing is replaced: the data is hashed here as well, and the token signs the
  * digest.
  */
+enum { MESSAGE_MAXIMUM = 16 * 1024 * 1024 };
+
 struct signature {
     struct provider *provider;
     struct prov_key *key;
     EVP_PKEY_CTX *context; /* of sign, verify or verify-recover on given data; or that inside `whole` */
     EVP_MD_CTX *whole;     /* of an operation that hashes the data too; NULL otherwise */
     EVP_MD_CTX *digest;    /* the data so far, for a token's key; NULL otherwise */
+    struct buffer message; /* the same, for a token's key that hashes itself */
 };
 
 static void *new_context(void *provider, const char *properties)
@@ -26,8 +30,10 @@ static void *new_context(void *provider, const char *properties)
     struct signature *signature = calloc(1, sizeof *signature);
 
     (void)properties;
-    if (signature != NULL)
-        signature->provider = provider;
+    if (signature == NULL)
+        return NULL;
+    signature->provider = provider;
+    buffer_init(&signature->message, MESSAGE_MAXIMUM);
     return signature;
 }
 
@@ -37,6 +43,8 @@ static void reset(struct signature *signature)
         EVP_PKEY_CTX_free(signature->context);
     EVP_MD_CTX_free(signature->whole);
     EVP_MD_CTX_free(signature->digest);
+    buffer_free(&signature->message);
+    buffer_init(&signature->message, MESSAGE_MAXIMUM);
     signature->context = NULL;
     signature->whole = NULL;
     signature->digest = NULL;
@@ -73,6 +81,8 @@ static bool copy_operation(struct signature *copy, const struct signature *from)
     }
     if (from->digest != NULL)
         copy->digest = copy_digest(from->digest);
+    if (from->message.size > 0 && !buffer_add(&copy->message, from->message.data, from->message.size))
+        return false;
     return (copy->context != NULL) == (from->context != NULL) &&
            (copy->digest != NULL) == (from->digest != NULL);
 }
@@ -131,7 +141,7 @@ static int verify_recover_init(void *signature, void *key, const OSSL_PARAM para
 static int token_sign(struct signature *signature, const uint8_t *data, size_t size, uint8_t *out,
                       size_t *out_size, size_t room)
 {
-    if (signature->key->type == &prov_key_rsa)
+    if (signature->key->type->pkcs11 == CKK_RSA)
         return prov_signature_rsa(signature->key, signature->context, data, size, out, out_size, room);
     return prov_signature_ecdsa(signature->key, data, size, out, out_size, room);
 }
@@ -166,6 +176,12 @@ static int sign(void *data, unsigned char *out, size_t *out_size, size_t room, c
     }
     if (answer_size(signature, out, out_size, room, &answer))
         return answer;
+    if (signature->key->private->hashes_itself) {
+        prov_raise(&signature->provider->core, PROV_R_NOT_SUPPORTED,
+                   "%s: its CKA_ALLOWED_MECHANISMS permit to sign messages, not digests",
+                   signature->key->private->name);
+        return 0;
+    }
     return token_sign(signature, tbs, tbs_size, out, out_size, room);
 }
 
@@ -223,7 +239,14 @@ static int digest_sign_init(void *data, const char *digest, void *key, const OSS
 
     if (!init_whole(signature, digest, key, params, EVP_DigestSignInit_ex))
         return 0;
-    return signature->key->private == NULL || init_digest(signature);
+    return signature->key->private == NULL || signature->key->private->hashes_itself ||
+           init_digest(signature);
+}
+
+/* Whether the token gets the message itself. */
+static bool collects(const struct signature *signature)
+{
+    return signature->key->private != NULL && signature->key->private->hashes_itself;
 }
 
 static int digest_sign_update(void *data, const unsigned char *part, size_t size)
@@ -232,6 +255,8 @@ static int digest_sign_update(void *data, const unsigned char *part, size_t size
 
     if (signature->digest != NULL)
         return EVP_DigestUpdate(signature->digest, part, size);
+    if (signature->whole != NULL && collects(signature))
+        return buffer_add(&signature->message, part, size);
     return signature->whole != NULL && EVP_DigestSignUpdate(signature->whole, part, size) == 1;
 }
 
@@ -244,12 +269,14 @@ static int digest_sign_final(void *data, unsigned char *out, size_t *out_size, s
 
     if (signature->whole == NULL)
         return 0;
-    if (signature->digest == NULL) {
+    if (signature->digest == NULL && !collects(signature)) {
         *out_size = room;
         return EVP_DigestSignFinal(signature->whole, out, out_size) == 1;
     }
     if (answer_size(signature, out, out_size, room, &answer))
         return answer;
+    if (collects(signature))
+        return token_sign(signature, signature->message.data, signature->message.size, out, out_size, room);
     return EVP_DigestFinal_ex(signature->digest, digest, &digest_size) == 1 &&
            token_sign(signature, digest, digest_size, out, out_size, room);
 }

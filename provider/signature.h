@@ -6,12 +6,14 @@
 
 #include <openssl/core_dispatch.h>
 
-/* One list for both algorithms, and one more function for RSA. */
+/* One list for RSA and ECDSA, and one more function for RSA; Ed25519 signs messages whole. */
 extern const OSSL_DISPATCH prov_signature_functions[];
 extern const OSSL_DISPATCH prov_signature_functions_rsa[];
+extern const OSSL_DISPATCH prov_signature_eddsa_functions[];
 
 /*
- * The signature of a token's key over a digest (or, for RSA without a digest, over what the caller gave).
+ * The signature of a token's key over a digest (or, for RSA without a digest, over what the caller gave; or,
+ * where the key hashes itself, over the message).
  * `settings` is a signature context of the default provider for the public half: it holds what the
  * application has set, and checked it. `room` is at least EVP_PKEY_get_size. 1, or 0 with an error raised.
  */

@@ -138,6 +138,24 @@ static int sign_padded_here(const struct rsa_operation *operation, const uint8_t
                          operation->modulus_size);
 }
 
+/* The token does the hashing too, and will have it no other way. */
+static int sign_message(const struct rsa_operation *operation, const struct prov_digest *digest,
+                        const struct prov_digest *mgf1, size_t salt, const uint8_t *data, size_t size)
+{
+    static const char missing[] = "its CKA_ALLOWED_MECHANISMS do not permit PSS with this digest";
+    CK_RSA_PKCS_PSS_PARAMS parameters = {0};
+    CK_MECHANISM mechanism = {0, &parameters, sizeof parameters};
+    CK_RV rv;
+
+    if (digest == NULL || digest->pss == 0 || mgf1 == NULL || mgf1->mgf1 == 0)
+        return refuse(operation, missing);
+    mechanism.mechanism = digest->pss;
+    parameters = (CK_RSA_PKCS_PSS_PARAMS){digest->mechanism, mgf1->mgf1, salt};
+    if (call(operation, &mechanism, data, size, &rv))
+        return 1;
+    return prov_mechanism_is_refused(rv) ? refuse(operation, missing) : 0;
+}
+
 static int sign_pss(const struct rsa_operation *operation, const uint8_t *data, size_t size)
 {
     const struct prov_digest *digest = prov_digest_row(operation->digest);
@@ -147,10 +165,12 @@ static int sign_pss(const struct rsa_operation *operation, const uint8_t *data, 
     size_t salt = 0;
     CK_RV rv;
 
-    if (size != (size_t)EVP_MD_get_size(operation->digest))
-        return refuse(operation, "the data is not as long as the digest");
     if (!salt_length(operation, &salt))
         return refuse(operation, "the salt does not fit the modulus");
+    if (operation->key->private->hashes_itself)
+        return sign_message(operation, digest, mgf1, salt, data, size);
+    if (size != (size_t)EVP_MD_get_size(operation->digest))
+        return refuse(operation, "the data is not as long as the digest");
     if (digest == NULL || digest->mechanism == 0 || mgf1 == NULL || mgf1->mgf1 == 0 ||
         atomic_load(&operation->key->private->raw_pss))
         return sign_padded_here(operation, data, size, salt);

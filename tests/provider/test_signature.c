@@ -45,29 +45,34 @@ struct variant {
 };
 
 static const struct variant variants[] = {
-    {"ec",    "SHA256",     0,                     0                     },
-    {"ec",    "SHA384",     0,                     0                     }, /* longer than the order */
-    {"ec",    "SHA1",       0,                     0                     },
-    {"ec",    "SHA3-256",   0,                     0                     },
-    {"ec",    NULL,         0,                     0                     },
-    {"ec384", "SHA384",     0,                     0                     },
-    {"ec384", "SHA256",     0,                     0                     },
-    {"rsa",   "SHA256",     RSA_PKCS1_PADDING,     0                     },
-    {"rsa",   "SHA1",       RSA_PKCS1_PADDING,     0                     },
-    {"rsa",   "SHA224",     RSA_PKCS1_PADDING,     0                     },
-    {"rsa",   "SHA384",     RSA_PKCS1_PADDING,     0                     },
-    {"rsa",   "SHA512",     RSA_PKCS1_PADDING,     0                     },
-    {"rsa",   "SHA512-256", RSA_PKCS1_PADDING,     0                     },
-    {"rsa",   "SHA3-256",   RSA_PKCS1_PADDING,     0                     },
-    {"rsa",   NULL,         RSA_PKCS1_PADDING,     0                     },
-    {"rsa",   "SHA256",     RSA_PKCS1_PSS_PADDING, RSA_PSS_SALTLEN_DIGEST},
-    {"rsa",   "SHA256",     RSA_PKCS1_PSS_PADDING, RSA_PSS_SALTLEN_MAX   },
-    {"rsa",   "SHA256",     RSA_PKCS1_PSS_PADDING, RSA_PSS_SALTLEN_AUTO  },
-    {"rsa",   "SHA256",     RSA_PKCS1_PSS_PADDING, 0                     },
-    {"rsa",   "SHA256",     RSA_PKCS1_PSS_PADDING, 20                    },
-    {"rsa",   "SHA384",     RSA_PKCS1_PSS_PADDING, RSA_PSS_SALTLEN_DIGEST},
-    {"rsa",   "SHA512",     RSA_PKCS1_PSS_PADDING, RSA_PSS_SALTLEN_DIGEST},
-    {"rsa",   "SHA3-256",   RSA_PKCS1_PSS_PADDING, RSA_PSS_SALTLEN_DIGEST}, /* padded here */
+    {"ec",     "SHA256",     0,                     0                     },
+    {"ec",     "SHA384",     0,                     0                     }, /* longer than the order */
+    {"ec",     "SHA1",       0,                     0                     },
+    {"ec",     "SHA3-256",   0,                     0                     },
+    {"ec",     NULL,         0,                     0                     },
+    {"ec384",  "SHA384",     0,                     0                     },
+    {"ec384",  "SHA256",     0,                     0                     },
+    {"rsa",    "SHA256",     RSA_PKCS1_PADDING,     0                     },
+    {"rsa",    "SHA1",       RSA_PKCS1_PADDING,     0                     },
+    {"rsa",    "SHA224",     RSA_PKCS1_PADDING,     0                     },
+    {"rsa",    "SHA384",     RSA_PKCS1_PADDING,     0                     },
+    {"rsa",    "SHA512",     RSA_PKCS1_PADDING,     0                     },
+    {"rsa",    "SHA512-256", RSA_PKCS1_PADDING,     0                     },
+    {"rsa",    "SHA3-256",   RSA_PKCS1_PADDING,     0                     },
+    {"rsa",    NULL,         RSA_PKCS1_PADDING,     0                     },
+    {"rsa",    "SHA256",     RSA_PKCS1_PSS_PADDING, RSA_PSS_SALTLEN_DIGEST},
+    {"rsa",    "SHA256",     RSA_PKCS1_PSS_PADDING, RSA_PSS_SALTLEN_MAX   },
+    {"rsa",    "SHA256",     RSA_PKCS1_PSS_PADDING, RSA_PSS_SALTLEN_AUTO  },
+    {"rsa",    "SHA256",     RSA_PKCS1_PSS_PADDING, 0                     },
+    {"rsa",    "SHA256",     RSA_PKCS1_PSS_PADDING, 20                    },
+    {"rsa",    "SHA384",     RSA_PKCS1_PSS_PADDING, RSA_PSS_SALTLEN_DIGEST},
+    {"rsa",    "SHA512",     RSA_PKCS1_PSS_PADDING, RSA_PSS_SALTLEN_DIGEST},
+    {"rsa",    "SHA3-256",   RSA_PKCS1_PSS_PADDING, RSA_PSS_SALTLEN_DIGEST}, /* padded here */
+    {"pss",    "SHA256",     RSA_PKCS1_PSS_PADDING, RSA_PSS_SALTLEN_DIGEST},
+    {"pss",    "SHA512",     RSA_PKCS1_PSS_PADDING, 11                    },
+    {"pss",    "SHA384",     0,                     RSA_PSS_SALTLEN_MAX   }, /* nothing need be said of the padding */
+    {"pss256", "SHA256",     RSA_PKCS1_PSS_PADDING, RSA_PSS_SALTLEN_DIGEST},
+    {"pss256", NULL,         RSA_PKCS1_PSS_PADDING, RSA_PSS_SALTLEN_DIGEST}, /* the only digest it has */
 };
 enum { VARIANTS = sizeof variants / sizeof variants[0] };
 
@@ -268,6 +273,48 @@ START_TEST(pss_is_padded_here_for_a_token_that_lacks_it)
 }
 END_TEST
 
+START_TEST(a_key_for_pss_alone_is_rsa_pss)
+{
+    static const char *const labels[] = {"pss", "pss256"};
+
+    for (size_t i = 0; i < 2; i++) {
+        EVP_PKEY *key = test_load_key(context, test_uri(labels[i]));
+        EVP_MD_CTX *md = EVP_MD_CTX_new();
+        EVP_PKEY_CTX *ctx = NULL;
+        char digest[32] = "";
+
+        ck_assert(EVP_PKEY_is_a(key, "RSA-PSS"));
+        ck_assert_int_eq(EVP_PKEY_get_default_digest_name(key, digest, sizeof digest), i == 1 ? 2 : 1);
+        ck_assert_int_eq(EVP_DigestSignInit_ex(md, &ctx, NULL, context, NULL, key, NULL), 1);
+        ck_assert_int_ne(EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING), 1);
+        EVP_MD_CTX_free(md);
+        md = EVP_MD_CTX_new();
+        ck_assert_int_eq(EVP_DigestSignInit_ex(md, &ctx, "SHA384", context, NULL, key, NULL), i == 0);
+        EVP_MD_CTX_free(md);
+        EVP_PKEY_free(key);
+    }
+}
+END_TEST
+
+START_TEST(a_key_that_hashes_itself_signs_no_digest)
+{
+    EVP_PKEY *key = test_load_key(context, test_uri("pss256"));
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(context, key, NULL);
+    unsigned char digest[32] = {1};
+    unsigned char signature[512];
+    size_t size = sizeof signature;
+    char *errors;
+
+    ck_assert_int_eq(EVP_PKEY_sign_init(ctx), 1);
+    ck_assert_int_ne(EVP_PKEY_sign(ctx, signature, &size, digest, sizeof digest), 1);
+    errors = test_errors();
+    ck_assert_msg(strstr(errors, "permit to sign messages, not digests") != NULL, "%s", errors);
+    free(errors);
+    EVP_PKEY_CTX_free(ctx);
+    EVP_PKEY_free(key);
+}
+END_TEST
+
 START_TEST(a_refused_mechanism_is_one_clear_error)
 {
     const struct variant v = {"ec", "SHA256", 0, 0};
@@ -323,6 +370,8 @@ static void add_tests(Suite *s, const char *name, SFun set_up)
     tcase_add_test(t, too_small_a_buffer_is_refused_without_asking_the_token);
     tcase_add_test(t, a_copied_operation_goes_its_own_way);
     tcase_add_test(t, pss_is_padded_here_for_a_token_that_lacks_it);
+    tcase_add_test(t, a_key_for_pss_alone_is_rsa_pss);
+    tcase_add_test(t, a_key_that_hashes_itself_signs_no_digest);
     tcase_add_test(t, a_refused_mechanism_is_one_clear_error);
     tcase_add_test(t, software_keys_sign_and_verify_with_our_signatures);
     suite_add_tcase(s, t);

@@ -81,6 +81,16 @@ imports() {
         openssl pkey -in "$work/import.pem" -pubout -out "$work/import.pub" && signs imported "$work/import.pub"
 }
 check 'pkcs11-tool writes a private key, and it signs' imports
+# Ed25519 and X25519 through the provider: by URI, and by the PEM form
+check 'an X25519 key' token --keypairgen --key-type EC:curve25519 --label x --id 0a
+conf() { OPENSSL_CONF=$work/openssl.cnf ossl "$@"; }
+ed_provider() { # KEY
+    conf pkeyutl -sign -rawin -inkey "$1" -in "$work/data" -out "$work/signature" &&
+        openssl pkeyutl -verify -rawin -pubin -inkey "$work/ed.pub" -in "$work/data" -sigfile "$work/signature" &&
+        conf req -new -x509 -key "$1" -subj /CN=ed -out "$work/ed.crt" && openssl verify -CAfile "$work/ed.crt" "$work/ed.crt"
+}
+check 'openssl signs with the Ed25519 key' ed_provider 'pkcs11:token=disk;object=ed;type=private'
+check 'and by its PEM form' eval '$devid key pem --key pkcs11:token=disk\;object=ed >$work/ed-uri.pem && ed_provider $work/ed-uri.pem'
 check 'a key is deleted with its file' eval "token --delete-object --type privkey --label imported && test ! -e $work/tokens/disk/imported.pem"
 
 # TLS client authentication

@@ -52,6 +52,8 @@ static const char script[] =
     "tool -k --key-type EC:prime256v1 --id 06 --label twin\n"
     "tool -k --key-type EC:prime256v1 --id 07 --label twin\n"
     "tool -k --key-type EC:prime256v1 --id 08 --label fussy --always-auth\n"
+    "tool -k --key-type rsa:2048 --id 09 --label pss --allowed-mechanisms RSA-PKCS-PSS\n"
+    "tool -k --key-type rsa:2048 --id 0a --label pss256 --allowed-mechanisms SHA256-RSA-PKCS-PSS\n"
     "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.crt -subj "
     "/CN=ca "
     "-days 3650\n"

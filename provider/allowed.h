@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DEVID_PROVIDER_ALLOWED_H
+#define DEVID_PROVIDER_ALLOWED_H
+
+#include "provider/object.h"
+
+/* What a key's CKA_ALLOWED_MECHANISMS mean to libcrypto. */
+struct prov_allowed {
+    bool pss_only;      /* an RSA key that does nothing but PSS: libcrypto's RSA-PSS */
+    bool hashes_itself; /* it signs messages, not digests */
+    const char *digest; /* the only one that it signs with; NULL: any */
+};
+
+void prov_allowed_read(const struct prov_object *object, struct prov_allowed *allowed);
+
+#endif
