@@ -10,6 +10,19 @@
 
 struct mechanism;
 
+/* An object of the device itself, such as a TPM's endorsement key, which the token keeps as a file: a public
+ * key or certificates. Views, good for the call that passes it. */
+struct device_object {
+    const char *name; /* of the file, without its suffix */
+    const char *label;
+    const struct public_key *public; /* NULL: certificates */
+    struct bytes area;               /* of the key: CKA_DEVID_TPM2B_PUBLIC */
+    CK_ULONG handle;                 /* of the key: where it stays in the device, 0: nowhere */
+    const struct bytes *certificates;
+    size_t certificate_count;
+};
+typedef CK_RV device_object_sink(void *data, const struct device_object *object);
+
 /* A key pair or a secret key to make. */
 struct key_request {
     CK_KEY_TYPE type;
@@ -54,6 +67,10 @@ struct backend {
     /* Completes the configuration of a new token; may touch the device. `process` is what the process's own
      * configuration says of it, such as `tcti` and `owner-auth`. */
     CK_RV (*init)(struct token_conf *conf, const struct token_conf *process);
+    /* Reads the device's own objects and passes each to `add`; it may take seconds. `persist`: keys that are
+     * made for it stay in the device. What cannot be read is left out and noted. A failure of `add` ends it.
+     * Optional. */
+    CK_RV (*device_objects)(void *instance, bool persist, device_object_sink *add, void *data);
     /* What C_GetTokenInfo can add. Optional. */
     void (*token_info)(void *instance, CK_TOKEN_INFO *info);
     /*
@@ -83,6 +100,10 @@ struct backend {
      */
     CK_RV (*load_locked)(void *instance, const struct bytes *block, const struct public_key *public, void **key);
     void (*drop)(void *instance, void *key);
+    /* A key of the device itself by what its file says: its area, its handle and the public key of the block,
+     * which must be the area's (else CKR_DATA_INVALID). As load otherwise. */
+    CK_RV(*adopt)
+    (void *instance, const struct bytes *area, CK_ULONG handle, const struct public_key *public, void **key);
     /* CKA_DEVID_... attributes of a key, and the secret ones, which the caller has leave to read.
      * CKR_ATTRIBUTE_TYPE_INVALID: it has none such. */
     CK_RV (*key_attribute)(const void *key, CK_ATTRIBUTE_TYPE type, struct bytes *value);

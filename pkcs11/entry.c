@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "devid/pkcs11.h"
+#include "pkcs11/device.h"
 #include "pkcs11/failure.h"
 #include "pkcs11/pkcs11-3.0.h"
 
@@ -89,8 +90,9 @@ static CK_FUNCTION_LIST_3_0 functions_3_0 = {
 };
 
 static struct devid_functions vendor_functions = {
-    .version = {1, 0},
+    .version = {1, 1},
     .error_text = p11_failure_text,
+    .setup_device = device_setup,
 };
 
 static CK_UTF8CHAR standard_name[] = "PKCS 11";

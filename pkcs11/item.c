@@ -80,6 +80,19 @@ struct key *key_new_public(struct public_key *public)
     return key;
 }
 
+CK_RV key_adopt(const struct backend *backend, void *instance, const CK_ATTRIBUTE *area, CK_ULONG handle,
+                struct key *key)
+{
+    const struct bytes bytes = {area->pValue, area->ulValueLen};
+    CK_RV rv = backend->adopt(instance, &bytes, handle, &key->public, &key->material);
+
+    if (rv != CKR_OK)
+        return rv;
+    key->backend = backend;
+    key->instance = instance;
+    return CKR_OK;
+}
+
 struct key *key_take(struct key *key)
 {
     __atomic_add_fetch(&key->references, 1, __ATOMIC_RELAXED);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pkcs11/keyfile.h"
 
+#include "devid/pkcs11.h"
 #include "pkcs11/failure.h"
 #include "pkcs11/template.h"
 
@@ -54,6 +55,8 @@ static const struct line {
     {"Application",          CKA_APPLICATION,          FORM_TEXT   },
     {"Object-ID",            CKA_OBJECT_ID,            FORM_HEX    },
     {"Check-Value",          CKA_CHECK_VALUE,          FORM_HEX    },
+    {"TPM2B-Public",         CKA_DEVID_TPM2B_PUBLIC,   FORM_HEX    },
+    {"Persistent",           CKA_DEVID_PERSISTENT,     FORM_NUMBER },
 };
 
 #define LINES (sizeof lines / sizeof lines[0])

@@ -9,6 +9,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/curve.c pkcs11/curve.h \
 	pkcs11/digest.c pkcs11/digest.h \
 	pkcs11/decrypt.c \
+	pkcs11/device.c pkcs11/device.h \
 	pkcs11/encrypt.c \
 	pkcs11/failure.c pkcs11/failure.h \
 	pkcs11/find.c \
@@ -109,11 +110,13 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/tpm/derive.c \
 	pkcs11/tpm/duplicate.c pkcs11/tpm/duplicate.h \
 	pkcs11/tpm/generate.c \
+	pkcs11/tpm/endorsement.c pkcs11/tpm/endorsement.h \
 	pkcs11/tpm/hierarchy.c pkcs11/tpm/hierarchy.h \
 	pkcs11/tpm/import.c \
 	pkcs11/tpm/key.h \
 	pkcs11/tpm/keyarea.c pkcs11/tpm/keyarea.h \
 	pkcs11/tpm/loaded.c pkcs11/tpm/loaded.h \
+	pkcs11/tpm/nv.c pkcs11/tpm/nv.h \
 	pkcs11/tpm/primary.c pkcs11/tpm/primary.h \
 	pkcs11/tpm/public.c pkcs11/tpm/public.h \
 	pkcs11/tpm/random.c \

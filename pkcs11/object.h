@@ -45,6 +45,9 @@ CK_RV key_load_locked(const struct backend *backend, void *instance, const struc
 struct key *key_new_public(struct public_key *public);
 /* Whether both are of the same key pair, or of the same block of a secret key. */
 bool key_equal(const struct key *a, const struct key *b);
+/* Makes a public key alone one of the device itself: `area` and `handle` as backend.adopt takes them. */
+CK_RV key_adopt(const struct backend *backend, void *instance, const CK_ATTRIBUTE *area, CK_ULONG handle,
+                struct key *key);
 struct key *key_take(struct key *key);
 void key_return(struct key *key); /* NULL is accepted */
 

@@ -2,6 +2,7 @@
 #include "pkcs11/objects.h"
 
 #include "common/log.h"
+#include "devid/pkcs11.h"
 #include "pkcs11/failure.h"
 #include "pkcs11/lock.h"
 #include "pkcs11/objecttext.h"
@@ -195,6 +196,20 @@ static CK_RV add_certificate(struct token *token, const struct keyfile_block *bl
     return finish(token, object, place, rv);
 }
 
+/* A line with its public area makes it a key of the device itself. */
+static CK_RV adopt(struct token *token, const struct object *object)
+{
+    const CK_ATTRIBUTE *area = attributes_find(&object->attributes, CKA_DEVID_TPM2B_PUBLIC);
+    CK_ULONG handle = attributes_get_ulong(&object->attributes, CKA_DEVID_PERSISTENT, 0);
+    CK_RV rv = CKR_OK;
+
+    for (size_t i = 0; rv == CKR_OK && area != NULL && p11_backends[i] != NULL; i++)
+        if (p11_backends[i]->adopt != NULL)
+            rv =
+                key_adopt(p11_backends[i], token_instance(token, p11_backends[i]), area, handle, object->key);
+    return rv;
+}
+
 static CK_RV add_public(struct token *token, const struct keyfile_block *block, const struct bytes *der,
                         const struct place *place)
 {
@@ -209,6 +224,8 @@ static CK_RV add_public(struct token *token, const struct keyfile_block *block, 
     object = key != NULL ? object_new(CKO_PUBLIC_KEY, key) : NULL;
     if (object != NULL)
         rv = keyfile_read_lines(block, CKO_PUBLIC_KEY, &object->attributes);
+    if (object != NULL && rv == CKR_OK)
+        rv = adopt(token, object);
     key_return(key);
     return finish(token, object, place, rv);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pkcs11/template.h"
 
+#include "devid/pkcs11.h"
 #include "pkcs11/curve.h"
 #include "pkcs11/failure.h"
 
@@ -65,6 +66,10 @@ static const struct attribute_rule rules[] = {
     {RULE(CKA_ALLOWED_MECHANISMS), KEYS, ANY_KEY, .kind = KIND_MECHANISMS, .flags = GIVEN},
     {RULE(CKA_SUBJECT), PAIR, ANY_KEY, BYTES, .flags = GIVEN | RULE_MODIFY},
     {RULE(CKA_PUBLIC_KEY_INFO), CERT | PAIR, ANY_KEY, BYTES, .flags = 0},
+
+    /* vendor: keys of the TPM itself, and where keys stay in it */
+    {RULE(CKA_DEVID_TPM2B_PUBLIC), PUB, ANY_KEY, BYTES, .flags = 0},
+    {RULE(CKA_DEVID_PERSISTENT), PUB, ANY_KEY, .kind = KIND_ULONG, .flags = 0},
 
     /* 4.8: public keys */
     {RULE(CKA_ENCRYPT), PUB, ANY_KEY, NO, .flags = GIVEN | RULE_MODIFY},

@@ -4,10 +4,12 @@
 #include "common/buffer.h"
 #include "common/file.h"
 #include "common/log.h"
+#include "pkcs11/device.h"
 #include "pkcs11/failure.h"
 #include "pkcs11/mechanism.h"
 #include "pkcs11/pinfile.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -267,28 +269,35 @@ static CK_RV cannot_make(const char *path, int error)
     return p11_fail(rv, "token directory %s cannot be made: %s", path, strerror(error));
 }
 
+/* Only what was made here is in it, and no directory. */
 static void remove_directory(int tokens, const char *name)
 {
-    static const char *const files[] = {TOKEN_CONF_FILE, PIN_FILE, ".lock", ".generation"};
-    int directory = openat(tokens, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = openat(tokens, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *listing = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *entry;
 
-    if (directory >= 0) {
-        for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
-            unlinkat(directory, files[i], 0);
-        close(directory);
-    }
+    if (listing == NULL && fd >= 0)
+        close(fd);
+    while (listing != NULL && (entry = readdir(listing)) != NULL)
+        unlinkat(fd, entry->d_name, 0);
+    if (listing != NULL)
+        closedir(listing);
     unlinkat(tokens, name, AT_REMOVEDIR);
 }
 
-/* The token's secret and the SO's PIN, in a directory that is a token already but for its name. */
-static CK_RV write_pin(const char *path, const struct config *config, const struct bytes *so_pin)
+/* The token's secret and the SO's PIN, and the device's own objects, in a directory that is a token already
+ * but for its name. */
+static CK_RV write_content(const char *path, const struct config *config, const struct bytes *so_pin)
 {
     struct token *token;
     CK_RV rv = token_open(path, config, &token);
 
     if (rv != CKR_OK)
         return rv;
-    rv = token->backend->set_pin(token_instance(token, token->backend), CKU_SO, NULL, so_pin);
+    if (so_pin->size != 0)
+        rv = token->backend->set_pin(token_instance(token, token->backend), CKU_SO, NULL, so_pin);
+    if (rv == CKR_OK && config->device_objects)
+        rv = device_objects_write(token, false);
     token_idle(token);
     token_close(token);
     return rv;
@@ -304,11 +313,11 @@ static CK_RV fill_directory(int tokens, const char *name, const struct token_con
 
     if (directory >= 0)
         close(directory);
-    if (rv != CKR_OK || so_pin->size == 0)
+    if (rv != CKR_OK)
         return rv;
     if (snprintf(path, sizeof path, "%s/%s", config->tokens, name) >= (int)sizeof path)
         return cannot_make(config->tokens, ENAMETOOLONG);
-    return write_pin(path, config, so_pin);
+    return write_content(path, config, so_pin);
 }
 
 /* Gives a directory the first free name made of the label. */

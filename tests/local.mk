@@ -64,6 +64,7 @@ pkcs11_tests = \
 	tests/pkcs11/file/test_threads \
 	tests/pkcs11/tpm/test_auth \
 	tests/pkcs11/tpm/test_budget \
+	tests/pkcs11/tpm/test_endorsement \
 	tests/pkcs11/tpm/test_hierarchy \
 	tests/pkcs11/tpm/test_decrypt \
 	tests/pkcs11/tpm/test_derive \

@@ -21,6 +21,8 @@ extern "C" {
 #define CKA_DEVID_TSS2_KEY (DEVID_VENDOR | 0x01)
 /* Read-only, of keys in a TPM: TPM2B_PUBLIC with its size. */
 #define CKA_DEVID_TPM2B_PUBLIC (DEVID_VENDOR | 0x02)
+/* Of keys in a TPM, CK_ULONG: the persistent handle where the key stays; none: it is loaded for use. */
+#define CKA_DEVID_PERSISTENT (DEVID_VENDOR | 0x04)
 /* Read-only, of keys: where the key lives, as text without a NUL: "tpm" or "file". */
 #define CKA_DEVID_BACKEND (DEVID_VENDOR | 0x03)
 
@@ -35,7 +37,7 @@ extern "C" {
 #define DEVID_INTERFACE_NAME "Vendor DevID"
 
 struct devid_functions {
-    CK_VERSION version; /* 1.0; later minor versions only append members */
+    CK_VERSION version; /* 1.1; later minor versions only append members */
     /*
      * Why the calling thread's last C_ call failed, as one English sentence without a newline that names the
      * thing concerned and what to do: "TPM swtpm:port=2321 cannot be reached ...". Never a PIN. After a call
@@ -44,7 +46,17 @@ struct devid_functions {
      * thread's next C_ call.
      */
     const char *(*error_text)(void);
+    /*
+     * Since 1.1. Reads the objects that are the device's own anew (a TPM's endorsement keys and storage root
+     * key, and their certificates) and writes them to the session's token, which has to be writable. With
+     * DEVID_SETUP_PERSIST endorsement keys are made persistent where the standard has them, unless the place
+     * is taken; that needs the owner's authorization. Answers as C_ functions do; what the device did not
+     * give is left out, and error_text says so.
+     */
+    CK_RV (*setup_device)(CK_SESSION_HANDLE session, CK_FLAGS flags);
 };
+
+#define DEVID_SETUP_PERSIST 0x01UL
 
 /* The layout of CK_INTERFACE in PKCS#11 3.0, for headers that stop at 2.40. */
 struct devid_interface {

@@ -8,6 +8,7 @@
 #include "pkcs11/token.h"
 #include "pkcs11/tpm/auth.h"
 #include "pkcs11/tpm/create.h"
+#include "pkcs11/tpm/endorsement.h"
 #include "pkcs11/tpm/hierarchy.h"
 #include "pkcs11/tpm/loaded.h"
 #include "pkcs11/tpm/primary.h"
@@ -123,7 +124,7 @@ static void token_info(void *instance, CK_TOKEN_INFO *info)
 /* --- a key
  * --------------------------------------------------------------------------------------------------- */
 
-static void free_key(struct tpm_key *key)
+void tpm_key_free(struct tpm_key *key)
 {
     bytes_free(&key->block);
     public_key_free(&key->public);
@@ -186,7 +187,7 @@ static CK_RV load_key(void *instance, const struct bytes *block, void **out, str
     key->auth = file.empty_auth ? NULL : &token->secret;
     tss_key_free(&file);
     if (rv != CKR_OK)
-        free_key(key);
+        tpm_key_free(key);
     else
         *out = key;
     return rv;
@@ -197,7 +198,7 @@ static void drop_key(void *instance, void *key)
     const struct tpm_token *token = instance;
 
     tpm_flush_key(token->tpm, key);
-    free_key(key);
+    tpm_key_free(key);
 }
 
 static CK_RV copy_public_area(const struct tpm_key *key, struct bytes *value)
@@ -216,7 +217,7 @@ static CK_RV key_attribute(const void *material, CK_ATTRIBUTE_TYPE type, struct 
 
     if (type == CKA_DEVID_TPM2B_PUBLIC)
         return copy_public_area(key, value);
-    if (type == CKA_DEVID_TSS2_KEY)
+    if (type == CKA_DEVID_TSS2_KEY && key->block.size != 0)
         return bytes_copy(value, key->block.data, key->block.size) ? CKR_OK : CKR_HOST_MEMORY;
     return CKR_ATTRIBUTE_TYPE_INVALID;
 }
@@ -232,6 +233,7 @@ const struct backend tpm_backend = {
     .abandon = abandon_instance,
     .idle = idle_instance,
     .init = init_token,
+    .device_objects = tpm_device_objects,
     .token_info = token_info,
     .login = tpm_login,
     .logout = tpm_logout,
@@ -240,6 +242,7 @@ const struct backend tpm_backend = {
     .supports = tpm_supports,
     .limits = tpm_limits,
     .load = load_key,
+    .adopt = tpm_adopt,
     .drop = drop_key,
     .key_attribute = key_attribute,
     .generate_pair = tpm_generate_pair,

@@ -191,3 +191,16 @@ void tpm_bus_close(struct tpm *tpm)
     tpm_session_end(tpm, &guard->session);
     tpm->guard = guard;
 }
+
+TSS2_RC tpm_bus_execute(struct tpm *tpm, struct tpm_guard *guard, const struct tpm_command *command,
+                        const void *arguments, void *result)
+{
+    struct tpm_guard *outer = tpm->guard;
+    TSS2_RC rc;
+
+    tpm->guard = guard;
+    rc = tpm_execute(tpm, command, arguments, result);
+    tpm_bus_close(tpm);
+    tpm->guard = outer;
+    return rc;
+}

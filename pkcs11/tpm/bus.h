@@ -50,4 +50,8 @@ TSS2_RC tpm_bus_check(struct tpm *tpm, const struct tpm_command *command);
 /* After a failure, and when no command follows after all: no session is left. */
 void tpm_bus_close(struct tpm *tpm);
 
+/* One command under a guard of its own, whatever guard there is; no session is left. */
+TSS2_RC tpm_bus_execute(struct tpm *tpm, struct tpm_guard *guard, const struct tpm_command *command,
+                        const void *arguments, void *result);
+
 #endif

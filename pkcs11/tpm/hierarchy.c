@@ -164,19 +164,6 @@ TPM2B_NAME tpm_handle_name(TPM2_HANDLE handle)
     };
 }
 
-static TSS2_RC execute_guarded(struct tpm *tpm, struct tpm_guard *guard, const struct tpm_command *command,
-                               const void *arguments, void *result)
-{
-    struct tpm_guard *outer = tpm->guard;
-    TSS2_RC rc;
-
-    tpm->guard = guard;
-    rc = tpm_execute(tpm, command, arguments, result);
-    tpm_bus_close(tpm);
-    tpm->guard = outer;
-    return rc;
-}
-
 /* Nothing is pinned: whoever only listens is kept from the password by a key that the TPM makes for this. */
 static TSS2_RC execute_by_null(struct tpm *tpm, struct tpm_guard *guard, const struct tpm_command *command,
                                const void *arguments, void *result)
@@ -188,7 +175,7 @@ static TSS2_RC execute_by_null(struct tpm *tpm, struct tpm_guard *guard, const s
     if (rc != TSS2_RC_SUCCESS)
         return rc;
     guard->bus = &bus;
-    rc = execute_guarded(tpm, guard, command, arguments, result);
+    rc = tpm_bus_execute(tpm, guard, command, arguments, result);
     tpm_flush(tpm, salt.handle);
     return rc;
 }
@@ -208,7 +195,7 @@ TSS2_RC tpm_hierarchy_execute(struct tpm *tpm, const struct tpm_bus *bus, TPM2_H
     if (second != NULL)
         guard.names[1] = *second;
     rc = bus == NULL && auth.size != 0 ? execute_by_null(tpm, &guard, command, arguments, result)
-                                       : execute_guarded(tpm, &guard, command, arguments, result);
+                                       : tpm_bus_execute(tpm, &guard, command, arguments, result);
     bytes_free(&auth);
     return rc;
 }

@@ -23,16 +23,20 @@ struct tpm_token {
     struct bytes secret; /* under the TPM's lock; empty: nobody is logged in */
 };
 
-/* A key block, ready to be loaded: the backend's `key`. Immutable. */
+/* A key block, ready to be loaded, or a key of the TPM itself (no private area): the backend's `key`.
+ * Immutable. */
 struct tpm_key {
     TPM2B_PUBLIC public_area;
     TPM2B_PRIVATE private_area;
     TPM2B_NAME name;
     TPM2_HANDLE parent;
+    TPM2_HANDLE persistent;   /* where it stays in the TPM, 0: nowhere */
     const struct bytes *auth; /* its auth value, read under the TPM's lock; NULL: empty */
     struct bytes block;       /* the DER it came from */
     struct public_key public;
 };
+
+void tpm_key_free(struct tpm_key *key);
 
 /* The backend's members that have files of their own. */
 CK_RV tpm_generate_pair(void *instance, const struct key_request *request, struct bytes *block);

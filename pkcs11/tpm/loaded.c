@@ -148,6 +148,11 @@ CK_RV tpm_with_key(const struct tpm_token *token, const struct tpm_key *key, con
 
     if (rv != CKR_OK)
         return rv;
+    if (key->private_area.size == 0) {
+        tpm_leave(tpm);
+        return p11_fail(CKR_KEY_FUNCTION_NOT_PERMITTED,
+                        "the key is the TPM's own; it opens credentials (C_UnwrapKey) and nothing else");
+    }
     if (key->auth != NULL && key->auth->size == 0) {
         tpm_leave(tpm);
         return p11_fail(CKR_USER_NOT_LOGGED_IN, "the key needs the PIN of token %s", token->path);

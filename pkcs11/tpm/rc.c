@@ -109,6 +109,7 @@ static const struct {
     {TPM_RC_NO_PINNED_PARENT,
      "token.conf has no 'parent-public' to protect the bus with; make a new token, or set 'bus-protection = "
      "never'"                                                                                     },
+    {TPM_RC_OTHER_KEY, "its key is another one than the token knows; the TPM was cleared or exchanged"},
     {TSS2_SYS_RC_GENERAL_FAILURE, "no memory, or a failure inside OpenSSL or tpm2-tss"            },
 };
 

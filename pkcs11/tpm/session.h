@@ -66,7 +66,8 @@ void tpm_session_end(struct tpm *tpm, struct tpm_session *session);
 #define TPM_RC_RESPONSE_FORGED ((TSS2_RC)(TSS2_SYS_RC_LAYER | TSS2_BASE_RC_RSP_AUTH_FAILED))
 /* There is no parent whose public area is pinned. */
 #define TPM_RC_NO_PINNED_PARENT ((TSS2_RC)(TSS2_SYS_RC_LAYER | TSS2_BASE_RC_NOT_PROVISIONED))
-
+/* What should be the key is another one: the TPM was cleared or exchanged. */
+#define TPM_RC_OTHER_KEY ((TSS2_RC)(TSS2_SYS_RC_LAYER | TSS2_BASE_RC_KEY_NOT_FOUND))
 /* The password of a hierarchy cannot be read; why is said already. */
 #define TPM_RC_NO_PASSWORD ((TSS2_RC)(TSS2_SYS_RC_LAYER | TSS2_BASE_RC_AUTHORIZATION_UNKNOWN))
 
