@@ -289,7 +289,9 @@ static bool add_header(struct dps_http_response *response, const struct curl_hea
     if (longer == NULL)
         return false;
     response->headers = longer;
-    copy = (struct dps_http_header){strdup(header->name), strdup(header->value)};
+    /* libcurl leaves a carriage return in a value that is otherwise empty */
+    copy = (struct dps_http_header){strdup(header->name),
+                                    strndup(header->value, strcspn(header->value, "\r\n"))};
     response->headers[response->header_count++] = copy; /* transferred */
     return copy.name != NULL && copy.value != NULL;
 }

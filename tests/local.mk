@@ -134,6 +134,9 @@ dps_tests = \
 	tests/dps/test_hub \
 	tests/dps/test_message \
 	tests/dps/test_provider \
+	tests/dps/test_provision \
+	tests/dps/test_receive \
+	tests/dps/test_record \
 	tests/dps/test_register \
 	tests/dps/test_retry \
 	tests/dps/test_sas \
