@@ -11,8 +11,16 @@
 struct cli_client_settings {
     const char *id_scope;
     const char *registration_id;
-    const char *certificate;
+    /* how the device proves who it is, one of these: */
+    const char *certificate; /* with key */
     const char *key;
+    const char *symmetric; /* URI or file */
+    const char *symmetric_value;
+    const char *group;
+    const char *tpm; /* URI of its token */
+    const char *key_store;
+    const char *tpm_id;      /* "base32" or "hex" */
+    const char *reprovision; /* "dynamic", "always" or "on-error" */
     const char *endpoint;
     const char *ca_file;
     const char *module;
@@ -25,6 +33,11 @@ struct cli_client_settings {
 /* Makes a client with all settings; Ctrl-C and SIGTERM then cancel what it does. *client is closed with
  * cli_client_close also after a failure. */
 enum cli_status cli_client_open(const struct cli_client_settings *settings, dps_client **client);
+
+/* The same from the state file of a registration, which settings then change in part: ca_file, module,
+ * pin_file, timeout, verbose. A symmetric key that the file does not hold is $PROVISIONING_SYMMETRIC_KEY. */
+enum cli_status cli_client_load(const char *state, const struct cli_client_settings *settings,
+                                dps_client **client, dps_registration **registration);
 void cli_client_close(dps_client *client);
 
 /* Tells why a call of the library failed, and answers the exit code for it. */

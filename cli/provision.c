@@ -15,6 +15,14 @@ struct provision {
     const char *registration_id;
     const char *certificate;
     const char *key;
+    const char *symmetric_file;
+    const char *symmetric_uri;
+    const char *group_file;
+    const char *group_uri;
+    const char *key_store;
+    const char *token;
+    const char *tpm_id;
+    const char *reprovision;
     const char *endpoint;
     const char *ca_file;
     const char *payload_file;
@@ -22,6 +30,7 @@ struct provision {
     const char *pin_file;
     const char *module;
     unsigned timeout;
+    bool tpm;
     bool verbose;
     bool json;
 };
@@ -52,69 +61,113 @@ static enum cli_status refuse_pin_value(const char *text)
     return status;
 }
 
-/* The registration, and what send needs to use it. */
-static enum cli_status describe(const struct provision *options, const dps_registration *registration,
-                                json_t *state)
-{
-    const struct {
-        const char *member;
-        const char *text;
-    } rows[] = {
-        {"id_scope",         options->id_scope                              },
-        {"registration_id",  dps_registration_registration_id(registration) },
-        {"hub",              dps_registration_hub(registration)             },
-        {"device_id",        dps_registration_device_id(registration)       },
-        {"status",           dps_registration_status(registration)          },
-        {"substatus",        dps_registration_substatus(registration)       },
-        {"enrollment_group", dps_registration_enrollment_group(registration)},
-        {"created",          dps_registration_created(registration)         },
-        {"last_updated",     dps_registration_last_updated(registration)    },
-        {"payload",          dps_registration_payload(registration)         },
-        {"endpoint",         options->endpoint                              },
-    };
-    enum cli_status status = state != NULL ? CLI_OK : cli_no_memory();
+/* ---- what the device proves itself with */
 
-    for (size_t i = 0; status == CLI_OK && i < sizeof rows / sizeof rows[0]; i++)
-        status = cli_state_set(state, rows[i].member, rows[i].text);
-    if (status == CLI_OK)
-        status = cli_state_set_path(state, "certificate", options->certificate);
-    if (status == CLI_OK)
-        status = cli_state_set_path(state, "key", options->key);
-    if (status == CLI_OK)
-        status = cli_state_set_path(state, "ca_file", options->ca_file);
-    if (status == CLI_OK)
-        status = cli_state_set_path(state, "module", options->module);
+/* Each way, by the options that ask for it. */
+static unsigned count_ways(const struct provision *options)
+{
+    return (options->certificate != NULL || options->key != NULL) + (options->symmetric_file != NULL) +
+           (options->symmetric_uri != NULL) + (options->group_file != NULL) + (options->group_uri != NULL) +
+           (options->tpm ? 1U : 0U);
+}
+
+/* One way, and all that it needs. *environment: none of them, but $PROVISIONING_SYMMETRIC_KEY. */
+static enum cli_status check_ways(const struct provision *options, const char **environment)
+{
+    unsigned ways = count_ways(options);
+    const char *key = getenv("PROVISIONING_SYMMETRIC_KEY");
+
+    *environment = NULL;
+    if (ways > 1)
+        return cli_fail(CLI_USAGE, "options: say in several ways how the device proves who it is; leave one");
+    if (ways == 1 && (options->certificate == NULL) != (options->key == NULL))
+        return cli_fail(CLI_USAGE, "--cert and --key: belong together; give both");
+    if (ways == 1)
+        return CLI_OK;
+    if (key == NULL || key[0] == '\0')
+        return cli_fail(CLI_USAGE,
+                        "--cert: is missing; the device needs --cert and --key, or --symmetric-key-file, "
+                        "--symmetric-key-uri, --group-key-file, --group-key-uri, "
+                        "$PROVISIONING_SYMMETRIC_KEY, or --tpm");
+    *environment = key;
+    return CLI_OK;
+}
+
+static enum cli_status refuse_pin_values(const struct provision *options)
+{
+    const char *const texts[] = {options->key,       options->certificate, options->symmetric_uri,
+                                 options->group_uri, options->key_store,   options->token};
+    enum cli_status status = CLI_OK;
+
+    for (size_t i = 0; status == CLI_OK && i < sizeof texts / sizeof texts[0]; i++)
+        if (texts[i] != NULL)
+            status = refuse_pin_value(texts[i]);
     return status;
 }
 
-static enum cli_status save_and_show(const struct provision *options, const dps_registration *registration)
-{
-    json_t *state = json_object();
-    char *path = NULL;
-    enum cli_status status = describe(options, registration, state);
+/* ---- registering */
 
-    if (status == CLI_OK)
-        status = cli_state_path(options->out, &path);
-    if (status == CLI_OK)
-        status = cli_state_save(path, state);
-    if (status == CLI_OK)
-        status = cli_state_set(state, "state_file", path);
-    if (status == CLI_OK) {
-        status = cli_show_object(state, columns, options->json);
-        state = NULL; /* released */
+/* Shows what the state file says, and where it is. */
+static enum cli_status show(const struct provision *options, const char *path)
+{
+    json_t *state = json_load_file(path, 0, NULL);
+
+    if (state == NULL || json_object_set_new(state, "state_file", json_string(path)) != 0) {
+        json_decref(state);
+        return cli_no_memory();
     }
-    json_decref(state);
+    return cli_show_object(state, columns, options->json);
+}
+
+/* Registers, or takes what an earlier run kept where --reprovision says so. */
+static dps_status obtain(const struct provision *options, dps_client *client, const char *path)
+{
+    dps_registration *registration = NULL;
+    dps_status status = dps_client_set_state(client, path);
+
+    if (status == DPS_OK && options->reprovision != NULL) {
+        status = dps_client_provision(client, &registration);
+    } else if (status == DPS_OK) {
+        status = dps_client_register(client, &registration);
+        if (status == DPS_OK)
+            status = dps_client_save(client, registration, path);
+    }
+    dps_registration_free(registration);
+    return status;
+}
+
+static enum cli_status register_with(const struct provision *options, dps_client *client)
+{
+    char *path = NULL;
+    enum cli_status status = cli_state_path(options->out, &path);
+    dps_status obtained;
+
+    if (status == CLI_OK) {
+        obtained = obtain(options, client, path);
+        status =
+            obtained == DPS_OK ? show(options, path) : cli_client_failed(client, "registration", obtained);
+    }
     free(path);
     return status;
 }
 
-static enum cli_status register_device(const struct provision *options, const char *payload)
+static enum cli_status register_device(const struct provision *options, const char *environment,
+                                       const char *payload)
 {
     const struct cli_client_settings settings = {
         .id_scope = options->id_scope,
         .registration_id = options->registration_id,
         .certificate = options->certificate,
         .key = options->key,
+        .symmetric = options->symmetric_uri != NULL ? options->symmetric_uri : options->symmetric_file,
+        .symmetric_value = environment,
+        .group = options->group_uri != NULL ? options->group_uri : options->group_file,
+        .tpm = !options->tpm            ? NULL
+               : options->token != NULL ? options->token
+                                        : "pkcs11:",
+        .key_store = options->key_store,
+        .tpm_id = options->tpm_id,
+        .reprovision = options->reprovision,
         .endpoint = options->endpoint,
         .ca_file = options->ca_file,
         .module = options->module,
@@ -123,17 +176,11 @@ static enum cli_status register_device(const struct provision *options, const ch
         .timeout = options->timeout,
         .verbose = options->verbose,
     };
-    dps_registration *registration = NULL;
     dps_client *client = NULL;
     enum cli_status status = cli_client_open(&settings, &client);
-    dps_status registered;
 
-    if (status == CLI_OK) {
-        registered = dps_client_register(client, &registration);
-        status = registered == DPS_OK ? save_and_show(options, registration)
-                                      : cli_client_failed(client, "registration", registered);
-    }
-    dps_registration_free(registration);
+    if (status == CLI_OK)
+        status = register_with(options, client);
     cli_client_close(client);
     return status;
 }
@@ -142,40 +189,56 @@ static enum cli_status provision(const void *values)
 {
     const struct provision *options = values;
     struct bytes payload = BYTES_EMPTY;
-    enum cli_status status = refuse_pin_value(options->key);
+    const char *environment = NULL;
+    enum cli_status status = check_ways(options, &environment);
 
     if (status == CLI_OK)
-        status = refuse_pin_value(options->certificate);
+        status = refuse_pin_values(options);
     if (status == CLI_OK && options->payload_file != NULL)
         status = cli_file_read("payload file", options->payload_file, PAYLOAD_MAXIMUM, &payload);
     if (status == CLI_OK)
-        status = register_device(options, (const char *)payload.data);
+        status = register_device(options, environment, (const char *)payload.data);
     bytes_free(&payload);
     return status;
 }
 
 static const struct cli_option options[] = {
-    {"id-scope",                             "SCOPE", "id scope of the DPS instance", CLI_TEXT, offsetof(struct provision, id_scope),
+    {"id-scope",                               "SCOPE", "id scope of the DPS instance", CLI_TEXT, offsetof(struct provision, id_scope),
      true, "PROVISIONING_IDSCOPE"},
-    {"registration-id",        "ID", "name to register (default: the certificate's CN)", CLI_TEXT,
+    {"registration-id",          "ID", "name to register (default: the certificate's CN, the TPM's)", CLI_TEXT,
      offsetof(struct provision, registration_id), false, "PROVISIONING_REGISTRATION_ID"},
-    {"cert",             "URI|FILE", "certificate, with its intermediates", CLI_TEXT,
-     offsetof(struct provision, certificate), true},
-    {"key",                                   "URI|FILE", "private key", CLI_TEXT, offsetof(struct provision, key), true},
-    {"endpoint",                                      "URL", "the service (default: Azure's global endpoint)", CLI_TEXT,
+    {"cert",               "URI|FILE", "certificate, with its intermediates", CLI_TEXT,
+     offsetof(struct provision, certificate)},
+    {"key",                                     "URI|FILE", "private key", CLI_TEXT, offsetof(struct provision, key)},
+    {"symmetric-key-file",                                        "FILE", "the device's symmetric key, in a file", CLI_TEXT,
+     offsetof(struct provision, symmetric_file)},
+    {"symmetric-key-uri",                           "URI", "the device's symmetric key, in a token", CLI_TEXT,
+     offsetof(struct provision, symmetric_uri)},
+    {"group-key-file",                                "FILE", "the key of its group, of which its own is made", CLI_TEXT,
+     offsetof(struct provision, group_file)},
+    {"group-key-uri",                        "URI", "the same, in a token", CLI_TEXT, offsetof(struct provision, group_uri)},
+    {"key-store",          "URI", "where in a token the device's symmetric key is kept", CLI_TEXT,
+     offsetof(struct provision, key_store)},
+    {"tpm",                                   NULL, "the device proves itself by its TPM", CLI_FLAG, offsetof(struct provision, tpm)},
+    {"token",   "URI", "the TPM's token (default: the only one)", CLI_TEXT, offsetof(struct provision, token)},
+    {"tpm-id",                "base32|hex", "how a TPM is named without --registration-id", CLI_TEXT,
+     offsetof(struct provision, tpm_id)},
+    {"reprovision",                                        "MODE", "dynamic, always or on-error: use what was kept", CLI_TEXT,
+     offsetof(struct provision, reprovision)},
+    {"endpoint","URL", "the service (default: Azure's global endpoint)", CLI_TEXT,
      offsetof(struct provision, endpoint), false, "PROVISIONING_HOST"},
-    {"ca-file",                           "FILE", "CAs to trust instead of the system's", CLI_TEXT,
+    {"ca-file",                                "FILE", "CAs to trust instead of the system's", CLI_TEXT,
      offsetof(struct provision, ca_file)},
-    {"payload",                              "FILE", "JSON for the service's custom allocation", CLI_TEXT,
+    {"payload",                                    "FILE", "JSON for the service's custom allocation", CLI_TEXT,
      offsetof(struct provision, payload_file)},
-    {"timeout",                      "SECONDS", "give up after so long (default 120)", CLI_NUMBER,
+    {"timeout",                     "SECONDS", "give up after so long (default 120)", CLI_NUMBER,
      offsetof(struct provision, timeout)},
-    {"out",        "FILE", "state file to write", CLI_TEXT, offsetof(struct provision, out)},
-    {"verbose",                                 NULL, "tell each step on standard error", CLI_FLAG, offsetof(struct provision, verbose)},
+    {"out", "FILE", "state file to write", CLI_TEXT, offsetof(struct provision, out)},
+    {"verbose",                NULL, "tell each step on standard error", CLI_FLAG, offsetof(struct provision, verbose)},
     CLI_OPTION_PIN_FILE(struct provision),
     CLI_OPTION_MODULE(struct provision),
     CLI_OPTION_JSON(struct provision),
-    {0},
+    {0                                       },
 };
 
 static const struct provision defaults = {0};
@@ -183,8 +246,8 @@ static const struct provision defaults = {0};
 const struct cli_command cli_provision = {
     .name = "provision",
     .summary = "register with the Device Provisioning Service, get a hub",
-    .details = "The device proves itself with its certificate and key over TLS. The assignment is printed "
-               "and saved in\n"
+    .details = "The device proves itself with certificate and key over TLS, with a symmetric key (also\n"
+               "$PROVISIONING_SYMMETRIC_KEY), or by its TPM. The assignment is printed and saved in\n"
                "a state file, from which 'devid send' takes it: " DEVID_STATEDIR "/registration.json for\n"
                "root, else $XDG_STATE_HOME/devid/registration.json.",
     .options = options,

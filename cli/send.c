@@ -173,6 +173,7 @@ static enum cli_status send_all(struct run *run, dps_client *client, dps_hub *hu
             pause_between(run->options->interval);
         if (cli_client_interrupted())
             break;
+        run->device_id = dps_hub_device_id(hub);
         status = send_one(run, hub);
         if (status != DPS_OK)
             break;
@@ -201,31 +202,42 @@ static enum cli_status summarize(const struct run *run)
     return CLI_OK;
 }
 
-static enum cli_status send_with(struct run *run, const json_t *state)
+static enum cli_status send_with(struct run *run, dps_client *client, const dps_registration *registration)
+{
+    dps_hub *hub = NULL;
+    dps_status opened = dps_hub_open(client, dps_registration_hub(registration),
+                                     dps_registration_device_id(registration), &hub);
+    enum cli_status status;
+
+    if (opened != DPS_OK)
+        return cli_client_failed(client, "hub", opened);
+    run->device_id = dps_hub_device_id(hub);
+    status = send_all(run, client, hub);
+    run->hub_name = dps_hub_host(hub); /* registering again may have moved the device */
+    run->device_id = dps_hub_device_id(hub);
+    if (status == CLI_OK)
+        status = summarize(run);
+    dps_hub_close(hub);
+    return status;
+}
+
+static enum cli_status load_and_send(struct run *run, const char *path)
 {
     const struct send *options = run->options;
     const struct cli_client_settings settings = {
-        .registration_id = cli_state_text(state, "registration_id"),
-        .certificate = cli_state_text(state, "certificate"),
-        .key = cli_state_text(state, "key"),
-        .ca_file = options->ca_file != NULL ? options->ca_file : cli_state_text(state, "ca_file"),
-        .module = options->module != NULL ? options->module : cli_state_text(state, "module"),
+        .ca_file = options->ca_file,
+        .module = options->module,
         .pin_file = options->pin_file,
         .timeout = options->timeout,
         .verbose = options->verbose,
     };
+    dps_registration *registration = NULL;
     dps_client *client = NULL;
-    dps_hub *hub = NULL;
-    enum cli_status status = cli_client_open(&settings, &client);
-    dps_status opened;
+    enum cli_status status = cli_client_load(path, &settings, &client, &registration);
 
-    if (status == CLI_OK) {
-        opened = dps_hub_open(client, run->hub_name, run->device_id, &hub);
-        status = opened == DPS_OK ? send_all(run, client, hub) : cli_client_failed(client, "hub", opened);
-    }
     if (status == CLI_OK)
-        status = summarize(run);
-    dps_hub_close(hub);
+        status = send_with(run, client, registration);
+    dps_registration_free(registration);
     cli_client_close(client);
     return status;
 }
@@ -233,7 +245,6 @@ static enum cli_status send_with(struct run *run, const json_t *state)
 static enum cli_status send_messages(const void *values)
 {
     struct run run = {.options = values};
-    json_t *state = NULL;
     char *path = NULL;
     enum cli_status status = CLI_OK;
 
@@ -246,13 +257,7 @@ static enum cli_status send_messages(const void *values)
     if (status == CLI_OK)
         status = cli_state_path(run.options->state, &path);
     if (status == CLI_OK)
-        status = cli_state_load(path, &state);
-    if (status == CLI_OK) {
-        run.hub_name = cli_state_text(state, "hub");
-        run.device_id = cli_state_text(state, "device_id");
-        status = send_with(&run, state);
-    }
-    json_decref(state);
+        status = load_and_send(&run, path);
     free(path);
     free_run(&run);
     return status;
@@ -285,9 +290,10 @@ static const struct send defaults = {.count = 1};
 const struct cli_command cli_send = {
     .name = "send",
     .summary = "send telemetry to the hub that the device was assigned to",
-    .details = "Reads hub, device, certificate and key from the state file. Stops at the first message that "
-               "the hub\n"
-               "does not take.",
+    .details =
+        "Reads hub, device and what it proves itself with from the state file. A device that the hub\n"
+        "does not know registers again, unless it was provisioned otherwise. Stops at the first message\n"
+        "that the hub does not take.",
     .options = options,
     .defaults = &defaults,
     .size = sizeof defaults,

@@ -42,3 +42,26 @@ says() { # TEXT COMMAND...: the command succeeds and its output has the text
     printf '%s\n' "$output"
     printf '%s\n' "$output" | grep -qF -- "$text"
 }
+
+# service METHOD PATH [JSON]: a request to the service API; prints the answer, fails unless it is 2xx.
+service() {
+    local connection host resource expiry key signature answer
+    connection=$(cat "$cloud/connection-string")
+    host=$(printf '%s' ";$connection" | sed -n 's/.*;HostName=\([^;]*\).*/\1/p')
+    resource=${host//:/%3A}
+    expiry=$(($(date +%s) + 600))
+    key=$(printf '%s' "$connection" | sed 's/.*SharedAccessKey=//' | openssl base64 -d -A | od -An -v -tx1 | tr -d ' \n')
+    signature=$(printf '%s\n%s' "$resource" "$expiry" | openssl dgst -sha256 -mac HMAC -macopt "hexkey:$key" -binary |
+        openssl base64 -A | sed 's/+/%2B/g; s,/,%2F,g; s/=/%3D/g')
+    answer=$(curl -sS --cacert "$cloud/ca.pem" --max-time 20 -X "$1" -w '\n%{http_code}' -H 'Content-Type: application/json' \
+        -H "Authorization: SharedAccessSignature sr=$resource&sig=$signature&se=$expiry&skn=provisioningserviceowner" \
+        ${3:+--data "$3"} "https://$host$2?api-version=2021-10-01") || return
+    printf '%s\n' "${answer%$'\n'*}"
+    case ${answer##*$'\n'} in 2??) ;; *) return 1 ;; esac
+}
+
+# enroll_key ID KEY [SECONDARY]: an individual enrollment by symmetric key (base64); enroll_group likewise.
+enroll_key() { service PUT "/enrollments/$1" "{\"registrationId\":\"$1\",\"attestation\":{\"type\":\"symmetricKey\",
+    \"symmetricKey\":{\"primaryKey\":\"$2\",\"secondaryKey\":\"${3:-$2}\"}}}"; }
+enroll_group() { service PUT "/enrollmentGroups/$1" "{\"enrollmentGroupId\":\"$1\",\"attestation\":{\"type\":\"symmetricKey\",
+    \"symmetricKey\":{\"primaryKey\":\"$2\",\"secondaryKey\":\"${3:-$2}\"}}}"; }
