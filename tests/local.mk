@@ -135,6 +135,7 @@ dps_tests = \
 	tests/dps/test_message \
 	tests/dps/test_provider \
 	tests/dps/test_provision \
+	tests/dps/test_proxy \
 	tests/dps/test_receive \
 	tests/dps/test_record \
 	tests/dps/test_register \

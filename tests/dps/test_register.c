@@ -241,6 +241,48 @@ START_TEST(a_service_that_goes_on_assigning_ends_with_the_time_limit)
 }
 END_TEST
 
+/* The service says of an operation that it is not one, or gives it another number on the way. */
+START_TEST(an_operation_that_is_gone_ends_it)
+{
+    static const struct dps_server_row rows[] = {
+        PUT(.status = 202, .headers = "Retry-After: 1\r\n", .answer = ASSIGNING),
+        {.method = "GET",
+         .path = "/scope/registrations/device-1/operations/4.op?",
+         .status = 202,
+         .answer = "{\"status\":\"assigning\",\"operationId\":\"another one/..\"}"},
+        {.method = "GET",
+         .path = "/scope/registrations/device-1/operations/another%20one%2F..?",
+         .status = 404,
+         .answer = "{\"errorCode\":404202,\"message\":\"gone\"}"},
+    };
+    dps_registration *registration;
+    dps_client *client;
+
+    ck_assert_int_eq(run(rows, COUNT(rows), &client, &registration), DPS_REJECTED);
+    ck_assert_int_eq(dps_client_error_code(client), 404202);
+    ck_assert_ptr_nonnull(strstr(dps_client_error(client), "no longer knows this registration"));
+    dps_client_free(client);
+}
+END_TEST
+
+/* JSON as deep as the limit of a body allows must not exhaust the stack. */
+START_TEST(deep_json_is_refused)
+{
+    static char deep[200 * 1024];
+    const struct dps_server_row rows[] = {PUT(.status = 200, .answer = deep)};
+    dps_registration *registration;
+    dps_client *client;
+
+    memset(deep, _i == 0 ? '[' : '{', sizeof deep - 1);
+    if (_i == 1)
+        for (size_t i = 0; i + 5 < sizeof deep; i += 5)
+            memcpy(deep + i, "{\"a\":", 5);
+    ck_assert_int_eq(run(rows, 1, &client, &registration), DPS_PROTOCOL);
+    ck_assert_ptr_nonnull(strstr(dps_client_error(client), "is not JSON"));
+    dps_client_free(client);
+}
+END_TEST
+
 /* Answers that end it. */
 #define ANSWER(number, text) PUT(.status = number, .answer = text)
 #define ERROR_BODY(code, text) "{\"errorCode\":" code ",\"trackingId\":\"t-1\",\"message\":\"" text "\"}"
@@ -528,6 +570,8 @@ Suite *suite(void)
     tcase_add_test(t, trouble_while_polling_polls_again);
     tcase_add_test(t, trouble_that_stays_ends_with_the_time_limit);
     tcase_add_test(t, a_service_that_goes_on_assigning_ends_with_the_time_limit);
+    tcase_add_test(t, an_operation_that_is_gone_ends_it);
+    tcase_add_loop_test(t, deep_json_is_refused, 0, 2);
     tcase_add_loop_test(t, an_answer_ends_it, 0, COUNT(endings));
     tcase_add_test(t, an_ending_while_polling_ends_it_too);
     tcase_add_test(t, a_wrong_clock_is_named_with_a_401);

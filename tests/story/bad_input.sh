@@ -147,7 +147,7 @@ enroll device-17 device.pem >/dev/null
 check 'enrolled, the device registers over it' provision --cert "$cert" --key "$key"
 check_fails 'a property is NAME=VALUE' 2 'NAME=VALUE' "$devid" send --state state.json --property x
 check_fails 'a body file that is not there is named' 3 'nothere' "$devid" send --state state.json --body @nothere
-sed -i 's/"device_id": "device-17"/"device_id": "device-99"/' state.json
+sed -i 's/"device_id": "device-17"/"device_id": "device-99"/; s/"Dynamic"/"OnErrorOnly"/' state.json
 check_fails 'a hub that does not know the device refuses' 6 'device-99' "$devid" send --state state.json --timeout 5
 kill "$emulator_pid"
 wait "$emulator_pid" 2>/dev/null

@@ -39,16 +39,28 @@ check_fails 'without the key there are none' 3 'there are no credentials' "$devi
 check 'a device registers by its group' says '"enrollment_group": "meters"' provision meter-2 group.json --group-key-file group.key --json
 check 'and sends' says '2 messages arrived' "$devid" send --state group.json --count 2
 
-# --- a key that moves into a token
-check 'a token is made' "$devid" token init --backend file --label vault
+# --- a key that moves into a token, with a PIN
+softhsm=/usr/lib/softhsm/libsofthsm2.so
+mkdir softhsm
+echo "directories.tokendir = $work/softhsm" >softhsm.conf
+export SOFTHSM2_CONF=$work/softhsm.conf
+printf '1234\n' >pin
+check 'a token is made' foreign softhsm2-util --init-token --free --label vault --pin 1234 --so-pin 1234
 store='pkcs11:token=vault;object=meter-3'
-check 'a derived key is kept in it' provision meter-3 store.json --group-key-file group.key --key-store "$store"
+check 'a derived key is kept in it' provision meter-3 store.json --group-key-file group.key --key-store "$store" \
+    --module $softhsm --pin-file pin
 mv group.key gone.key
-check 'then the group key is not needed' provision meter-3 store.json --group-key-file group.key --key-store "$store"
-check 'nor for messages' says '1 message arrived' "$devid" send --state store.json
-check 'the key serves by its own URI' provision meter-3 uri.json --symmetric-key-uri "$store"
+check 'then the group key is not needed' provision meter-3 store.json --group-key-file group.key --key-store "$store" \
+    --module $softhsm --pin-file pin
+check 'nor for messages' says '1 message arrived' "$devid" send --state store.json --module $softhsm --pin-file pin
+check 'the key serves by its own URI' provision meter-3 uri.json --symmetric-key-uri "$store?pin-source=file:$work/pin" \
+    --module $softhsm
 check_fails 'a key that is not there is named' 3 'no such secret key' provision meter-3 no.json \
-    --symmetric-key-uri 'pkcs11:token=vault;object=nobody'
+    --symmetric-key-uri "pkcs11:token=vault;object=nobody?pin-source=file:$work/pin" --module $softhsm
+check_fails 'a missing PIN is told' 3 'has a PIN' provision meter-3 no.json --symmetric-key-uri "$store" --module $softhsm
+printf '9999' >pin
+check_fails 'a wrong one, too' 4 'CKR_PIN_INCORRECT' provision meter-3 no.json --symmetric-key-uri "$store" --module $softhsm \
+    --pin-file pin
 
 # --- starting again
 check 'a device that starts again needs no service' env https_proxy=http://127.0.0.1:1 \

@@ -60,7 +60,7 @@ static X509 *issue(const char *common_name, EVP_PKEY *key, const struct identity
     add_extension(certificate, issuer != NULL ? issuer->certificate : certificate, NID_basic_constraints,
                   constraints);
     if (common_name != NULL && strcmp(common_name, "localhost") == 0)
-        add_extension(certificate, issuer->certificate, NID_subject_alt_name, "DNS:localhost,IP:127.0.0.1");
+        add_extension(certificate, issuer->certificate, NID_subject_alt_name, "DNS:localhost,IP:127.0.0.1,IP:::1");
     ck_assert_int_ne(X509_sign(certificate, issuer != NULL ? issuer->key : key, EVP_sha256()), 0);
     return certificate;
 }
