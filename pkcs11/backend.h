@@ -123,12 +123,15 @@ struct backend {
     /* Turns plain key material into a block: the template of a private or a secret key, as C_CreateObject
      * takes it. Of a secret key CKA_VALUE has a size that its type permits. */
     CK_RV (*import)(void *instance, const struct attributes *attributes, struct bytes *block);
+    /* Turns a wrapped key into a block, by a scheme that needs the backend for more than `decrypt`:
+     * SCHEME_CREDENTIAL, whose `key` is the endorsement key and parameters->parent the storage root key. Both
+     * are of this backend and instance. CKR_WRAPPED_KEY_INVALID, CKR_WRAPPED_KEY_LEN_RANGE. */
     CK_RV(*unwrap)
     (void *instance, void *key, const struct mechanism *row, const struct p11_parameters *parameters,
      const struct bytes *wrapped, struct bytes *block);
-    CK_RV(*wrap)
-    (void *instance, void *key, const struct mechanism *row, const struct p11_parameters *parameters,
-     void *target, struct bytes *wrapped);
+    /* The key as it is wrapped, freed with bytes_free: a secret key's value, a private key's PrivateKeyInfo.
+     * Of backends that are `extractable`. */
+    CK_RV (*plain)(void *instance, void *key, struct bytes *plain);
     /* ECDH: the bare shared secret, field_size bytes, freed with bytes_free. CKR_MECHANISM_PARAM_INVALID: the
      * peer's point is on another curve or on none, or the result is zero. */
     CK_RV (*derive)(void *instance, void *key, const struct public_key *peer, struct bytes *secret);

@@ -98,6 +98,7 @@ static CK_RV generate(struct session *session, const struct mechanism *row, stru
         rv = backend_missing(backend, "generate key pairs");
     if (rv == CKR_OK)
         rv = set_origin(row, pair);
+    pair->backend = backend;
     if (rv == CKR_OK)
         rv = backend->generate_pair(token_instance(session->token, backend), &request, &pair->block);
     return rv == CKR_OK ? pair_add(session, pair, public, private) : rv;

@@ -32,46 +32,74 @@ static CK_RV describe_public(struct pair *pair)
     return rv;
 }
 
-static CK_RV read_pair(const struct backend *backend, const CK_ATTRIBUTE *items, CK_ULONG count,
-                       struct pair *pair)
+static CK_RV check_openness(const struct backend *backend, const struct attributes *attributes)
 {
-    CK_ULONG type = template_get_ulong(items, count, CKA_KEY_TYPE, CK_UNAVAILABLE_INFORMATION);
+    if (backend->extractable || (attributes_get_bool(attributes, CKA_SENSITIVE, true) &&
+                                 !attributes_get_bool(attributes, CKA_EXTRACTABLE, false)))
+        return CKR_OK;
+    return p11_fail(CKR_TEMPLATE_INCONSISTENT,
+                    "a key in this token never leaves it: CKA_SENSITIVE is true, CKA_EXTRACTABLE is false");
+}
+
+CK_RV import_may_add(const struct session *session, const struct attributes *attributes)
+{
+    CK_RV rv = check_openness(session->token->backend, attributes);
+
+    if (rv == CKR_OK)
+        rv = session_may_ask(session, attributes);
+    if (rv == CKR_OK)
+        rv = session_may_own(session, attributes_get_bool(attributes, CKA_PRIVATE, true));
+    if (rv == CKR_OK)
+        rv = session_may_write(session, attributes_get_bool(attributes, CKA_TOKEN, false));
+    return rv;
+}
+
+CK_RV import_add_block(struct session *session, const struct attributes *attributes,
+                       const struct backend *backend, const struct bytes *block, CK_OBJECT_HANDLE *handle)
+{
+    struct pair pair = {.backend = backend, .token = attributes_get_bool(attributes, CKA_TOKEN, false)};
+    CK_OBJECT_HANDLE public;
+    CK_RV rv = attributes_copy(&pair.private, attributes);
+
+    if (rv == CKR_OK)
+        rv = describe_public(&pair);
+    if (rv == CKR_OK && !bytes_copy(&pair.block, block->data, block->size))
+        rv = CKR_HOST_MEMORY;
+    if (rv == CKR_OK)
+        rv = pair_add(session, &pair, &public, handle);
+    pair_free(&pair);
+    return rv;
+}
+
+CK_RV import_add(struct session *session, const struct attributes *attributes, CK_OBJECT_HANDLE *handle)
+{
+    const struct backend *backend = session->token->backend;
+    struct bytes block = BYTES_EMPTY;
     CK_RV rv;
 
-    if (type == CK_UNAVAILABLE_INFORMATION)
-        return p11_fail(CKR_TEMPLATE_INCOMPLETE, "the template lacks CKA_KEY_TYPE");
-    rv = template_check(TEMPLATE_CREATE, CKO_PRIVATE_KEY, type, items, count, &pair->private);
-    if (rv != CKR_OK)
-        return rv;
-    pair->token = attributes_get_bool(&pair->private, CKA_TOKEN, false);
-    if (!backend->extractable && (!attributes_get_bool(&pair->private, CKA_SENSITIVE, true) ||
-                                  attributes_get_bool(&pair->private, CKA_EXTRACTABLE, false)))
-        return p11_fail(CKR_TEMPLATE_INCONSISTENT, "a key in this token never leaves it: CKA_SENSITIVE is "
-                                                   "true, CKA_EXTRACTABLE is false");
-    return describe_public(pair);
+    if (backend->import == NULL)
+        return backend_missing(backend, "take in private keys");
+    rv = backend->import(token_instance(session->token, backend), attributes, &block);
+    if (rv == CKR_OK)
+        rv = import_add_block(session, attributes, backend, &block, handle);
+    bytes_free(&block);
+    return rv;
 }
 
 CK_RV import_private_key(struct session *session, const CK_ATTRIBUTE *items, CK_ULONG count,
                          CK_OBJECT_HANDLE *handle)
 {
-    const struct backend *backend = session->token->backend;
-    struct pair pair = {0};
-    CK_OBJECT_HANDLE public;
+    CK_ULONG type = template_get_ulong(items, count, CKA_KEY_TYPE, CK_UNAVAILABLE_INFORMATION);
+    struct attributes attributes = {0};
     CK_RV rv;
 
-    if (backend->import == NULL)
-        return backend_missing(backend, "take in private keys");
-    rv = read_pair(backend, items, count, &pair);
+    if (type == CK_UNAVAILABLE_INFORMATION)
+        return p11_fail(CKR_TEMPLATE_INCOMPLETE, "the template lacks CKA_KEY_TYPE");
+    rv = template_check(TEMPLATE_CREATE, CKO_PRIVATE_KEY, type, items, count, &attributes);
     if (rv == CKR_OK)
-        rv = session_may_ask(session, &pair.private);
+        rv = import_may_add(session, &attributes);
     if (rv == CKR_OK)
-        rv = session_may_own(session, attributes_get_bool(&pair.private, CKA_PRIVATE, true));
-    if (rv == CKR_OK)
-        rv = session_may_write(session, pair.token);
-    if (rv == CKR_OK)
-        rv = backend->import(token_instance(session->token, backend), &pair.private, &pair.block);
-    if (rv == CKR_OK)
-        rv = pair_add(session, &pair, &public, handle);
-    pair_free(&pair);
+        rv = import_add(session, &attributes, handle);
+    attributes_free(&attributes);
     return rv;
 }

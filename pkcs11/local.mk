@@ -9,6 +9,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/curve.c pkcs11/curve.h \
 	pkcs11/digest.c pkcs11/digest.h \
 	pkcs11/decrypt.c \
+	pkcs11/derive.c \
 	pkcs11/device.c pkcs11/device.h \
 	pkcs11/encrypt.c \
 	pkcs11/failure.c pkcs11/failure.h \
@@ -35,6 +36,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/objects.c pkcs11/objects.h \
 	pkcs11/objecttext.c pkcs11/objecttext.h \
 	pkcs11/operation.c pkcs11/operation.h \
+	pkcs11/parameters.c pkcs11/parameters.h \
 	pkcs11/publicobject.c pkcs11/publicobject.h \
 	pkcs11/pin.c \
 	pkcs11/pinfile.c pkcs11/pinfile.h \
@@ -55,8 +57,10 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/tokensecret.c pkcs11/tokensecret.h \
 	pkcs11/tokenconf.c pkcs11/tokenconf.h \
 	pkcs11/unsupported.c \
+	pkcs11/unwrap.c \
 	pkcs11/version3.c \
 	pkcs11/verify.c \
+	pkcs11/wrap.c pkcs11/wrap.h \
 	pkcs11/soft/digest.c pkcs11/soft/digest.h \
 	pkcs11/soft/aes.c pkcs11/soft/aes.h \
 	pkcs11/soft/ec.c pkcs11/soft/ec.h \
@@ -69,6 +73,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/file/key.c \
 	pkcs11/file/seal.c pkcs11/file/seal.h \
 	pkcs11/file/sign.c \
+	pkcs11/file/wrap.c \
 	pkcs11/soft/assemble.c pkcs11/soft/assemble.h \
 	pkcs11/soft/assemblersa.c pkcs11/soft/assemblersa.h \
 	pkcs11/soft/der.c pkcs11/soft/der.h \
@@ -87,6 +92,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/soft/pbes2.c pkcs11/soft/pbes2.h \
 	pkcs11/soft/pem.c pkcs11/soft/pem.h \
 	pkcs11/soft/public.c pkcs11/soft/public.h \
+	pkcs11/soft/plain.c pkcs11/soft/plain.h \
 	pkcs11/soft/pkcs8.c pkcs11/soft/pkcs8.h \
 	pkcs11/soft/private.c pkcs11/soft/private.h \
 	pkcs11/soft/privatedecrypt.c \

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pkcs11/mechanism.h"
 
+#include "devid/pkcs11.h"
 #include "pkcs11/failure.h"
+#include "pkcs11/parameters.h"
 #include "pkcs11/secrettype.h"
 #include "pkcs11/token.h"
 
@@ -107,6 +109,7 @@ static CK_RV parse_oaep(const CK_MECHANISM *mechanism, const struct mechanism *r
 }
 
 #define CIPHER (CKF_ENCRYPT | CKF_DECRYPT)
+#define WRAPPING (CKF_WRAP | CKF_UNWRAP)
 #define RECOVERY (CKF_SIGN | CKF_VERIFY | CKF_SIGN_RECOVER | CKF_VERIFY_RECOVER)
 #define RSA_BITS .key_type = CKK_RSA, .minimum = 1024, .maximum = 4096
 #define EC_BITS .key_type = CKK_EC, .minimum = 256, .maximum = 521
@@ -160,8 +163,8 @@ static const struct mechanism table[] = {
     KEY_GEN(CKM_SHA3_512_KEY_GEN, CKK_SHA3_512_HMAC),
 
     {NAMED(CKM_RSA_X_509), RSA_BITS, .flags = RECOVERY | CIPHER, .scheme = SCHEME_RAW, .parse = parse_none},
-    {NAMED(CKM_RSA_PKCS), RSA_BITS, .flags = RECOVERY | CIPHER, .scheme = SCHEME_PKCS1, .parse = parse_none},
-    {NAMED(CKM_RSA_PKCS_OAEP), RSA_BITS, .flags = CIPHER, .scheme = SCHEME_OAEP, .parse = parse_oaep},
+    {NAMED(CKM_RSA_PKCS), RSA_BITS, .flags = RECOVERY | CIPHER | WRAPPING, .scheme = SCHEME_PKCS1, .parse = parse_none},
+    {NAMED(CKM_RSA_PKCS_OAEP), RSA_BITS, .flags = CIPHER | WRAPPING, .scheme = SCHEME_OAEP, .parse = parse_oaep},
     SIGN_RSA(CKM_SHA1_RSA_PKCS, HASH_SHA1, SCHEME_PKCS1, parse_none),
     SIGN_RSA(CKM_SHA224_RSA_PKCS, HASH_SHA224, SCHEME_PKCS1, parse_none),
     SIGN_RSA(CKM_SHA256_RSA_PKCS, HASH_SHA256, SCHEME_PKCS1, parse_none),
@@ -184,6 +187,17 @@ static const struct mechanism table[] = {
 
     {NAMED(CKM_EDDSA), ED_BITS, .flags = CKF_SIGN | ED_FORMS, .scheme = SCHEME_EDDSA, .parse = parse_eddsa},
 
+    {NAMED(CKM_ECDH1_DERIVE), EC_BITS, .flags = CKF_DERIVE | EC_FORMS, .scheme = SCHEME_ECDH, .parse = parameters_of_ecdh},
+    {NAMED(CKM_ECDH1_COFACTOR_DERIVE), EC_BITS, .flags = CKF_DERIVE | EC_FORMS, .scheme = SCHEME_ECDH, .parse = parameters_of_ecdh},
+    {NAMED(CKM_HKDF_DERIVE), SECRET_BITS, .key_type = CKK_GENERIC_SECRET, .flags = CKF_DERIVE, .scheme = SCHEME_HKDF, .parse = parameters_of_hkdf},
+    {NAMED(CKM_HKDF_DATA), SECRET_BITS, .key_type = CKK_GENERIC_SECRET, .flags = CKF_DERIVE, .scheme = SCHEME_HKDF, .parse = parameters_of_hkdf},
+
+    {NAMED(CKM_AES_KEY_WRAP), AES_BYTES, .flags = WRAPPING, .scheme = SCHEME_KEY_WRAP, .parse = parameters_of_key_wrap},
+    {NAMED(CKM_AES_KEY_WRAP_PAD), AES_BYTES, .flags = WRAPPING, .scheme = SCHEME_KEY_WRAP_PAD, .parse = parameters_of_key_wrap},
+    {NAMED(CKM_AES_KEY_WRAP_KWP), AES_BYTES, .flags = WRAPPING, .scheme = SCHEME_KEY_WRAP_PAD, .parse = parameters_of_key_wrap},
+    {NAMED(CKM_DEVID_TSS2_KEY), .key_type = CK_UNAVAILABLE_INFORMATION, .flags = WRAPPING, .scheme = SCHEME_TSS2_KEY, .parse = parse_none},
+    {NAMED(CKM_DEVID_TPM2_CREDENTIAL), .key_type = CKK_RSA, .minimum = 2048, .maximum = 2048, .flags = CKF_UNWRAP, .scheme = SCHEME_CREDENTIAL, .parse = parameters_of_credential},
+
     DIGEST(CKM_SHA_1, HASH_SHA1),
     DIGEST(CKM_SHA224, HASH_SHA224),
     DIGEST(CKM_SHA256, HASH_SHA256),
@@ -202,6 +216,12 @@ const struct mechanism *mechanism_table(size_t *count)
 {
     *count = ROWS;
     return table;
+}
+
+/* ECDH is one mechanism on all curves. */
+bool mechanism_takes(const struct mechanism *row, CK_KEY_TYPE type)
+{
+    return row->key_type == type || (row->scheme == SCHEME_ECDH && type == CKK_EC_MONTGOMERY);
 }
 
 const struct mechanism *mechanism_row(CK_MECHANISM_TYPE type)

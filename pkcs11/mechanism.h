@@ -7,6 +7,9 @@
 #include <p11-kit/pkcs11.h>
 
 /* PKCS#11 3.0, for headers that stop at 2.40. */
+#ifndef CKM_AES_KEY_WRAP_KWP
+#define CKM_AES_KEY_WRAP_KWP 0x210bUL
+#endif
 #ifndef CKM_EC_MONTGOMERY_KEY_PAIR_GEN
 #define CKM_EC_MONTGOMERY_KEY_PAIR_GEN 0x1056UL
 #endif
@@ -45,6 +48,9 @@ struct mechanism {
     CK_RV(*parse)
     (const CK_MECHANISM *mechanism, const struct mechanism *row, struct p11_parameters *parameters);
 };
+
+/* Whether the row's operations take keys of the type. */
+bool mechanism_takes(const struct mechanism *row, CK_KEY_TYPE type);
 
 /* NULL: the table has no such row. */
 const struct mechanism *mechanism_row(CK_MECHANISM_TYPE type);

@@ -2,6 +2,7 @@
 #include "pkcs11/operation.h"
 
 #include "pkcs11/failure.h"
+#include "pkcs11/parameters.h"
 #include "pkcs11/session.h"
 
 #include <string.h>
@@ -17,9 +18,9 @@ static CK_RV check_key(const struct object *object, const struct mechanism *row,
         return CKR_KEY_HANDLE_INVALID;
     if (object->object_class != object_class)
         return p11_fail(CKR_KEY_TYPE_INCONSISTENT, "%s needs another class of key", row->name);
-    if (object->key_type != row->key_type)
+    if (!mechanism_takes(row, object->key_type))
         return p11_fail(CKR_KEY_TYPE_INCONSISTENT, "%s does not go with this type of key", row->name);
-    if (!object_attribute_bool(object, usage))
+    if (usage != ANY_USAGE && !object_attribute_bool(object, usage))
         return p11_fail(CKR_KEY_FUNCTION_NOT_PERMITTED, "the key's attributes do not permit %s", row->name);
     if (allowed == NULL)
         return CKR_OK;
@@ -144,7 +145,6 @@ void operation_end(struct operation *operation)
     if (operation->hash != NULL)
         soft_hash_free(operation->hash);
     buffer_free(&operation->data);
-    bytes_free(&operation->parameters.label);
-    bytes_free(&operation->parameters.auth);
+    parameters_free(&operation->parameters);
     *operation = (struct operation){0};
 }

@@ -27,6 +27,7 @@ struct operation {
  * Begins: all checks that an Init call owes, in the order that the codes need. `flag` is the CKF_ operation,
  * `usage` the CKA_ that permits it, `object_class` the class that the key must have.
  */
+#define ANY_USAGE ((CK_ATTRIBUTE_TYPE)-1) /* the kind of key is enough */
 CK_RV operation_begin(struct session *session, struct operation *operation, const CK_MECHANISM *mechanism,
                       CK_OBJECT_HANDLE key, CK_FLAGS flag, CK_OBJECT_CLASS object_class,
                       CK_ATTRIBUTE_TYPE usage);

@@ -114,10 +114,9 @@ static CK_RV lock_pair(const struct token *token, struct pair *pair, struct key 
 CK_RV pair_add(struct session *session, struct pair *pair, CK_OBJECT_HANDLE *public,
                CK_OBJECT_HANDLE *private)
 {
-    const struct backend *backend = session->token->backend;
     struct object *objects[2] = {0};
     struct key *key = NULL;
-    CK_RV rv = key_load(backend, token_instance(session->token, backend), &pair->block, &key);
+    CK_RV rv = key_load(pair->backend, token_instance(session->token, pair->backend), &pair->block, &key);
 
     if (rv == CKR_OK && pair->token &&
         lock_key_wanted(session->token, key, attributes_get_bool(&pair->private, CKA_PRIVATE, true)))

@@ -8,7 +8,8 @@
 struct pair {
     struct attributes public;
     struct attributes private;
-    struct bytes block; /* of the token's own backend */
+    const struct backend *backend;
+    struct bytes block; /* of that backend */
     bool token;
     bool locked; /* the block is encrypted (pkcs11/lock.h); pair_add does that */
 };

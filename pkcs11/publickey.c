@@ -59,6 +59,25 @@ size_t public_key_signature_size(const struct public_key *key)
     return key->curve != NULL ? 2 * key->curve->field_size : key->modulus.size;
 }
 
+#define OCTET_STRING 0x04
+#define UNCOMPRESSED 0x04
+
+bool public_key_read_point(const struct p11_curve *curve, const void *data, size_t size, struct bytes *point)
+{
+    bool weierstrass = curve->key_type == CKK_EC;
+    size_t wanted = weierstrass ? 1 + 2 * curve->field_size : curve->field_size;
+    size_t header = size > wanted ? size - wanted : 0;
+    const uint8_t *bytes = data;
+
+    *point = BYTES_EMPTY;
+    if (header == (wanted > 127 ? 3U : 2U) && bytes[0] == OCTET_STRING && bytes[header - 1] == wanted &&
+        (header == 2 || bytes[1] == 0x81)) {
+        bytes += header;
+        size -= header;
+    }
+    return size == wanted && (!weierstrass || bytes[0] == UNCOMPRESSED) && bytes_copy(point, bytes, size);
+}
+
 /* The point as a DER OCTET STRING: at most 133 bytes of content, so the length has one or two bytes. */
 static CK_RV set_point(const struct public_key *key, struct attributes *attributes)
 {

@@ -40,6 +40,13 @@ size_t public_key_bits(const struct public_key *key);
 /* Bytes of a signature by it: the modulus's size, or r || s. A MAC's size is not the key's. */
 size_t public_key_signature_size(const struct public_key *key);
 
+/*
+ * Reads a public point as callers write it: in a DER OCTET STRING (CKA_EC_POINT), or bare. False, *point
+ * empty: it has not the form of one on this curve (whether it lies on it is not looked at), or there is no
+ * memory.
+ */
+bool public_key_read_point(const struct p11_curve *curve, const void *data, size_t size, struct bytes *point);
+
 /* Adds CKA_KEY_TYPE and the type's own: MODULUS, MODULUS_BITS (of public keys), PUBLIC_EXPONENT; EC_PARAMS,
  * EC_POINT (a DER OCTET STRING around the point); VALUE_LEN. */
 CK_RV public_key_to_attributes(const struct public_key *key, struct attributes *attributes);

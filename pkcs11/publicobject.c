@@ -10,7 +10,6 @@
 
 #define RSA_BITS_MINIMUM 1024
 #define RSA_BITS_MAXIMUM 8192
-#define OCTET_STRING 0x04
 
 /* --- the key in a template
  * -------------------------------------------------------------------------------------- */
@@ -41,35 +40,18 @@ static CK_RV read_rsa(const struct attributes *asked, struct public_key *key)
     return rv;
 }
 
-/* The point in its OCTET STRING; bare, as some programs give it, it is taken too. */
-static CK_RV read_point(const struct attributes *asked, const struct p11_curve *curve, struct bytes *point)
-{
-    const CK_ATTRIBUTE *item = attributes_find(asked, CKA_EC_POINT);
-    const uint8_t *data = item->pValue;
-    bool weierstrass = curve->key_type == CKK_EC;
-    size_t wanted = weierstrass ? 1 + 2 * curve->field_size : curve->field_size;
-    size_t size = item->ulValueLen;
-    size_t header = size > wanted ? size - wanted : 0;
-
-    if (header == (wanted > 127 ? 3U : 2U) && data[0] == OCTET_STRING && data[header - 1] == wanted &&
-        (header == 2 || data[1] == 0x81)) {
-        data += header;
-        size -= header;
-    }
-    if (size != wanted || (weierstrass && data[0] != 0x04))
-        return p11_fail(CKR_ATTRIBUTE_VALUE_INVALID, "CKA_EC_POINT is no uncompressed point on %s",
-                        curve->name);
-    return bytes_copy(point, data, size) ? CKR_OK : CKR_HOST_MEMORY;
-}
-
 static CK_RV read_ec(const struct attributes *asked, struct public_key *key)
 {
     const CK_ATTRIBUTE *params = attributes_find(asked, CKA_EC_PARAMS);
+    const CK_ATTRIBUTE *point = attributes_find(asked, CKA_EC_POINT);
 
     key->curve = p11_curve_by_params(params->pValue, params->ulValueLen);
     if (key->curve == NULL || key->curve->key_type != key->type)
         return p11_fail(CKR_CURVE_NOT_SUPPORTED, "CKA_EC_PARAMS names no curve for this type of key");
-    return read_point(asked, key->curve, &key->point);
+    return public_key_read_point(key->curve, point->pValue, point->ulValueLen, &key->point)
+               ? CKR_OK
+               : p11_fail(CKR_ATTRIBUTE_VALUE_INVALID, "CKA_EC_POINT is no uncompressed point on %s",
+                          key->curve->name);
 }
 
 static const struct {

@@ -150,8 +150,8 @@ void token_mechanism_info(const struct token *token, const struct mechanism *row
         return;
     if (token->backend->limits != NULL)
         token->backend->limits(token_instance(token, token->backend), row, info);
-    if (token->backend->decrypt == NULL)
-        info->flags &= ~(CK_FLAGS)CKF_DECRYPT;
+    if (token->backend->decrypt == NULL && row->key_type == CKK_RSA && row->scheme != SCHEME_CREDENTIAL)
+        info->flags &= ~(CK_FLAGS)(CKF_DECRYPT | CKF_UNWRAP);
     if (token->backend->hardware)
         info->flags |= CKF_HW;
 }

@@ -48,41 +48,6 @@ CK_RV C_DecryptVerifyUpdate(CK_SESSION_HANDLE session, CK_BYTE *p1, CK_ULONG p2,
     return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
 }
 
-CK_RV C_WrapKey(CK_SESSION_HANDLE session, CK_MECHANISM *p1, CK_OBJECT_HANDLE p2, CK_OBJECT_HANDLE p3,
-                CK_BYTE *p4, CK_ULONG *p5)
-{
-    (void)p1;
-    (void)p2;
-    (void)p3;
-    (void)p4;
-    (void)p5;
-    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
-}
-
-CK_RV C_UnwrapKey(CK_SESSION_HANDLE session, CK_MECHANISM *p1, CK_OBJECT_HANDLE p2, CK_BYTE *p3, CK_ULONG p4,
-                  CK_ATTRIBUTE *p5, CK_ULONG p6, CK_OBJECT_HANDLE *p7)
-{
-    (void)p1;
-    (void)p2;
-    (void)p3;
-    (void)p4;
-    (void)p5;
-    (void)p6;
-    (void)p7;
-    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
-}
-
-CK_RV C_DeriveKey(CK_SESSION_HANDLE session, CK_MECHANISM *p1, CK_OBJECT_HANDLE p2, CK_ATTRIBUTE *p3,
-                  CK_ULONG p4, CK_OBJECT_HANDLE *p5)
-{
-    (void)p1;
-    (void)p2;
-    (void)p3;
-    (void)p4;
-    (void)p5;
-    return refuse(session, CKR_FUNCTION_NOT_SUPPORTED);
-}
-
 CK_RV C_GetFunctionStatus(CK_SESSION_HANDLE session)
 {
     return refuse(session, CKR_FUNCTION_NOT_PARALLEL);

@@ -13,6 +13,7 @@ pkcs11_tests = \
 	tests/pkcs11/test_authenticate \
 	tests/pkcs11/test_config \
 	tests/pkcs11/test_curve \
+	tests/pkcs11/test_derive \
 	tests/pkcs11/test_digest \
 	tests/pkcs11/test_entry \
 	tests/pkcs11/test_failure \
@@ -42,6 +43,7 @@ pkcs11_tests = \
 	tests/pkcs11/test_slot \
 	tests/pkcs11/test_tokenconf \
 	tests/pkcs11/test_verify \
+	tests/pkcs11/test_wrap \
 	tests/pkcs11/soft/test_aes \
 	tests/pkcs11/soft/test_hash \
 	tests/pkcs11/soft/test_hmac \

@@ -26,9 +26,13 @@ extern "C" {
 /* Read-only, of keys: where the key lives, as text without a NUL: "tpm" or "file". */
 #define CKA_DEVID_BACKEND (DEVID_VENDOR | 0x03)
 
-/* C_UnwrapKey with a TPM's endorsement key: takes in the HMAC key that a provisioning service wrapped for this
- * TPM. The parameter is the CK_OBJECT_HANDLE of the storage root key. */
+/* C_UnwrapKey with a TPM's endorsement key: takes in the HMAC key that a provisioning service wrapped for
+ * this TPM. The parameter is the CK_OBJECT_HANDLE of the storage root key. */
 #define CKM_DEVID_TPM2_CREDENTIAL (DEVID_VENDOR | 0x01)
+/* C_UnwrapKey without an unwrapping key (CK_INVALID_HANDLE): takes in a key as it stands, encrypted by its
+ * TPM, in the DER of a TSS2 PRIVATE KEY file. C_WrapKey without a wrapping key gives that DER. No parameter.
+ */
+#define CKM_DEVID_TSS2_KEY (DEVID_VENDOR | 0x02)
 
 /*
  * C_GetInterface("Vendor DevID", NULL, &interface, 0) gives this list. A caller that does not find it

@@ -49,8 +49,10 @@ static void abandon_instance(void *instance)
 static bool supports(const void *instance, const struct mechanism *row)
 {
     static const bool schemes[] = {
-        [SCHEME_NONE] = true,  [SCHEME_PKCS1] = true, [SCHEME_PSS] = true,  [SCHEME_RAW] = true,
-        [SCHEME_ECDSA] = true, [SCHEME_EDDSA] = true, [SCHEME_OAEP] = true,
+        [SCHEME_NONE] = true,     [SCHEME_PKCS1] = true,        [SCHEME_PSS] = true,
+        [SCHEME_RAW] = true,      [SCHEME_ECDSA] = true,        [SCHEME_EDDSA] = true,
+        [SCHEME_OAEP] = true,     [SCHEME_ECDH] = true,         [SCHEME_HKDF] = true,
+        [SCHEME_KEY_WRAP] = true, [SCHEME_KEY_WRAP_PAD] = true, [SCHEME_TSS2_KEY] = true,
     };
 
     (void)instance;
@@ -94,5 +96,6 @@ const struct backend file_backend = {
     .import = file_import,
     .sign = file_sign,
     .decrypt = file_decrypt,
+    .plain = file_plain,
     .derive = file_derive,
 };

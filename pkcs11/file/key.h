@@ -36,6 +36,7 @@ CK_RV file_sign(void *instance, void *key, enum p11_scheme scheme, const struct 
                 const uint8_t *input, size_t input_size, uint8_t *out, size_t size);
 CK_RV file_decrypt(void *instance, void *key, enum p11_scheme scheme, const struct p11_parameters *parameters,
                    const uint8_t *input, size_t input_size, struct bytes *out);
+CK_RV file_plain(void *instance, void *key, struct bytes *plain);
 CK_RV file_derive(void *instance, void *key, const struct public_key *peer, struct bytes *secret);
 
 /* A key in plain, with its uses counted: a logout takes it out of the key, and it is wiped after the last. */

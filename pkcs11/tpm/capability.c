@@ -239,11 +239,13 @@ bool tpm_has_rsa(const struct tpm_capability *capability, size_t bits)
 bool tpm_supports(const void *instance, const struct mechanism *row)
 {
     static const bool schemes[] = {
-        [SCHEME_NONE] = true, [SCHEME_PKCS1] = true, [SCHEME_PSS] = true,
-        [SCHEME_RAW] = true,  [SCHEME_ECDSA] = true, [SCHEME_OAEP] = true,
+        [SCHEME_NONE] = true,  [SCHEME_PKCS1] = true, [SCHEME_PSS] = true,  [SCHEME_RAW] = true,
+        [SCHEME_ECDSA] = true, [SCHEME_OAEP] = true,  [SCHEME_ECDH] = true,
     };
     const struct tpm_token *token = instance;
 
+    if (row->scheme == SCHEME_TSS2_KEY)
+        return true;
     if (row->scheme >= sizeof schemes / sizeof schemes[0] || !schemes[row->scheme])
         return false;
     if (row->key_type == CKK_RSA)
@@ -256,6 +258,8 @@ void tpm_limits(const void *instance, const struct mechanism *row, CK_MECHANISM_
     const struct tpm_capability *capability = &((const struct tpm_token *)instance)->capability;
     bool rsa = row->key_type == CKK_RSA;
 
+    if (row->scheme == SCHEME_TSS2_KEY)
+        return;
     info->ulMinKeySize = rsa ? capability->rsa_minimum : capability->curve_minimum;
     info->ulMaxKeySize = rsa ? capability->rsa_maximum : capability->curve_maximum;
 }

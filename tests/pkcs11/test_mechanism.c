@@ -41,11 +41,17 @@ static bool is_digest(const struct mechanism *row)
     return row->flags == CKF_DIGEST;
 }
 
+/* Done with no key of a type. */
+static bool is_keyless(const struct mechanism *row)
+{
+    return is_digest(row) || row->scheme == SCHEME_TSS2_KEY;
+}
+
 /* What a TPM token does; the rest of the table is other tokens'. */
 static bool is_served(const struct mechanism *row)
 {
-    return is_digest(row) ||
-           ((row->key_type == CKK_RSA || row->key_type == CKK_EC) && row->scheme != SCHEME_EDDSA);
+    return is_keyless(row) || ((row->key_type == CKK_RSA || row->key_type == CKK_EC) &&
+                               row->scheme != SCHEME_EDDSA && row->scheme != SCHEME_CREDENTIAL);
 }
 
 static size_t served_rows(void)
@@ -82,6 +88,10 @@ START_TEST(each_row_is_listed_and_has_info)
             continue;
         }
         ck_assert_msg(info.flags == (table[i].flags | CKF_HW), "%s", table[i].name);
+        if (is_keyless(&table[i])) {
+            ck_assert_uint_eq(info.ulMaxKeySize, 0);
+            continue;
+        }
         ck_assert_uint_eq(info.ulMinKeySize, table[i].key_type == CKK_RSA ? 2048 : 256);
         ck_assert_uint_eq(info.ulMaxKeySize, table[i].key_type == CKK_RSA ? 3072 : 384);
     }
@@ -159,20 +169,48 @@ static CK_RV begin_generate_pair(CK_MECHANISM *mechanism)
     return C_GenerateKeyPair(session, mechanism, NULL, 0, NULL, 0, &public, &private);
 }
 
+static CK_RV begin_derive(CK_MECHANISM *mechanism)
+{
+    CK_OBJECT_HANDLE key;
+
+    return C_DeriveKey(session, mechanism, 999, NULL, 0, &key);
+}
+
+/* CKM_DEVID_TSS2_KEY has no key that wraps, and looks at the next thing that is wrong. */
+static CK_RV begin_wrap(CK_MECHANISM *mechanism)
+{
+    CK_ULONG size = 0;
+    CK_RV rv = C_WrapKey(session, mechanism, 999, 999, NULL, &size);
+
+    return rv == CKR_KEY_HANDLE_INVALID ? CKR_WRAPPING_KEY_HANDLE_INVALID : rv;
+}
+
+static CK_RV begin_unwrap(CK_MECHANISM *mechanism)
+{
+    CK_BYTE wrapped[] = {0};
+    CK_OBJECT_HANDLE key;
+    CK_RV rv = C_UnwrapKey(session, mechanism, 999, wrapped, 1, NULL, 0, &key);
+
+    return rv == CKR_WRAPPED_KEY_INVALID ? CKR_UNWRAPPING_KEY_HANDLE_INVALID : rv;
+}
+
 static const struct {
     const char *name;
     CK_FLAGS flag;
     CK_RV (*begin)(CK_MECHANISM *mechanism);
     CK_RV past_the_mechanism;
 } operations[] = {
-    {"C_SignInit",          CKF_SIGN,              begin_sign,           CKR_KEY_HANDLE_INVALID },
-    {"C_SignRecoverInit",   CKF_SIGN_RECOVER,      begin_sign_recover,   CKR_KEY_HANDLE_INVALID },
-    {"C_VerifyInit",        CKF_VERIFY,            begin_verify,         CKR_KEY_HANDLE_INVALID },
-    {"C_VerifyRecoverInit", CKF_VERIFY_RECOVER,    begin_verify_recover, CKR_KEY_HANDLE_INVALID },
-    {"C_EncryptInit",       CKF_ENCRYPT,           begin_encrypt,        CKR_KEY_HANDLE_INVALID },
-    {"C_DecryptInit",       CKF_DECRYPT,           begin_decrypt,        CKR_KEY_HANDLE_INVALID },
-    {"C_DigestInit",        CKF_DIGEST,            begin_digest,         CKR_OK                 },
-    {"C_GenerateKeyPair",   CKF_GENERATE_KEY_PAIR, begin_generate_pair,  CKR_TEMPLATE_INCOMPLETE},
+    {"C_SignInit",          CKF_SIGN,              begin_sign,           CKR_KEY_HANDLE_INVALID           },
+    {"C_SignRecoverInit",   CKF_SIGN_RECOVER,      begin_sign_recover,   CKR_KEY_HANDLE_INVALID           },
+    {"C_VerifyInit",        CKF_VERIFY,            begin_verify,         CKR_KEY_HANDLE_INVALID           },
+    {"C_VerifyRecoverInit", CKF_VERIFY_RECOVER,    begin_verify_recover, CKR_KEY_HANDLE_INVALID           },
+    {"C_EncryptInit",       CKF_ENCRYPT,           begin_encrypt,        CKR_KEY_HANDLE_INVALID           },
+    {"C_DecryptInit",       CKF_DECRYPT,           begin_decrypt,        CKR_KEY_HANDLE_INVALID           },
+    {"C_DigestInit",        CKF_DIGEST,            begin_digest,         CKR_OK                           },
+    {"C_GenerateKeyPair",   CKF_GENERATE_KEY_PAIR, begin_generate_pair,  CKR_TEMPLATE_INCOMPLETE          },
+    {"C_DeriveKey",         CKF_DERIVE,            begin_derive,         CKR_KEY_HANDLE_INVALID           },
+    {"C_WrapKey",           CKF_WRAP,              begin_wrap,           CKR_WRAPPING_KEY_HANDLE_INVALID  },
+    {"C_UnwrapKey",         CKF_UNWRAP,            begin_unwrap,         CKR_UNWRAPPING_KEY_HANDLE_INVALID},
 };
 
 START_TEST(a_row_permits_what_its_flags_say_and_nothing_else)
@@ -273,7 +311,7 @@ START_TEST(a_tpm_without_rsa_offers_none)
     for (size_t i = 0; i < count; i++) {
         CK_MECHANISM mechanism = {table[i].type, NULL, 0};
         CK_MECHANISM_INFO info;
-        bool ec = table[i].key_type == CKK_EC || is_digest(&table[i]);
+        bool ec = table[i].key_type == CKK_EC || is_keyless(&table[i]);
 
         ck_assert_msg(is_listed(table[i].type) == ec, "%s", table[i].name);
         ck_assert_rv_of(table[i].name, C_GetMechanismInfo(slot, table[i].type, &info),
