@@ -118,6 +118,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/tpm/generate.c \
 	pkcs11/tpm/endorsement.c pkcs11/tpm/endorsement.h \
 	pkcs11/tpm/hierarchy.c pkcs11/tpm/hierarchy.h \
+	pkcs11/tpm/hmac.c pkcs11/tpm/hmac.h \
 	pkcs11/tpm/import.c \
 	pkcs11/tpm/key.h \
 	pkcs11/tpm/keyarea.c pkcs11/tpm/keyarea.h \
@@ -130,6 +131,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/tpm/rsa.c pkcs11/tpm/rsa.h \
 	pkcs11/tpm/relay.c pkcs11/tpm/relay.h \
 	pkcs11/tpm/seal.c pkcs11/tpm/seal.h \
+	pkcs11/tpm/secret.c pkcs11/tpm/secret.h \
 	pkcs11/tpm/session.c pkcs11/tpm/session.h \
 	pkcs11/tpm/share.c pkcs11/tpm/share.h \
 	pkcs11/tpm/sign.c \

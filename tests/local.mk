@@ -70,6 +70,7 @@ pkcs11_tests = \
 	tests/pkcs11/tpm/test_hierarchy \
 	tests/pkcs11/tpm/test_decrypt \
 	tests/pkcs11/tpm/test_derive \
+	tests/pkcs11/tpm/test_hmac \
 	tests/pkcs11/tpm/test_import \
 	tests/pkcs11/tpm/test_loaded \
 	tests/pkcs11/tpm/test_primary \

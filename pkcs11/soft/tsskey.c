@@ -68,6 +68,8 @@ void tss_key_free(struct tss_key *key)
 {
     bytes_free(&key->public);
     bytes_free(&key->private);
+    bytes_free(&key->secret);
+    bytes_free(&key->description);
     *key = (struct tss_key){0};
 }
 
@@ -80,6 +82,12 @@ static CK_RV read_kind(const ASN1_OBJECT *type, enum tss_key_kind *kind)
     return CKR_DATA_INVALID;
 }
 
+/* A field that may be absent. */
+static bool copy_string(struct bytes *to, const ASN1_STRING *from)
+{
+    return from == NULL || bytes_copy(to, ASN1_STRING_get0_data(from), (size_t)ASN1_STRING_length(from));
+}
+
 static CK_RV read_fields(const TPM_KEY *from, struct tss_key *key)
 {
     uint64_t parent;
@@ -90,13 +98,12 @@ static CK_RV read_fields(const TPM_KEY *from, struct tss_key *key)
     key->parent = (uint32_t)parent;
     key->empty_auth = from->empty_auth > 0; /* -1: absent */
     key->rsa_parent = from->rsa_parent > 0;
-    key->has_policy = from->policy != NULL || from->secret != NULL || from->auth_policy != NULL;
-    if (bytes_copy(&key->public, ASN1_STRING_get0_data(from->public),
-                   (size_t)ASN1_STRING_length(from->public)) &&
-        bytes_copy(&key->private, ASN1_STRING_get0_data(from->private),
-                   (size_t)ASN1_STRING_length(from->private)))
-        return CKR_OK;
-    return CKR_HOST_MEMORY;
+    key->has_policy = from->policy != NULL || from->auth_policy != NULL;
+    return copy_string(&key->public, from->public) && copy_string(&key->private, from->private) &&
+                   copy_string(&key->secret, from->secret) &&
+                   copy_string(&key->description, from->description)
+               ? CKR_OK
+               : CKR_HOST_MEMORY;
 }
 
 CK_RV soft_tss_key_read(const struct bytes *der, struct tss_key *key)
@@ -123,6 +130,15 @@ static ASN1_OBJECT *kind_object(enum tss_key_kind kind)
     return d2i_ASN1_OBJECT(NULL, &end, sizeof der);
 }
 
+/* Makes a field that may be absent. */
+static bool set_string(ASN1_STRING **to, int type, const struct bytes *from)
+{
+    if (from->size == 0)
+        return true;
+    *to = ASN1_STRING_type_new(type);
+    return *to != NULL && ASN1_STRING_set(*to, from->data, (int)from->size) == 1;
+}
+
 static bool write_fields(const struct tss_key *key, TPM_KEY *to)
 {
     ASN1_OBJECT_free(to->type);
@@ -131,7 +147,9 @@ static bool write_fields(const struct tss_key *key, TPM_KEY *to)
     to->rsa_parent = key->rsa_parent ? 0xff : -1;
     return to->type != NULL && ASN1_INTEGER_set_uint64(to->parent, key->parent) == 1 &&
            ASN1_OCTET_STRING_set(to->public, key->public.data, (int)key->public.size) == 1 &&
-           ASN1_OCTET_STRING_set(to->private, key->private.data, (int)key->private.size) == 1;
+           ASN1_OCTET_STRING_set(to->private, key->private.data, (int)key->private.size) == 1 &&
+           set_string(&to->secret, V_ASN1_OCTET_STRING, &key->secret) &&
+           set_string(&to->description, V_ASN1_UTF8STRING, &key->description);
 }
 
 CK_RV soft_tss_key_write(const struct tss_key *key, struct bytes *der)

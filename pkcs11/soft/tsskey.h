@@ -15,11 +15,14 @@ enum tss_key_kind { TSS_KEY_LOADABLE, TSS_KEY_IMPORTABLE, TSS_KEY_SEALED, TSS_KE
 struct tss_key {
     enum tss_key_kind kind;
     bool empty_auth;
-    bool has_policy;      /* policy, secret or authPolicy is there: kept in the file, not read here */
+    bool has_policy;      /* policy or authPolicy is there: kept in the file, not read here */
     bool rsa_parent;      /* a hierarchy parent means the RSA storage primary */
     uint32_t parent;      /* persistent handle, or a hierarchy: its standard ECC P-256 storage primary */
     struct bytes public;  /* TPM2B_PUBLIC */
     struct bytes private; /* TPM2B_PRIVATE */
+    struct bytes
+        secret; /* of an importable key: the seed of its wrapper, a TPM2B_ENCRYPTED_SECRET; else empty */
+    struct bytes description; /* a text; empty: there is none */
 };
 
 void tss_key_free(struct tss_key *key);

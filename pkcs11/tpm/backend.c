@@ -133,10 +133,17 @@ void tpm_key_free(struct tpm_key *key)
 
 static CK_RV unmarshal(const struct tss_key *file, struct tpm_key *key)
 {
+    const struct tpm_secret secret = tpm_created_secret(file);
+
     if (tpm_created_read(file, &key->public_area, &key->private_area) != CKR_OK)
         return CKR_DATA_INVALID;
     if (tpm_public_key(&key->public_area, &key->public) != CKR_OK)
         return p11_fail(CKR_DATA_INVALID, "the TSS2 key is of a type or curve that is not supported");
+    if (tpm_hmac_hash(key->public.type) != HASH_NONE &&
+        tpm_hmac_hash(key->public.type) == tpm_hmac_hash(secret.type)) {
+        key->public.type = secret.type;
+        key->public.size = secret.size;
+    }
     if (tpm_public_name(&key->public_area, &key->name) != CKR_OK)
         return p11_fail(CKR_DATA_INVALID, "the TSS2 key's name algorithm is not supported");
     return CKR_OK;
@@ -246,6 +253,7 @@ const struct backend tpm_backend = {
     .drop = drop_key,
     .key_attribute = key_attribute,
     .generate_pair = tpm_generate_pair,
+    .generate = tpm_generate,
     .import = tpm_import,
     .sign = tpm_sign,
     .decrypt = tpm_decrypt,

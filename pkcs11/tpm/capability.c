@@ -16,9 +16,11 @@
 
 static const char *const curve_names[] = {"P-256", "P-384", "P-521"};
 static const size_t rsa_sizes[] = {1024, 2048, 3072, 4096};
+static const size_t aes_sizes[] = {128, 192, 256};
 
 #define CURVE_NAMES (sizeof curve_names / sizeof curve_names[0])
 #define RSA_SIZES (sizeof rsa_sizes / sizeof rsa_sizes[0])
+#define AES_SIZES (sizeof aes_sizes / sizeof aes_sizes[0])
 
 /* --- asking the TPM
  * ------------------------------------------------------------------------------------------ */
@@ -59,9 +61,27 @@ static TSS2_RC prepare_test_parms(TSS2_SYS_CONTEXT *sys, const void *arguments)
     return Tss2_Sys_TestParms_Prepare(sys, arguments);
 }
 
-static bool has_rsa_size(struct tpm *tpm, size_t bits)
+static bool has_parms(struct tpm *tpm, const TPMT_PUBLIC_PARMS *parms)
 {
     static const struct tpm_command command = {"TestParms", prepare_test_parms, NULL, 0};
+
+    return tpm_execute(tpm, &command, parms, NULL) == TSS2_RC_SUCCESS;
+}
+
+static bool has_aes_size(struct tpm *tpm, size_t bits)
+{
+    const TPMT_PUBLIC_PARMS parms = {
+        .type = TPM2_ALG_SYMCIPHER,
+        .parameters.symDetail.sym = {.algorithm = TPM2_ALG_AES,
+                                     .keyBits.aes = (TPMI_AES_KEY_BITS)bits,
+                                     .mode.aes = TPM2_ALG_NULL},
+    };
+
+    return has_parms(tpm, &parms);
+}
+
+static bool has_rsa_size(struct tpm *tpm, size_t bits)
+{
     const TPMT_PUBLIC_PARMS parms = {
         .type = TPM2_ALG_RSA,
         .parameters.rsaDetail = {.symmetric.algorithm = TPM2_ALG_NULL,
@@ -69,7 +89,7 @@ static bool has_rsa_size(struct tpm *tpm, size_t bits)
                                  .keyBits = (TPMI_RSA_KEY_BITS)bits},
     };
 
-    return tpm_execute(tpm, &command, &parms, NULL) == TSS2_RC_SUCCESS;
+    return has_parms(tpm, &parms);
 }
 
 static void add_word(struct buffer *line, const char *word)
@@ -98,15 +118,30 @@ static void list_hashes(const TPML_ALG_PROPERTY *algorithms, struct buffer *line
     }
 }
 
-static void list_rsa(struct tpm *tpm, struct buffer *line)
+static void list_sizes(struct tpm *tpm, bool (*has)(struct tpm *tpm, size_t bits), const size_t *sizes,
+                       size_t count, struct buffer *line)
 {
     char number[24];
 
-    for (size_t i = 0; i < RSA_SIZES; i++) {
-        snprintf(number, sizeof number, "%zu", rsa_sizes[i]);
-        if (has_rsa_size(tpm, rsa_sizes[i]))
+    for (size_t i = 0; i < count; i++) {
+        snprintf(number, sizeof number, "%zu", sizes[i]);
+        if (has(tpm, sizes[i]))
             add_word(line, number);
     }
+}
+
+/* TPM2_EncryptDecrypt2 is optional, and missing where encryption for users is export-controlled. */
+static CK_RV list_aes(struct tpm *tpm, struct buffer *line)
+{
+    TPMS_CAPABILITY_DATA data;
+    const TPML_CCA *commands = &data.data.command;
+    CK_RV rv =
+        get_capability(tpm, (struct get_capability){TPM2_CAP_COMMANDS, TPM2_CC_EncryptDecrypt2, 1}, &data);
+
+    if (rv == CKR_OK && commands->count != 0 &&
+        (commands->commandAttributes[0] & TPMA_CC_COMMANDINDEX_MASK) == TPM2_CC_EncryptDecrypt2)
+        list_sizes(tpm, has_aes_size, aes_sizes, AES_SIZES, line);
+    return rv;
 }
 
 /* TPM2_PT_MANUFACTURER is four ASCII characters in a number. */
@@ -154,8 +189,12 @@ CK_RV tpm_capability_ask(struct tpm *tpm, struct token_conf *conf)
         return rv;
     name_manufacturer(&data.data.tpmProperties, &line);
     rv = set_line(conf, "manufacturer", &line);
-    list_rsa(tpm, &line);
-    return rv == CKR_OK ? set_line(conf, "rsa", &line) : rv;
+    list_sizes(tpm, has_rsa_size, rsa_sizes, RSA_SIZES, &line);
+    if (rv == CKR_OK)
+        rv = set_line(conf, "rsa", &line);
+    if (rv == CKR_OK)
+        rv = list_aes(tpm, &line);
+    return rv == CKR_OK ? set_line(conf, "aes", &line) : rv;
 }
 
 CK_RV tpm_capability_lockout(struct tpm *tpm, struct tpm_lockout *lockout)
@@ -217,6 +256,11 @@ void tpm_capability_read(const struct token_conf *conf, struct tpm_capability *c
         if (capability->rsa_minimum == 0)
             capability->rsa_minimum = rsa_sizes[i];
     }
+    for (size_t i = 0; i < AES_SIZES; i++) {
+        snprintf(number, sizeof number, "%zu", aes_sizes[i]);
+        if (token_conf_get(conf, "aes") != NULL && token_conf_lists(conf, "aes", number))
+            capability->aes_sizes |= 1U << aes_sizes[i] / 64;
+    }
     for (size_t i = 0; i < CURVE_NAMES; i++) {
         const struct p11_curve *curve = p11_curve_by_name(curve_names[i], strlen(curve_names[i]));
 
@@ -236,6 +280,11 @@ bool tpm_has_rsa(const struct tpm_capability *capability, size_t bits)
            (capability->rsa_sizes & 1U << bits / 1024) != 0;
 }
 
+bool tpm_has_aes(const struct tpm_capability *capability, size_t bits)
+{
+    return bits % 64 == 0 && bits <= 256 && (capability->aes_sizes & 1U << bits / 64) != 0;
+}
+
 bool tpm_supports(const void *instance, const struct mechanism *row)
 {
     static const bool schemes[] = {
@@ -243,6 +292,7 @@ bool tpm_supports(const void *instance, const struct mechanism *row)
         [SCHEME_ECDSA] = true, [SCHEME_OAEP] = true,  [SCHEME_ECDH] = true,
     };
     const struct tpm_token *token = instance;
+    enum p11_hash hash = tpm_hmac_hash(row->key_type);
 
     if (row->scheme == SCHEME_TSS2_KEY)
         return true;
@@ -250,16 +300,40 @@ bool tpm_supports(const void *instance, const struct mechanism *row)
         return false;
     if (row->key_type == CKK_RSA)
         return token->capability.rsa_maximum != 0;
-    return row->key_type == CKK_EC && token->capability.curve_maximum != 0;
+    if (row->key_type == CKK_EC)
+        return token->capability.curve_maximum != 0;
+    if (row->key_type == CKK_AES)
+        return token->capability.aes_sizes != 0;
+    return hash != HASH_NONE && (token->capability.hashes & 1U << hash) != 0;
+}
+
+/* In bytes, as PKCS#11 wants them for AES. */
+static void aes_limits(const struct tpm_capability *capability, CK_MECHANISM_INFO *info)
+{
+    info->ulMinKeySize = 0;
+    info->ulMaxKeySize = 0;
+    for (size_t i = 0; i < AES_SIZES; i++) {
+        if (!tpm_has_aes(capability, aes_sizes[i]))
+            continue;
+        info->ulMaxKeySize = aes_sizes[i] / 8;
+        if (info->ulMinKeySize == 0)
+            info->ulMinKeySize = aes_sizes[i] / 8;
+    }
 }
 
 void tpm_limits(const void *instance, const struct mechanism *row, CK_MECHANISM_INFO *info)
 {
     const struct tpm_capability *capability = &((const struct tpm_token *)instance)->capability;
-    bool rsa = row->key_type == CKK_RSA;
 
     if (row->scheme == SCHEME_TSS2_KEY)
         return;
-    info->ulMinKeySize = rsa ? capability->rsa_minimum : capability->curve_minimum;
-    info->ulMaxKeySize = rsa ? capability->rsa_maximum : capability->curve_maximum;
+    if (row->key_type == CKK_RSA) {
+        info->ulMinKeySize = capability->rsa_minimum;
+        info->ulMaxKeySize = capability->rsa_maximum;
+    } else if (row->key_type == CKK_EC) {
+        info->ulMinKeySize = capability->curve_minimum;
+        info->ulMaxKeySize = capability->curve_maximum;
+    } else if (row->key_type == CKK_AES) {
+        aes_limits(capability, info);
+    }
 }

@@ -16,10 +16,11 @@ struct tpm_capability {
     size_t rsa_maximum;
     size_t curve_minimum; /* bits; 0: no curve of ours */
     size_t curve_maximum;
+    uint32_t aes_sizes;   /* bit per 64 bits of key size; 0: the TPM does not encrypt for its users */
     char manufacturer[5]; /* of the TPM, "" when token.conf does not say */
 };
 
-/* Asks the TPM (lock held) and writes the lines `curves`, `rsa`, `hashes` and `manufacturer`. */
+/* Asks the TPM (lock held) and writes the lines `curves`, `rsa`, `aes`, `hashes` and `manufacturer`. */
 CK_RV tpm_capability_ask(struct tpm *tpm, struct token_conf *conf);
 void tpm_capability_read(const struct token_conf *conf, struct tpm_capability *capability);
 
@@ -35,6 +36,9 @@ CK_RV tpm_capability_lockout(struct tpm *tpm, struct tpm_lockout *lockout);
 
 /* Whether the TPM makes RSA keys of the size. */
 bool tpm_has_rsa(const struct tpm_capability *capability, size_t bits);
+
+/* Whether it encrypts and decrypts with AES keys of the size (TPM2_EncryptDecrypt2, which is optional). */
+bool tpm_has_aes(const struct tpm_capability *capability, size_t bits);
 
 bool tpm_supports(const void *instance, const struct mechanism *row);
 void tpm_limits(const void *instance, const struct mechanism *row, CK_MECHANISM_INFO *info);

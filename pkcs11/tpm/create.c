@@ -6,6 +6,8 @@
 
 #include <tss2/tss2_mu.h>
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct create {
@@ -54,19 +56,71 @@ CK_RV tpm_create(const struct tpm_token *token, const char *step, const TPM2B_SE
     return tpm_with_parent(token, step, create_under, &create);
 }
 
+/* How a description begins that we write: a decimal number and " bytes" follow. */
+static const struct {
+    CK_KEY_TYPE type;
+    const char *begin;
+} descriptions[] = {
+    {CKK_GENERIC_SECRET, "generic key of "     },
+    {CKK_SHA_1_HMAC,     "SHA-1 HMAC key of "  },
+    {CKK_SHA256_HMAC,    "SHA-256 HMAC key of "},
+    {CKK_SHA384_HMAC,    "SHA-384 HMAC key of "},
+    {CKK_SHA512_HMAC,    "SHA-512 HMAC key of "},
+};
+
+#define DESCRIPTIONS (sizeof descriptions / sizeof descriptions[0])
+#define DESCRIPTION_MAXIMUM 64
+
+/* *size is 0 for what is no HMAC key. */
+static void describe(const struct tpm_secret *secret, char text[DESCRIPTION_MAXIMUM], size_t *size)
+{
+    *size = 0;
+    for (size_t i = 0; i < DESCRIPTIONS; i++)
+        if (secret->size != 0 && descriptions[i].type == secret->type)
+            *size = (size_t)snprintf(text, DESCRIPTION_MAXIMUM, "%s%zu bytes", descriptions[i].begin,
+                                     secret->size);
+}
+
+/* Exactly what we write, and nothing else. */
+struct tpm_secret tpm_created_secret(const struct tss_key *file)
+{
+    const struct bytes *given = &file->description;
+    char text[DESCRIPTION_MAXIMUM] = "";
+    char again[DESCRIPTION_MAXIMUM] = "";
+    size_t size;
+
+    if (given->size != 0 && given->size < sizeof text)
+        memcpy(text, given->data, given->size);
+    for (size_t i = 0; i < DESCRIPTIONS; i++) {
+        size_t begin = strlen(descriptions[i].begin);
+        struct tpm_secret secret = {descriptions[i].type, 0};
+
+        if (strncmp(text, descriptions[i].begin, begin) != 0)
+            continue;
+        secret.size = strtoul(text + begin, NULL, 10);
+        describe(&secret, again, &size);
+        if (strcmp(text, again) == 0)
+            return secret;
+    }
+    return (struct tpm_secret){0};
+}
+
 CK_RV tpm_created_block(const struct tpm_token *token, const struct tpm_created *created,
                         enum tss_key_kind kind, bool empty_auth, struct bytes *block)
 {
     uint8_t public_wire[sizeof created->public_area];
     uint8_t private_wire[sizeof created->private_area];
+    char description[DESCRIPTION_MAXIMUM];
     struct tss_key file = {
         .kind = kind,
         .empty_auth = empty_auth,
         .parent = token->parent,
-        .public = {public_wire,  0},
-        .private = {private_wire, 0},
+        .public = {public_wire,            0},
+        .private = {private_wire,           0},
+        .description = {(uint8_t *)description, 0},
     };
 
+    describe(&created->secret, description, &file.description.size);
     if (Tss2_MU_TPM2B_PUBLIC_Marshal(&created->public_area, public_wire, sizeof public_wire,
                                      &file.public.size) != TSS2_RC_SUCCESS ||
         Tss2_MU_TPM2B_PRIVATE_Marshal(&created->private_area, private_wire, sizeof private_wire,

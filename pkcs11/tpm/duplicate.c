@@ -175,10 +175,10 @@ static TSS2_RC import_under(struct tpm *tpm, TPM2_HANDLE parent, void *data)
 }
 
 CK_RV tpm_take_in(const struct tpm_token *token, const TPM2B_PUBLIC *area, TPM2B_SENSITIVE *sensitive,
-                  bool private, struct bytes *block)
+                  bool private, struct tpm_secret secret, struct bytes *block)
 {
     struct arrival arrival = {.duplicate.public_area = *area};
-    struct tpm_created created = {.public_area = *area};
+    struct tpm_created created = {.public_area = *area, .secret = secret};
     CK_RV rv = tpm_new_auth(token, private, &sensitive->sensitiveArea.authValue);
 
     if (rv == CKR_OK && token->bus.area.size == 0)

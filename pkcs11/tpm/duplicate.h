@@ -2,7 +2,7 @@
 #ifndef DEVID_PKCS11_TPM_DUPLICATE_H
 #define DEVID_PKCS11_TPM_DUPLICATE_H
 
-#include "pkcs11/tpm/key.h"
+#include "pkcs11/tpm/create.h"
 
 /* An object on its way into a TPM (part 1, 23): encrypted for one storage key, so that it may cross any bus.
  */
@@ -22,9 +22,9 @@ TSS2_RC tpm_duplicate_import(struct tpm *tpm, TPM2_HANDLE parent, const struct t
                              TPM2B_PRIVATE *private_area);
 
 /* Makes an object whose sensitive area came from outside a key of the token: wraps it, with the auth value
- * that a new key has (see tpm_new_auth), and has it imported by one command. *block is what a later load
- * takes. */
+ * that a new key has (see tpm_new_auth), and has it imported by one command. `secret` as in struct
+ * tpm_created. *block is what a later load takes. */
 CK_RV tpm_take_in(const struct tpm_token *token, const TPM2B_PUBLIC *area, TPM2B_SENSITIVE *sensitive,
-                  bool private, struct bytes *block);
+                  bool private, struct tpm_secret secret, struct bytes *block);
 
 #endif

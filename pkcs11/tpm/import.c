@@ -4,6 +4,7 @@
 #include "pkcs11/soft/pkcs8.h"
 #include "pkcs11/tpm/duplicate.h"
 #include "pkcs11/tpm/keyarea.h"
+#include "pkcs11/tpm/secret.h"
 
 #include <string.h>
 
@@ -106,7 +107,7 @@ static CK_RV import_parts(const struct tpm_token *token, const struct attributes
     if (rv == CKR_OK)
         rv = kind->fill(token, parts, &area.publicArea, &sensitive.sensitiveArea);
     if (rv == CKR_OK)
-        rv = tpm_take_in(token, &area, &sensitive, request.private, block);
+        rv = tpm_take_in(token, &area, &sensitive, request.private, (struct tpm_secret){0}, block);
     bytes_wipe(&sensitive, sizeof sensitive);
     return rv;
 }
@@ -120,6 +121,8 @@ CK_RV tpm_import(void *instance, const struct attributes *attributes, struct byt
     CK_RV rv;
 
     *block = BYTES_EMPTY;
+    if (tpm_is_secret(type))
+        return tpm_import_secret(instance, attributes, block);
     if (kind_of(type) == NULL)
         return p11_fail(CKR_ATTRIBUTE_VALUE_INVALID, "TPMs take no keys of type %lu", type);
     rv = soft_assemble(attributes, &der);

@@ -32,6 +32,7 @@ struct tpm_key {
     TPM2_HANDLE parent;
     TPM2_HANDLE persistent;   /* where it stays in the TPM, 0: nowhere */
     const struct bytes *auth; /* its auth value, read under the TPM's lock; NULL: empty */
+    bool own_auth;            /* it has one of its own instead, which is given for each use */
     struct bytes block;       /* the DER it came from */
     struct public_key public;
 };
@@ -40,6 +41,7 @@ void tpm_key_free(struct tpm_key *key);
 
 /* The backend's members that have files of their own. */
 CK_RV tpm_generate_pair(void *instance, const struct key_request *request, struct bytes *block);
+CK_RV tpm_generate(void *instance, const struct key_request *request, struct bytes *block);
 CK_RV tpm_import(void *instance, const struct attributes *attributes, struct bytes *block);
 CK_RV tpm_sign(void *instance, void *key, enum p11_scheme scheme, const struct p11_parameters *parameters,
                const uint8_t *input, size_t input_size, uint8_t *out, size_t size);

@@ -99,11 +99,11 @@ static TSS2_RC guarded(struct tpm *tpm, struct tpm_guard *guard, TPM2_HANDLE han
 }
 
 /* `loading` tells a failure of the load from one of the use. */
-static TSS2_RC load_and_use(const struct tpm_token *token, const struct tpm_key *key, tpm_key_use *use,
-                            void *data, bool *loading)
+static TSS2_RC load_and_use(const struct tpm_token *token, const struct tpm_key *key,
+                            const struct bytes *auth, tpm_key_use *use, void *data, bool *loading)
 {
     struct tpm *tpm = token->tpm;
-    struct tpm_guard guard = {.bus = &token->bus, .names = {key->name}, .auth = key->auth};
+    struct tpm_guard guard = {.bus = &token->bus, .names = {key->name}, .auth = auth};
     struct tpm_loaded *entry = entry_of(tpm, key);
     TSS2_RC rc = TSS2_RC_SUCCESS;
 
@@ -141,6 +141,13 @@ static bool recover(struct tpm *tpm, TSS2_RC rc, bool persistent)
 CK_RV tpm_with_key(const struct tpm_token *token, const struct tpm_key *key, const char *step,
                    tpm_key_use *use, void *data)
 {
+    return tpm_with_key_auth(token, key, NULL, step, use, data);
+}
+
+CK_RV tpm_with_key_auth(const struct tpm_token *token, const struct tpm_key *key, const struct bytes *given,
+                        const char *step, tpm_key_use *use, void *data)
+{
+    const struct bytes *auth = key->own_auth ? given : key->auth;
     struct tpm *tpm = token->tpm;
     bool loading;
     TSS2_RC rc;
@@ -153,13 +160,13 @@ CK_RV tpm_with_key(const struct tpm_token *token, const struct tpm_key *key, con
         return p11_fail(CKR_KEY_FUNCTION_NOT_PERMITTED,
                         "the key is the TPM's own; it opens credentials (C_UnwrapKey) and nothing else");
     }
-    if (key->auth != NULL && key->auth->size == 0) {
+    if (!key->own_auth && auth != NULL && auth->size == 0) {
         tpm_leave(tpm);
         return p11_fail(CKR_USER_NOT_LOGGED_IN, "the key needs the PIN of token %s", token->path);
     }
-    rc = load_and_use(token, key, use, data, &loading);
+    rc = load_and_use(token, key, auth, use, data, &loading);
     if (rc != TSS2_RC_SUCCESS && recover(tpm, rc, loading && key->parent != TPM2_RH_OWNER))
-        rc = load_and_use(token, key, use, data, &loading);
+        rc = load_and_use(token, key, auth, use, data, &loading);
     if (rc != TSS2_RC_SUCCESS)
         rv = loading ? tpm_primary_explain(token, key->parent, step, rc) : tpm_failed(tpm, step, rc);
     tpm_leave(tpm);

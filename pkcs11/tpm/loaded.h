@@ -17,6 +17,11 @@ typedef TSS2_RC tpm_key_use(struct tpm *tpm, TPM2_HANDLE handle, void *data);
 CK_RV tpm_with_key(const struct tpm_token *token, const struct tpm_key *key, const char *step,
                    tpm_key_use *use, void *data);
 
+/* The same with the auth value that was given for this use, where the key has one of its own; for other keys
+ * it does not count. */
+CK_RV tpm_with_key_auth(const struct tpm_token *token, const struct tpm_key *key, const struct bytes *auth,
+                        const char *step, tpm_key_use *use, void *data);
+
 /* The same with the storage key that new keys are made under. */
 CK_RV tpm_with_parent(const struct tpm_token *token, const char *step, tpm_key_use *use, void *data);
 

@@ -65,6 +65,35 @@ const char *tpm_hash_name(enum p11_hash hash)
     return hash < HASH_COUNT ? hashes[hash].name : NULL;
 }
 
+static const struct {
+    CK_KEY_TYPE type;
+    enum p11_hash hash;
+} hmac_types[] = {
+    {CKK_SHA_1_HMAC,     HASH_SHA1  },
+    {CKK_SHA256_HMAC,    HASH_SHA256},
+    {CKK_SHA384_HMAC,    HASH_SHA384},
+    {CKK_SHA512_HMAC,    HASH_SHA512},
+    {CKK_GENERIC_SECRET, HASH_SHA256},
+};
+
+#define HMAC_TYPES (sizeof hmac_types / sizeof hmac_types[0])
+
+enum p11_hash tpm_hmac_hash(CK_KEY_TYPE type)
+{
+    for (size_t i = 0; i < HMAC_TYPES; i++)
+        if (hmac_types[i].type == type)
+            return hmac_types[i].hash;
+    return HASH_NONE;
+}
+
+size_t tpm_hash_block(enum p11_hash hash)
+{
+    static const uint8_t blocks[HASH_COUNT] = {
+        [HASH_SHA1] = 64, [HASH_SHA256] = 64, [HASH_SHA384] = 128, [HASH_SHA512] = 128};
+
+    return blocks[hash];
+}
+
 static CK_RV rsa_key(const TPMT_PUBLIC *area, struct public_key *key)
 {
     uint32_t exponent =
@@ -113,15 +142,50 @@ static CK_RV ec_key(const TPMT_PUBLIC *area, struct public_key *key)
     return rv;
 }
 
+/* A key without a use is sealed data. */
+static CK_RV hmac_key(const TPMT_PUBLIC *area, struct public_key *key)
+{
+    const TPMT_KEYEDHASH_SCHEME *scheme = &area->parameters.keyedHashDetail.scheme;
+    enum p11_hash hash = tpm_hash(scheme->details.hmac.hashAlg);
+
+    if ((area->objectAttributes & TPMA_OBJECT_SIGN_ENCRYPT) == 0 || scheme->scheme != TPM2_ALG_HMAC ||
+        hash == HASH_NONE)
+        return CKR_DATA_INVALID;
+    for (size_t i = HMAC_TYPES; i > 0; i--)
+        if (hmac_types[i - 1].hash == hash)
+            key->type = hmac_types[i - 1].type;
+    key->size = soft_hash_size(hash);
+    return CKR_OK;
+}
+
+static CK_RV aes_key(const TPMT_PUBLIC *area, struct public_key *key)
+{
+    const TPMT_SYM_DEF_OBJECT *cipher = &area->parameters.symDetail.sym;
+
+    if (cipher->algorithm != TPM2_ALG_AES || cipher->keyBits.aes % 64 != 0 || cipher->keyBits.aes == 0)
+        return CKR_DATA_INVALID;
+    key->type = CKK_AES;
+    key->size = cipher->keyBits.aes / 8;
+    return CKR_OK;
+}
+
 CK_RV tpm_public_key(const TPM2B_PUBLIC *area, struct public_key *key)
 {
+    static const struct {
+        TPMI_ALG_PUBLIC type;
+        CK_RV (*read)(const TPMT_PUBLIC *area, struct public_key *key);
+    } types[] = {
+        {TPM2_ALG_RSA,       rsa_key },
+        {TPM2_ALG_ECC,       ec_key  },
+        {TPM2_ALG_KEYEDHASH, hmac_key},
+        {TPM2_ALG_SYMCIPHER, aes_key },
+    };
     CK_RV rv = CKR_DATA_INVALID;
 
     *key = (struct public_key){0};
-    if (area->publicArea.type == TPM2_ALG_RSA)
-        rv = rsa_key(&area->publicArea, key);
-    else if (area->publicArea.type == TPM2_ALG_ECC)
-        rv = ec_key(&area->publicArea, key);
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        if (types[i].type == area->publicArea.type)
+            rv = types[i].read(&area->publicArea, key);
     if (rv != CKR_OK)
         public_key_free(key);
     return rv;

@@ -16,7 +16,15 @@ enum p11_hash tpm_hash(TPMI_ALG_HASH number);
 /* Words for token.conf: "sha256"; NULL for HASH_NONE. */
 const char *tpm_hash_name(enum p11_hash hash);
 
-/* What a public area says. CKR_DATA_INVALID: neither an RSA key nor one of a curve that we know. */
+/* The hash that an HMAC key of the type is for; HASH_NONE: it is no type of HMAC key. TPMs sign with keys of
+ * one hash only, so a generic key is for SHA-256. */
+enum p11_hash tpm_hmac_hash(CK_KEY_TYPE type);
+/* Bytes of the hash's block: the longest key that its HMAC takes as it is (RFC 2104). */
+size_t tpm_hash_block(enum p11_hash hash);
+
+/* What a public area says. Of an HMAC key it does not say the size, so that is the one which TPMs choose
+ * themselves, nor whether it is a generic one. CKR_DATA_INVALID: neither an RSA key nor one of a curve that
+ * we know, nor an AES or HMAC key. */
 CK_RV tpm_public_key(const TPM2B_PUBLIC *area, struct public_key *key);
 
 /* The Name (TPM 2.0 part 1, 16): nameAlg || hash of the public area. CKR_DATA_INVALID: its hash is not one of

@@ -75,12 +75,15 @@ TSS2_RC tpm_share(const TPM2B_PUBLIC *area, const char *label, struct tpm_shared
 {
     enum p11_hash hash = tpm_hash(area->publicArea.nameAlg);
     struct public_key key;
-    TSS2_RC rc;
+    TSS2_RC rc = TSS2_SYS_RC_GENERAL_FAILURE;
 
     *shared = (struct tpm_shared){0};
     if (tpm_public_key(area, &key) != CKR_OK)
         return TSS2_SYS_RC_GENERAL_FAILURE;
-    rc = key.type == CKK_RSA ? share_rsa(&key, hash, label, shared) : share_ecc(&key, hash, label, shared);
+    if (key.type == CKK_RSA)
+        rc = share_rsa(&key, hash, label, shared);
+    else if (key.type == CKK_EC)
+        rc = share_ecc(&key, hash, label, shared);
     public_key_free(&key);
     return rc;
 }

@@ -20,7 +20,7 @@ static void open_token(const char *abilities)
 
 static void open_able_token(void)
 {
-    open_token("curves = P-256 P-384\nrsa = 2048 3072\nhashes = sha1 sha256\n");
+    open_token("curves = P-256 P-384\nrsa = 2048 3072\naes = 128 256\nhashes = sha1 sha256\n");
 }
 
 static bool is_listed(CK_MECHANISM_TYPE type)
@@ -47,11 +47,37 @@ static bool is_keyless(const struct mechanism *row)
     return is_digest(row) || row->scheme == SCHEME_TSS2_KEY;
 }
 
+/* The types of keys that this TPM has, and their sizes as C_GetMechanismInfo says them. */
+static const struct {
+    CK_KEY_TYPE type;
+    CK_ULONG minimum;
+    CK_ULONG maximum;
+} served_types[] = {
+    {CKK_RSA,            2048, 3072      },
+    {CKK_EC,             256,  384       },
+    {CKK_AES,            16,   32        },
+    {CKK_GENERIC_SECRET, 8,    8UL * 4096},
+    {CKK_SHA_1_HMAC,     8,    8UL * 4096},
+    {CKK_SHA256_HMAC,    8,    8UL * 4096},
+};
+
+/* Of which the place in the table; negative: none. */
+static int served_type(const struct mechanism *row)
+{
+    for (size_t i = 0; i < sizeof served_types / sizeof served_types[0]; i++)
+        if (served_types[i].type == row->key_type)
+            return (int)i;
+    return -1;
+}
+
 /* What a TPM token does; the rest of the table is other tokens'. */
 static bool is_served(const struct mechanism *row)
 {
-    return is_keyless(row) || ((row->key_type == CKK_RSA || row->key_type == CKK_EC) &&
-                               row->scheme != SCHEME_EDDSA && row->scheme != SCHEME_CREDENTIAL);
+    static const bool others[] = {[SCHEME_EDDSA] = true, [SCHEME_CREDENTIAL] = true, [SCHEME_HKDF] = true};
+
+    if (row->scheme < sizeof others / sizeof others[0] && others[row->scheme])
+        return false;
+    return is_keyless(row) || served_type(row) >= 0;
 }
 
 static size_t served_rows(void)
@@ -92,8 +118,8 @@ START_TEST(each_row_is_listed_and_has_info)
             ck_assert_uint_eq(info.ulMaxKeySize, 0);
             continue;
         }
-        ck_assert_uint_eq(info.ulMinKeySize, table[i].key_type == CKK_RSA ? 2048 : 256);
-        ck_assert_uint_eq(info.ulMaxKeySize, table[i].key_type == CKK_RSA ? 3072 : 384);
+        ck_assert_uint_eq(info.ulMinKeySize, served_types[served_type(&table[i])].minimum);
+        ck_assert_uint_eq(info.ulMaxKeySize, served_types[served_type(&table[i])].maximum);
     }
 }
 END_TEST
@@ -311,7 +337,10 @@ START_TEST(a_tpm_without_rsa_offers_none)
     for (size_t i = 0; i < count; i++) {
         CK_MECHANISM mechanism = {table[i].type, NULL, 0};
         CK_MECHANISM_INFO info;
-        bool ec = table[i].key_type == CKK_EC || is_keyless(&table[i]);
+        bool ec = is_keyless(&table[i]) ||
+                  (is_served(&table[i]) &&
+                   (table[i].key_type == CKK_EC || table[i].key_type == CKK_GENERIC_SECRET ||
+                    table[i].key_type == CKK_SHA256_HMAC));
 
         ck_assert_msg(is_listed(table[i].type) == ec, "%s", table[i].name);
         ck_assert_rv_of(table[i].name, C_GetMechanismInfo(slot, table[i].type, &info),

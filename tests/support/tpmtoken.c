@@ -115,7 +115,9 @@ void tpmtoken_assert(const char *file, int line, CK_RV got, CK_RV wanted)
 void tpmtoken_generate(const struct key_request *request, struct tpmtoken_key *key)
 {
     *key = (struct tpmtoken_key){0};
-    assert_rv(tpm_backend.generate_pair(token, request, &key->block), CKR_OK);
+    assert_rv(request->size != 0 ? tpm_backend.generate(token, request, &key->block)
+                                 : tpm_backend.generate_pair(token, request, &key->block),
+              CKR_OK);
     tpmtoken_load(key);
 }
 

@@ -35,6 +35,9 @@ static void assert_round_trip(const struct tss_key *key)
     ck_assert(!read.has_policy);
     ck_assert(bytes_equal(read.public.data, read.public.size, key->public.data, key->public.size));
     ck_assert(bytes_equal(read.private.data, read.private.size, key->private.data, key->private.size));
+    ck_assert(bytes_equal(read.secret.data, read.secret.size, key->secret.data, key->secret.size));
+    ck_assert(bytes_equal(read.description.data, read.description.size, key->description.data,
+                          key->description.size));
     tss_key_free(&read);
     bytes_free(&der);
 }
@@ -43,7 +46,7 @@ START_TEST(what_is_written_is_read_again)
 {
     static const uint32_t parents[] = {0, 0x40000001, 0x7fffffff, 0x81000001, 0xffffffff};
 
-    for (int bits = 0; bits < 4; bits++) {
+    for (int bits = 0; bits < 16; bits++) {
         for (enum tss_key_kind kind = TSS_KEY_LOADABLE; kind < TSS_KEY_KINDS; kind++) {
             for (size_t i = 0; i < sizeof parents / sizeof parents[0]; i++) {
                 struct tss_key key = plain;
@@ -52,6 +55,10 @@ START_TEST(what_is_written_is_read_again)
                 key.parent = parents[i];
                 key.empty_auth = (bits & 1) != 0;
                 key.rsa_parent = (bits & 2) != 0;
+                if ((bits & 4) != 0)
+                    key.secret = (struct bytes){private_area, sizeof private_area};
+                if ((bits & 8) != 0)
+                    key.description = (struct bytes){public_area + 2, sizeof public_area - 2};
                 assert_round_trip(&key);
             }
         }
@@ -87,7 +94,7 @@ START_TEST(a_policy_is_noticed_and_other_fields_are_not_in_the_way)
         bool policy;
     } rows[] = {
         {{0xa1, 0x02, 0x30, 0x00},           4, true }, /* policy */
-        {{0xa2, 0x03, 0x04, 0x01, 0xaa},     5, true }, /* secret */
+        {{0xa2, 0x03, 0x04, 0x01, 0xaa},     5, false}, /* secret */
         {{0xa3, 0x02, 0x30, 0x00},           4, true }, /* authPolicy */
         {{0xa4, 0x04, 0x0c, 0x02, 'h', 'i'}, 6, false}, /* description */
         {{0xa5, 0x03, 0x01, 0x01, 0xff},     5, false}, /* rsaParent */
