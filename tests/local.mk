@@ -65,6 +65,7 @@ pkcs11_tests = \
 	tests/pkcs11/file/test_sign \
 	tests/pkcs11/file/test_threads \
 	tests/pkcs11/tpm/test_auth \
+	tests/pkcs11/tpm/test_backend \
 	tests/pkcs11/tpm/test_budget \
 	tests/pkcs11/tpm/test_endorsement \
 	tests/pkcs11/tpm/test_hierarchy \
@@ -73,6 +74,7 @@ pkcs11_tests = \
 	tests/pkcs11/tpm/test_hmac \
 	tests/pkcs11/tpm/test_import \
 	tests/pkcs11/tpm/test_loaded \
+	tests/pkcs11/tpm/test_ownauth \
 	tests/pkcs11/tpm/test_primary \
 	tests/pkcs11/tpm/test_public \
 	tests/pkcs11/tpm/test_random \

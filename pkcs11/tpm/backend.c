@@ -128,6 +128,7 @@ void tpm_key_free(struct tpm_key *key)
 {
     bytes_free(&key->block);
     public_key_free(&key->public);
+    free(key->arrival);
     free(key);
 }
 
@@ -150,24 +151,42 @@ static CK_RV unmarshal(const struct tss_key *file, struct tpm_key *key)
 }
 
 /* What the file asks for that this version does not do is refused now, not at the first signature. */
-static CK_RV check_file(const struct tpm_token *token, const struct tss_key *file)
+static CK_RV check_file(const struct tss_key *file)
 {
-    if (file->kind != TSS_KEY_LOADABLE)
-        return p11_fail(CKR_DATA_INVALID,
-                        "the TSS2 key is of the importable or sealed kind; only loadable ones are used");
+    if (file->kind == TSS_KEY_SEALED)
+        return p11_fail(CKR_DATA_INVALID, "the TSS2 block is sealed data, not a key");
     if (file->has_policy)
         return p11_fail(CKR_DATA_INVALID, "the TSS2 key has a policy; such keys are not used yet");
-    if (!file->empty_auth && !token->has_pin)
-        return p11_fail(CKR_DATA_INVALID,
-                        "the TSS2 key has an authorization of its own; such keys are not used yet");
-    if (file->parent != TPM2_RH_OWNER && file->parent >> TPM2_HR_SHIFT != TPM2_HT_PERSISTENT)
+    if (file->parent != TPM2_RH_OWNER && !tpm_is_persistent(file->parent))
         return p11_fail(CKR_DATA_INVALID,
                         "the TSS2 key's parent 0x%08x is neither a persistent key nor the owner hierarchy",
                         file->parent);
-    if (file->rsa_parent)
-        return p11_fail(CKR_DATA_INVALID,
-                        "the TSS2 key's parent is the RSA storage primary; such keys are not used yet");
     return CKR_OK;
+}
+
+/* The seed of the wrapper of an importable key. */
+static CK_RV read_arrival(const struct tss_key *file, struct tpm_key *key)
+{
+    size_t used = 0;
+
+    if (file->kind != TSS_KEY_IMPORTABLE)
+        return CKR_OK;
+    key->arrival = calloc(1, sizeof *key->arrival);
+    if (key->arrival == NULL)
+        return CKR_HOST_MEMORY;
+    if (Tss2_MU_TPM2B_ENCRYPTED_SECRET_Unmarshal(file->secret.data, file->secret.size, &used,
+                                                 &key->arrival->seed) != TSS2_RC_SUCCESS ||
+        used != file->secret.size)
+        return p11_fail(CKR_DATA_INVALID, "the importable TSS2 key's secret is broken, or is not there");
+    return CKR_OK;
+}
+
+/* Which parent, and whose auth value: on a token with a PIN the token's secret, else one of the key's own. */
+static void set_use(const struct tpm_token *token, const struct tss_key *file, struct tpm_key *key)
+{
+    key->parent = file->parent == TPM2_RH_OWNER && file->rsa_parent ? TPM_OWNER_RSA : file->parent;
+    key->auth = !file->empty_auth && token->has_pin ? &token->secret : NULL;
+    key->own_auth = !file->empty_auth && !token->has_pin;
 }
 
 static CK_RV load_key(void *instance, const struct bytes *block, void **out, struct public_key *public)
@@ -183,15 +202,16 @@ static CK_RV load_key(void *instance, const struct bytes *block, void **out, str
     if (rv == CKR_DATA_INVALID)
         p11_fail(rv, "this is not the DER of a TSS2 private key");
     if (rv == CKR_OK)
-        rv = check_file(token, &file);
+        rv = check_file(&file);
     if (rv == CKR_OK)
         rv = unmarshal(&file, key);
+    if (rv == CKR_OK)
+        rv = read_arrival(&file, key);
     if (rv == CKR_OK && !bytes_copy(&key->block, block->data, block->size))
         rv = CKR_HOST_MEMORY;
     if (rv == CKR_OK)
         rv = public_key_copy(public, &key->public);
-    key->parent = file.parent;
-    key->auth = file.empty_auth ? NULL : &token->secret;
+    set_use(token, &file, key);
     tss_key_free(&file);
     if (rv != CKR_OK)
         tpm_key_free(key);
@@ -252,6 +272,8 @@ const struct backend tpm_backend = {
     .adopt = tpm_adopt,
     .drop = drop_key,
     .key_attribute = key_attribute,
+    .has_own_auth = tpm_has_own_auth,
+    .authenticate = tpm_authenticate,
     .generate_pair = tpm_generate_pair,
     .generate = tpm_generate,
     .import = tpm_import,

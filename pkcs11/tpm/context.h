@@ -33,7 +33,8 @@ struct tpm {
         unsigned long used; /* larger: more recently */
     } loaded[LOADED_KEYS];
     unsigned long clock;
-    TPM2_HANDLE primary;                 /* the transient storage primary, 0: not made */
+    TPM2_HANDLE primary;                 /* a transient storage primary, 0: not made */
+    TPM2_HANDLE primary_parent;          /* and which (see tpm_primary_handle) */
     char *auth_sources[TPM_HIERARCHIES]; /* of their passwords, see hierarchy.h; NULL: not configured */
     struct tpm_guard *guard; /* how the commands under way are authorised; NULL: by empty passwords */
     bool pss_checked;        /* TPM2_Sign's PSS salt is known to be as long as the digest */

@@ -36,10 +36,9 @@ static CK_RV decrypt_raw(const struct tpm_token *token, const struct tpm_key *ke
     size_t size = key->public.modulus.size;
     CK_RV rv;
 
-    (void)parameters;
     if (!bytes_alloc(out, size))
         return CKR_HOST_MEMORY;
-    rv = tpm_rsa_raw(token, key, STEP, true, input, out->data, size);
+    rv = tpm_rsa_open(token, key, &parameters->auth, input, out->data, size);
     if (rv != CKR_OK)
         bytes_free(out);
     return rv;
@@ -51,9 +50,11 @@ static CK_RV decrypt_raw(const struct tpm_token *token, const struct tpm_key *ke
 /* For a key that is bound to RSAES: the padding that the TPM took off goes on again, or, when it was not
  * there, something that has none. So what follows is the same for all keys. */
 static CK_RV decrypt_bound_pkcs1(const struct tpm_token *token, const struct tpm_key *key,
-                                 const uint8_t *input, struct bytes *block)
+                                 const struct p11_parameters *parameters, const uint8_t *input,
+                                 struct bytes *block)
 {
-    struct tpm_rsa rsa = {.step = STEP, .secret = true, .scheme.scheme = TPM2_ALG_RSAES};
+    struct tpm_rsa rsa = {
+        .step = STEP, .auth = &parameters->auth, .secret = true, .scheme.scheme = TPM2_ALG_RSAES};
     CK_RV rv = tpm_rsa_decrypt(token, key, input, block->size, &rsa);
     size_t size = rsa.result.size;
 
@@ -88,14 +89,13 @@ static CK_RV decrypt_pkcs1(const struct tpm_token *token, const struct tpm_key *
     struct bytes block = BYTES_EMPTY;
     CK_RV rv = CKR_OK;
 
-    (void)parameters;
     if (!bytes_alloc(&block, key->public.modulus.size))
         return CKR_HOST_MEMORY;
     rv = soft_hash_once(HASH_SHA256, key->private_area.buffer, key->private_area.size, secret);
     if (rv == CKR_OK)
         rv = is_bound_to(key, TPM2_ALG_RSAES)
-                 ? decrypt_bound_pkcs1(token, key, input, &block)
-                 : tpm_rsa_raw(token, key, STEP, true, input, block.data, block.size);
+                 ? decrypt_bound_pkcs1(token, key, parameters, input, &block)
+                 : tpm_rsa_open(token, key, &parameters->auth, input, block.data, block.size);
     if (rv == CKR_OK)
         rv = soft_unpad_pkcs1(&block, input, &stands_for, out);
     bytes_wipe(secret, sizeof secret);

@@ -76,6 +76,10 @@ static CK_RV check(const struct tpm_key *key, const struct public_key *peer)
         return p11_fail(
             CKR_KEY_FUNCTION_NOT_PERMITTED,
             "the key may only sign; the TPM derives with keys that are made with CKA_DERIVE true");
+    if (key->own_auth)
+        return p11_fail(
+            CKR_USER_NOT_LOGGED_IN,
+            "the key has an authorization of its own, and there is no time to give it to a derivation");
     return CKR_OK;
 }
 

@@ -23,23 +23,32 @@ struct tpm_token {
     struct bytes secret; /* under the TPM's lock; empty: nobody is logged in */
 };
 
+/* What an importable key has besides its areas. */
+struct tpm_arrival {
+    TPM2B_ENCRYPTED_SECRET seed;
+    TPM2B_PRIVATE private_area; /* that loads, under the TPM's lock; size 0: it was not imported yet */
+};
+
 /* A key block, ready to be loaded, or a key of the TPM itself (no private area): the backend's `key`.
  * Immutable. */
 struct tpm_key {
     TPM2B_PUBLIC public_area;
     TPM2B_PRIVATE private_area;
     TPM2B_NAME name;
-    TPM2_HANDLE parent;
-    TPM2_HANDLE persistent;   /* where it stays in the TPM, 0: nowhere */
-    const struct bytes *auth; /* its auth value, read under the TPM's lock; NULL: empty */
-    bool own_auth;            /* it has one of its own instead, which is given for each use */
-    struct bytes block;       /* the DER it came from */
+    TPM2_HANDLE parent;          /* a persistent handle, TPM2_RH_OWNER, or TPM_OWNER_RSA */
+    TPM2_HANDLE persistent;      /* where it stays in the TPM, 0: nowhere */
+    struct tpm_arrival *arrival; /* of an importable key, whose private area is the wrapped one; else NULL */
+    const struct bytes *auth;    /* its auth value, read under the TPM's lock; NULL: empty */
+    bool own_auth;               /* it has one of its own instead, which is given for each use */
+    struct bytes block;          /* the DER it came from */
     struct public_key public;
 };
 
 void tpm_key_free(struct tpm_key *key);
 
 /* The backend's members that have files of their own. */
+bool tpm_has_own_auth(const void *key);
+CK_RV tpm_authenticate(void *instance, void *key, const struct bytes *pin);
 CK_RV tpm_generate_pair(void *instance, const struct key_request *request, struct bytes *block);
 CK_RV tpm_generate(void *instance, const struct key_request *request, struct bytes *block);
 CK_RV tpm_import(void *instance, const struct attributes *attributes, struct bytes *block);

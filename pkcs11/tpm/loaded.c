@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "pkcs11/failure.h"
 #include "pkcs11/tpm/command.h"
+#include "pkcs11/tpm/duplicate.h"
 #include "pkcs11/tpm/primary.h"
 #include "pkcs11/tpm/rc.h"
 
@@ -19,14 +20,15 @@
 
 struct load {
     TPM2_HANDLE parent;
-    const struct tpm_key *key;
+    const TPM2B_PRIVATE *private_area;
+    const TPM2B_PUBLIC *public_area;
 };
 
 static TSS2_RC prepare_load(TSS2_SYS_CONTEXT *sys, const void *arguments)
 {
     const struct load *load = arguments;
 
-    return Tss2_Sys_Load_Prepare(sys, load->parent, &load->key->private_area, &load->key->public_area);
+    return Tss2_Sys_Load_Prepare(sys, load->parent, load->private_area, load->public_area);
 }
 
 static TSS2_RC complete_load(TSS2_SYS_CONTEXT *sys, void *result)
@@ -72,12 +74,29 @@ static void flush_keys(struct tpm *tpm)
         flush_entry(tpm, &tpm->loaded[i]);
 }
 
+/* A key that came wrapped for the parent is imported at its first use; what comes of it is kept for later
+ * loads. */
+static TSS2_RC settle(struct tpm *tpm, const struct tpm_key *key, TPM2_HANDLE parent)
+{
+    struct tpm_duplicate duplicate = {.public_area = key->public_area, .wrapped = key->private_area};
+
+    if (key->arrival == NULL || key->arrival->private_area.size != 0)
+        return TSS2_RC_SUCCESS;
+    duplicate.seed = key->arrival->seed;
+    return tpm_duplicate_import(tpm, parent, &duplicate, &key->arrival->private_area);
+}
+
 static TSS2_RC load_key(struct tpm *tpm, const struct tpm_key *key, struct tpm_loaded *entry)
 {
     static const struct tpm_command command = {"Load", prepare_load, complete_load, 1};
-    struct load load = {.key = key};
+    struct load load = {
+        .private_area = key->arrival != NULL ? &key->arrival->private_area : &key->private_area,
+        .public_area = &key->public_area,
+    };
     TSS2_RC rc = tpm_primary_handle(tpm, key->parent, &load.parent);
 
+    if (rc == TSS2_RC_SUCCESS)
+        rc = settle(tpm, key, load.parent);
     if (rc == TSS2_RC_SUCCESS)
         rc = tpm_execute(tpm, &command, &load, &entry->handle);
     if (rc == TSS2_RC_SUCCESS)
@@ -165,7 +184,7 @@ CK_RV tpm_with_key_auth(const struct tpm_token *token, const struct tpm_key *key
         return p11_fail(CKR_USER_NOT_LOGGED_IN, "the key needs the PIN of token %s", token->path);
     }
     rc = load_and_use(token, key, auth, use, data, &loading);
-    if (rc != TSS2_RC_SUCCESS && recover(tpm, rc, loading && key->parent != TPM2_RH_OWNER))
+    if (rc != TSS2_RC_SUCCESS && recover(tpm, rc, loading && tpm_is_persistent(key->parent)))
         rc = load_and_use(token, key, auth, use, data, &loading);
     if (rc != TSS2_RC_SUCCESS)
         rv = loading ? tpm_primary_explain(token, key->parent, step, rc) : tpm_failed(tpm, step, rc);
@@ -207,7 +226,7 @@ static CK_RV with(const struct tpm_token *token, how_to_use *how, const char *st
     if (rv != CKR_OK)
         return rv;
     rc = how(token, use, data);
-    if (rc != TSS2_RC_SUCCESS && recover(tpm, rc, token->parent != TPM2_RH_OWNER))
+    if (rc != TSS2_RC_SUCCESS && recover(tpm, rc, tpm_is_persistent(token->parent)))
         rc = how(token, use, data);
     if (rc != TSS2_RC_SUCCESS)
         rv = tpm_rc_is_stale(rc) || tpm_rc_is_auth(rc) || tpm_rc_is_salt(rc) || tpm_rc_is_integrity(rc)

@@ -79,7 +79,7 @@ static CK_RV write_parent(struct token_conf *conf, TPM2_HANDLE parent, const TPM
 /* Nobody was asked for this password, so it is no PIN that was wrong. */
 static CK_RV parent_has_password(const struct tpm *tpm, TPM2_HANDLE parent)
 {
-    if (parent != TPM2_RH_OWNER)
+    if (tpm_is_persistent(parent))
         return p11_fail(CKR_DEVICE_ERROR,
                         "the storage key 0x%08x of TPM %s has a password; keys can be made and used only "
                         "under one without",
@@ -174,18 +174,40 @@ CK_RV tpm_primary_choose(struct tpm *tpm, struct token_conf *conf)
 /* --- using it
  * ------------------------------------------------------------------------------------------------ */
 
+/* The RSA storage primary that TSS2 key files mean: the template of the one at TPM_SRK_HANDLE, but for an
+ * empty unique field, as with the ECC one. */
+static const TPM2B_PUBLIC rsa_storage_template = {
+    .publicArea =
+        {
+                     .type = TPM2_ALG_RSA,
+                     .nameAlg = TPM2_ALG_SHA256,
+                     .objectAttributes = TPM_STORAGE_ATTRIBUTES,
+                     .parameters.rsaDetail = {.symmetric = TPM_AES_128_CFB,
+                                     .scheme.scheme = TPM2_ALG_NULL,
+                                     .keyBits = 2048},
+                     },
+};
+
+/* One primary is there at a time: a TPM may have three slots in all. */
 TSS2_RC tpm_primary_handle(struct tpm *tpm, TPM2_HANDLE parent, TPM2_HANDLE *handle)
 {
     struct tpm_primary created;
     TSS2_RC rc = TSS2_RC_SUCCESS;
 
     *handle = parent;
-    if (parent != TPM2_RH_OWNER)
+    if (tpm_is_persistent(parent))
         return TSS2_RC_SUCCESS;
+    if (tpm->primary != 0 && tpm->primary_parent != parent) {
+        tpm_flush(tpm, tpm->primary);
+        tpm->primary = 0;
+    }
     if (tpm->primary == 0) {
-        rc = tpm_create_primary(tpm, NULL, TPM2_RH_OWNER, &tpm_storage_ecc, &created);
-        if (rc == TSS2_RC_SUCCESS)
+        rc = tpm_create_primary(tpm, NULL, TPM2_RH_OWNER,
+                                parent == TPM_OWNER_RSA ? &rsa_storage_template : &tpm_storage_ecc, &created);
+        if (rc == TSS2_RC_SUCCESS) {
             tpm->primary = created.handle;
+            tpm->primary_parent = parent;
+        }
     }
     *handle = tpm->primary;
     return rc;
@@ -218,7 +240,7 @@ static bool parent_changed(const struct tpm_token *token)
 
 CK_RV tpm_primary_explain(const struct tpm_token *token, TPM2_HANDLE parent, const char *step, TSS2_RC rc)
 {
-    bool own = parent == token->parent && parent != TPM2_RH_OWNER;
+    bool own = parent == token->parent && tpm_is_persistent(parent);
 
     if (own && (tpm_rc_is_integrity(rc) || tpm_rc_is_stale(rc) || tpm_rc_is_salt(rc)) &&
         parent_changed(token))

@@ -23,4 +23,13 @@ TSS2_RC tpm_primary_handle(struct tpm *tpm, TPM2_HANDLE parent, TPM2_HANDLE *han
  * where it may be another one by now. */
 CK_RV tpm_primary_explain(const struct tpm_token *token, TPM2_HANDLE parent, const char *step, TSS2_RC rc);
 
+/* As the parent of a key: not the standard ECC storage primary of the owner hierarchy, which TPM2_RH_OWNER
+ * means, but the RSA one (rsaParent in a TSS2 file). It is no handle of a TPM's. */
+#define TPM_OWNER_RSA ((TPM2_HANDLE)0x400000ff)
+
+static inline bool tpm_is_persistent(TPM2_HANDLE parent)
+{
+    return parent >> TPM2_HR_SHIFT == TPM2_HT_PERSISTENT;
+}
+
 #endif

@@ -61,22 +61,39 @@ CK_RV tpm_rsa_decrypt(const struct tpm_token *token, const struct tpm_key *key, 
     if (size > sizeof decryption.block.buffer)
         return CKR_DATA_LEN_RANGE;
     memcpy(decryption.block.buffer, block, size);
-    return tpm_with_key(token, key, rsa->step, decrypt_with, &decryption);
+    return tpm_with_key_auth(token, key, rsa->auth, rsa->step, decrypt_with, &decryption);
 }
 
-CK_RV tpm_rsa_raw(const struct tpm_token *token, const struct tpm_key *key, const char *step, bool secret,
-                  const uint8_t *block, uint8_t *out, size_t size)
+static CK_RV raw(const struct tpm_token *token, const struct tpm_key *key, struct tpm_rsa *rsa,
+                 const uint8_t *block, uint8_t *out, size_t size)
 {
-    struct tpm_rsa rsa = {.step = step, .secret = secret, .scheme.scheme = TPM2_ALG_NULL};
-    CK_RV rv = tpm_rsa_decrypt(token, key, block, size, &rsa);
+    CK_RV rv;
 
-    if (rv == CKR_OK && rsa.result.size > size)
+    rsa->scheme.scheme = TPM2_ALG_NULL;
+    rv = tpm_rsa_decrypt(token, key, block, size, rsa);
+    if (rv == CKR_OK && rsa->result.size > size)
         rv = p11_fail(CKR_DEVICE_ERROR, "TPM %s answers with a number of a wrong length",
                       tpm_name(token->tpm));
     if (rv == CKR_OK) {
-        memset(out, 0, size - rsa.result.size);
-        memcpy(out + (size - rsa.result.size), rsa.result.buffer, rsa.result.size);
+        memset(out, 0, size - rsa->result.size);
+        memcpy(out + (size - rsa->result.size), rsa->result.buffer, rsa->result.size);
     }
-    bytes_wipe(&rsa, sizeof rsa);
+    bytes_wipe(rsa, sizeof *rsa);
     return rv;
+}
+
+CK_RV tpm_rsa_sign(const struct tpm_token *token, const struct tpm_key *key, const struct bytes *auth,
+                   const uint8_t *block, uint8_t *out, size_t size)
+{
+    struct tpm_rsa rsa = {.step = "sign", .auth = auth};
+
+    return raw(token, key, &rsa, block, out, size);
+}
+
+CK_RV tpm_rsa_open(const struct tpm_token *token, const struct tpm_key *key, const struct bytes *auth,
+                   const uint8_t *block, uint8_t *out, size_t size)
+{
+    struct tpm_rsa rsa = {.step = "decrypt", .auth = auth, .secret = true};
+
+    return raw(token, key, &rsa, block, out, size);
 }

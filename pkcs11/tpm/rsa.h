@@ -6,8 +6,9 @@
 
 /* One TPM2_RSA_Decrypt. */
 struct tpm_rsa {
-    const char *step; /* what it is for, as tpm_failed says it */
-    bool secret;      /* the result is one: it crosses the bus encrypted */
+    const char *step;         /* what it is for, as tpm_failed says it */
+    const struct bytes *auth; /* given for this use, see tpm_with_key_auth */
+    bool secret;              /* the result is one: it crosses the bus encrypted */
     TPMT_RSA_DECRYPT scheme;
     TPM2B_DATA label;            /* OAEP's, with its NUL */
     TPM2B_PUBLIC_KEY_RSA result; /* to be wiped by the caller when it is a secret */
@@ -19,8 +20,10 @@ struct tpm_rsa {
 CK_RV tpm_rsa_decrypt(const struct tpm_token *token, const struct tpm_key *key, const uint8_t *block,
                       size_t size, struct tpm_rsa *rsa);
 
-/* The bare private operation; `size` bytes are written to `out`. */
-CK_RV tpm_rsa_raw(const struct tpm_token *token, const struct tpm_key *key, const char *step, bool secret,
-                  const uint8_t *block, uint8_t *out, size_t size);
+/* The bare private operation, to sign or to decrypt; `size` bytes are written to `out`. */
+CK_RV tpm_rsa_sign(const struct tpm_token *token, const struct tpm_key *key, const struct bytes *auth,
+                   const uint8_t *block, uint8_t *out, size_t size);
+CK_RV tpm_rsa_open(const struct tpm_token *token, const struct tpm_key *key, const struct bytes *auth,
+                   const uint8_t *block, uint8_t *out, size_t size);
 
 #endif

@@ -42,8 +42,9 @@ static TSS2_RC sign_with(struct tpm *tpm, TPM2_HANDLE key, void *data)
     return tpm_execute(tpm, &command, signing, &signing->signature);
 }
 
-static CK_RV sign_digest(const struct tpm_token *token, const struct tpm_key *key, TPMI_ALG_SIG_SCHEME scheme,
-                         TPMI_ALG_HASH hash, const uint8_t *digest, size_t size, struct signing *signing)
+static CK_RV sign_digest(const struct tpm_token *token, const struct tpm_key *key, const struct bytes *auth,
+                         TPMI_ALG_SIG_SCHEME scheme, TPMI_ALG_HASH hash, const uint8_t *digest, size_t size,
+                         struct signing *signing)
 {
     *signing = (struct signing){
         .digest.size = (UINT16)size,
@@ -52,7 +53,7 @@ static CK_RV sign_digest(const struct tpm_token *token, const struct tpm_key *ke
     if (size > sizeof signing->digest.buffer)
         return CKR_DATA_LEN_RANGE;
     memcpy(signing->digest.buffer, digest, size);
-    return tpm_with_key(token, key, "sign", sign_with, signing);
+    return tpm_with_key_auth(token, key, auth, "sign", sign_with, signing);
 }
 
 /* --- RSA
@@ -105,8 +106,9 @@ static bool tpm_has_hash(const struct tpm_token *token, enum p11_hash hash)
     return (token->capability.hashes & 1U << hash) != 0;
 }
 
-static CK_RV pad_and_sign(const struct tpm_token *token, const struct tpm_key *key, enum p11_hash hash,
-                          const uint8_t *input, size_t input_size, uint8_t *out, size_t size)
+static CK_RV pad_and_sign(const struct tpm_token *token, const struct tpm_key *key,
+                          const struct p11_parameters *parameters, enum p11_hash hash, const uint8_t *input,
+                          size_t input_size, uint8_t *out, size_t size)
 {
     uint8_t info[19 + HASH_SIZE_MAXIMUM];
     uint8_t block[TPM2_MAX_RSA_KEY_BYTES];
@@ -123,7 +125,7 @@ static CK_RV pad_and_sign(const struct tpm_token *token, const struct tpm_key *k
     rv = soft_rsa_pad_pkcs1(input, input_size, block, size);
     if (rv != CKR_OK)
         return p11_fail(rv, "%zu bytes do not fit a PKCS#1 signature of %zu bytes", input_size, size);
-    return tpm_rsa_raw(token, key, "sign", false, block, out, size);
+    return tpm_rsa_sign(token, key, &parameters->auth, block, out, size);
 }
 
 static CK_RV sign_pkcs1(const struct tpm_token *token, const struct tpm_key *key,
@@ -140,8 +142,9 @@ static CK_RV sign_pkcs1(const struct tpm_token *token, const struct tpm_key *key
         input_size -= prefixes[hash].size;
     }
     if (!tpm_has_hash(token, hash))
-        return pad_and_sign(token, key, hash, input, input_size, out, size);
-    rv = sign_digest(token, key, TPM2_ALG_RSASSA, tpm_hash_number(hash), input, input_size, &signing);
+        return pad_and_sign(token, key, parameters, hash, input, input_size, out, size);
+    rv = sign_digest(token, key, &parameters->auth, TPM2_ALG_RSASSA, tpm_hash_number(hash), input, input_size,
+                     &signing);
     return rv == CKR_OK ? take_rsa(token, &signing.signature.signature.rsassa.sig, out, size) : rv;
 }
 
@@ -158,7 +161,7 @@ static CK_RV pad_pss_and_sign(const struct tpm_token *token, const struct tpm_ke
     if (rv == CKR_DATA_LEN_RANGE)
         return p11_fail(CKR_MECHANISM_PARAM_INVALID, "a PSS salt of %zu bytes does not fit a key of %zu bits",
                         parameters->salt_length, public_key_bits(&key->public));
-    return rv == CKR_OK ? tpm_rsa_raw(token, key, "sign", false, block, out, size) : rv;
+    return rv == CKR_OK ? tpm_rsa_sign(token, key, &parameters->auth, block, out, size) : rv;
 }
 
 /*
@@ -172,8 +175,8 @@ static CK_RV sign_pss_in_tpm(const struct tpm_token *token, const struct tpm_key
 {
     struct tpm *tpm = token->tpm;
     struct signing signing;
-    CK_RV rv = sign_digest(token, key, TPM2_ALG_RSAPSS, tpm_hash_number(parameters->hash), digest,
-                           soft_hash_size(parameters->hash), &signing);
+    CK_RV rv = sign_digest(token, key, &parameters->auth, TPM2_ALG_RSAPSS, tpm_hash_number(parameters->hash),
+                           digest, soft_hash_size(parameters->hash), &signing);
 
     if (rv == CKR_OK)
         rv = take_rsa(token, &signing.signature.signature.rsapss.sig, out, size);
@@ -208,13 +211,12 @@ static CK_RV sign_raw(const struct tpm_token *token, const struct tpm_key *key,
 {
     uint8_t block[TPM2_MAX_RSA_KEY_BYTES] = {0};
 
-    (void)parameters;
     if (input_size > size || size > sizeof block)
         return p11_fail(CKR_DATA_LEN_RANGE, "the bare RSA operation takes up to %zu bytes", size);
     memcpy(block + (size - input_size), input, input_size);
     if (memcmp(block, key->public.modulus.data, size) >= 0) /* some TPMs fall into failure mode over it */
         return p11_fail(CKR_DATA_INVALID, "the number to sign is not smaller than the key's modulus");
-    return tpm_rsa_raw(token, key, "sign", false, block, out, size);
+    return tpm_rsa_sign(token, key, &parameters->auth, block, out, size);
 }
 
 /* --- ECDSA
@@ -263,12 +265,12 @@ static CK_RV sign_ecdsa(const struct tpm_token *token, const struct tpm_key *key
     struct signing signing;
     CK_RV rv;
 
-    (void)parameters;
     if (input_size == 0 || input_size > HASH_SIZE_MAXIMUM)
         return p11_fail(CKR_DATA_LEN_RANGE, "ECDSA signs a digest of 1 to %d bytes, not %zu bytes",
                         HASH_SIZE_MAXIMUM, input_size);
     memcpy(digest + (wanted - used), input, used);
-    rv = sign_digest(token, key, TPM2_ALG_ECDSA, tpm_hash_number(hash), digest, wanted, &signing);
+    rv = sign_digest(token, key, &parameters->auth, TPM2_ALG_ECDSA, tpm_hash_number(hash), digest, wanted,
+                     &signing);
     if (rv != CKR_OK)
         return rv;
     made = &signing.signature.signature.ecdsa;

@@ -73,7 +73,11 @@ static int served_type(const struct mechanism *row)
 /* What a TPM token does; the rest of the table is other tokens'. */
 static bool is_served(const struct mechanism *row)
 {
-    static const bool others[] = {[SCHEME_EDDSA] = true, [SCHEME_CREDENTIAL] = true, [SCHEME_HKDF] = true};
+    static const bool others[] = {[SCHEME_EDDSA] = true,
+                                  [SCHEME_CREDENTIAL] = true,
+                                  [SCHEME_HKDF] = true,
+                                  [SCHEME_KEY_WRAP] = true,
+                                  [SCHEME_KEY_WRAP_PAD] = true};
 
     if (row->scheme < sizeof others / sizeof others[0] && others[row->scheme])
         return false;
