@@ -98,7 +98,8 @@ struct backend {
      * stands beside it: the block is opened when the key is used, and not before the user's login. Of
      * backends with in_clear; `load` takes such blocks too, after a login (else CKR_USER_NOT_LOGGED_IN).
      */
-    CK_RV (*load_locked)(void *instance, const struct bytes *block, const struct public_key *public, void **key);
+    CK_RV (*load_locked)
+    (void *instance, const struct bytes *block, const struct public_key *public, void **key);
     void (*drop)(void *instance, void *key);
     /* A key of the device itself by what its file says: its area, its handle and the public key of the block,
      * which must be the area's (else CKR_DATA_INVALID). As load otherwise. */
@@ -139,7 +140,8 @@ struct backend {
     /*
      * Signs. `input` is a digest of parameters->hash; with HASH_NONE it is, for SCHEME_PKCS1, what the
      * padding goes around (a DigestInfo), for SCHEME_ECDSA a digest of any length, for SCHEME_RAW the block.
-     * `size` bytes are written to `out`: public_key_signature_size.
+     * For SCHEME_HMAC and SCHEME_CMAC it is the message. `size` bytes are written to `out`:
+     * public_key_signature_size, or the first mac_size bytes of a MAC.
      */
     CK_RV(*sign)
     (void *instance, void *key, enum p11_scheme scheme, const struct p11_parameters *parameters,
@@ -152,6 +154,20 @@ struct backend {
     CK_RV(*encrypt)
     (void *instance, void *key, enum p11_scheme scheme, const struct p11_parameters *parameters,
      const uint8_t *input, size_t input_size, struct bytes *out);
+    /*
+     * Work in parts with a secret key: encryption and decryption by SCHEME_ECB, CBC, CTR and GCM (all there
+     * is of these), and MACs that do not come in one call. Optional; without it messages for a MAC are
+     * collected. A stream is used by one thread at a time, and ends before its key is dropped; `parameters`
+     * outlive it. update writes as many bytes as it reads, to another place or the very same one: whole
+     * blocks for ECB and CBC; a MAC has no `out`. final makes the MAC or GCM's tag of `size` bytes; in GCM
+     * decryption it checks the one that is given: CKR_ENCRYPTED_DATA_INVALID. ECB, CBC and CTR have no final.
+     */
+    CK_RV(*stream_begin)
+    (void *instance, void *key, enum p11_scheme scheme, const struct p11_parameters *parameters, bool encrypt,
+     void **stream);
+    CK_RV (*stream_update)(void *stream, const uint8_t *input, size_t size, uint8_t *out);
+    CK_RV (*stream_final)(void *stream, uint8_t *tag, size_t size);
+    void (*stream_end)(void *stream);
     CK_RV (*random)(void *instance, uint8_t *out, size_t size);
     CK_RV (*seed)(void *instance, const uint8_t *seed, size_t size); /* adds to what `random` draws on */
 };

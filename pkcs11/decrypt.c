@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pkcs11/cipher.h"
 #include "pkcs11/soft/hash.h"
+#include "pkcs11/stream.h"
 
 static size_t maximum(const struct operation *operation)
 {
@@ -18,55 +19,65 @@ static size_t maximum(const struct operation *operation)
 static CK_RV run(const struct operation *operation, const uint8_t *input, size_t size, struct bytes *out)
 {
     const struct key *key = operation->object->key;
+    CK_RV rv = operation_may_use_key(operation);
 
-    return key->backend->decrypt(key->instance, key->material, operation->row->scheme, &operation->parameters,
-                                 input, size, out);
+    return rv == CKR_OK ? key->backend->decrypt(key->instance, key->material, operation->row->scheme,
+                                                &operation->parameters, input, size, out)
+                        : rv;
 }
 
-static const struct cipher decryption = {CKF_DECRYPT, CKO_PRIVATE_KEY, CKA_DECRYPT, maximum, run};
+static const struct cipher with_private_key = {maximum, run};
+
+static CK_RV begin(struct operation *operation)
+{
+    const struct backend *backend = operation->object->key->backend;
+
+    return mechanism_is_secret(operation->row) || backend->decrypt != NULL
+               ? CKR_OK
+               : backend_missing(backend, "decrypt");
+}
+
+static CK_RV once(struct operation *operation, const struct call *call)
+{
+    return mechanism_is_secret(operation->row) ? stream_once(operation, call, false)
+                                               : cipher_end(&with_private_key, operation, call);
+}
+
+static CK_RV update(struct operation *operation, const struct call *call)
+{
+    return mechanism_is_secret(operation->row) ? stream_update(operation, call, false)
+                                               : cipher_update(operation, call);
+}
+
+static CK_RV final(struct operation *operation, const struct call *call)
+{
+    return mechanism_is_secret(operation->row) ? stream_final(operation, call, false)
+                                               : cipher_end(&with_private_key, operation, call);
+}
+
+const struct frame p11_decryption = {CKF_DECRYPT, CKO_PRIVATE_KEY, CKA_DECRYPT, begin, once, update, final};
 
 CK_RV C_DecryptInit(CK_SESSION_HANDLE handle, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
 {
-    struct session *session;
-    CK_RV rv = session_enter(handle, &session);
-
-    if (rv != CKR_OK)
-        return rv;
-    rv = cipher_begin(&decryption, session, &session->decrypt, mechanism, key);
-    if (rv == CKR_OK && session->decrypt.object->key->backend->decrypt == NULL) {
-        rv = backend_missing(session->decrypt.object->key->backend, "decrypt");
-        operation_end(&session->decrypt);
-    }
-    return session_leave(session, rv);
+    return frame_begin(__func__, &p11_decryption, handle, mechanism, key);
 }
 
 CK_RV C_Decrypt(CK_SESSION_HANDLE handle, CK_BYTE *encrypted, CK_ULONG encrypted_size, CK_BYTE *data,
                 CK_ULONG *size)
 {
-    struct session *session;
-    CK_RV rv = session_enter(handle, &session);
-
-    if (rv != CKR_OK)
-        return rv;
-    rv = cipher_once(&decryption, &session->decrypt, encrypted, encrypted_size, data, size);
-    return session_leave(session, rv);
+    return frame_once(
+        __func__, &p11_decryption, handle,
+        (struct call){.input = encrypted, .input_size = encrypted_size, .out = data, .size = size});
 }
 
 CK_RV C_DecryptUpdate(CK_SESSION_HANDLE handle, CK_BYTE *part, CK_ULONG part_size, CK_BYTE *data,
                       CK_ULONG *size)
 {
-    struct session *session;
-    CK_RV rv = session_enter(handle, &session);
-
-    (void)data; /* all of it comes at the end */
-    return rv != CKR_OK ? rv
-                        : session_leave(session, cipher_update(&session->decrypt, part, part_size, size));
+    return frame_update(__func__, &p11_decryption, handle,
+                        (struct call){.input = part, .input_size = part_size, .out = data, .size = size});
 }
 
 CK_RV C_DecryptFinal(CK_SESSION_HANDLE handle, CK_BYTE *data, CK_ULONG *size)
 {
-    struct session *session;
-    CK_RV rv = session_enter(handle, &session);
-
-    return rv != CKR_OK ? rv : session_leave(session, cipher_end(&decryption, &session->decrypt, data, size));
+    return frame_final(__func__, &p11_decryption, handle, (struct call){.out = data, .size = size});
 }

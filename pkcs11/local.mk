@@ -14,6 +14,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/encrypt.c \
 	pkcs11/failure.c pkcs11/failure.h \
 	pkcs11/find.c \
+	pkcs11/frame.c pkcs11/frame.h \
 	pkcs11/general.c \
 	pkcs11/generate.c \
 	pkcs11/handle.c pkcs11/handle.h \
@@ -46,11 +47,13 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/scheme.h \
 	pkcs11/secret.c pkcs11/secret.h \
 	pkcs11/secretkey.c \
+	pkcs11/secretparameters.c \
 	pkcs11/secrettype.c pkcs11/secrettype.h \
 	pkcs11/session.c pkcs11/session.h \
 	pkcs11/sign.c \
 	pkcs11/slot.c \
 	pkcs11/store.c pkcs11/store.h \
+	pkcs11/stream.c pkcs11/stream.h \
 	pkcs11/template.c pkcs11/template.h \
 	pkcs11/state.c \
 	pkcs11/token.c pkcs11/token.h \
@@ -74,6 +77,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/file/seal.c pkcs11/file/seal.h \
 	pkcs11/file/sign.c \
 	pkcs11/file/wrap.c \
+	pkcs11/file/stream.c \
 	pkcs11/soft/assemble.c pkcs11/soft/assemble.h \
 	pkcs11/soft/assemblersa.c pkcs11/soft/assemblersa.h \
 	pkcs11/soft/der.c pkcs11/soft/der.h \
@@ -101,6 +105,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/soft/rejection.c pkcs11/soft/rejection.h \
 	pkcs11/soft/rsa.c pkcs11/soft/rsa.h \
 	pkcs11/soft/sealedbox.c pkcs11/soft/sealedbox.h \
+	pkcs11/soft/stream.c pkcs11/soft/stream.h \
 	pkcs11/soft/tsskey.c pkcs11/soft/tsskey.h \
 	pkcs11/soft/verify.c pkcs11/soft/verify.h \
 	pkcs11/soft/x509.c pkcs11/soft/x509.h \

@@ -135,6 +135,12 @@ static CK_RV parse_oaep(const CK_MECHANISM *mechanism, const struct mechanism *r
         .type = mechanism, .name = #mechanism, .flags = CKF_DIGEST, .digest = hash, .parse = parse_none      \
     }
 
+#define MAC (CKF_SIGN | CKF_VERIFY)
+#define HMAC(mechanism, hmac_hash, own_type, parser)                                                         \
+    {                                                                                                        \
+        .type = mechanism, .name = #mechanism, .key_type = CKK_GENERIC_SECRET, .also = &own_type,            \
+        SECRET_BITS, .flags = MAC, .hash = hmac_hash, .scheme = SCHEME_HMAC, .parse = parser                 \
+    }
 #define AES_BYTES .key_type = CKK_AES, .minimum = 16, .maximum = 32
 #define SECRET_BITS .minimum = 8, .maximum = 8 * SECRET_MAXIMUM
 #define KEY_GEN(mechanism, type_made)                                                                        \
@@ -142,6 +148,18 @@ static CK_RV parse_oaep(const CK_MECHANISM *mechanism, const struct mechanism *r
         .type = mechanism, .name = #mechanism, .key_type = type_made, SECRET_BITS, .flags = CKF_GENERATE,    \
         .parse = parse_none                                                                                  \
     }
+
+static const CK_KEY_TYPE montgomery = CKK_EC_MONTGOMERY; /* ECDH is one mechanism on all curves */
+/* HMAC keys are of the type of their hash, or generic. */
+static const CK_KEY_TYPE sha1_hmac = CKK_SHA_1_HMAC;
+static const CK_KEY_TYPE sha224_hmac = CKK_SHA224_HMAC;
+static const CK_KEY_TYPE sha256_hmac = CKK_SHA256_HMAC;
+static const CK_KEY_TYPE sha384_hmac = CKK_SHA384_HMAC;
+static const CK_KEY_TYPE sha512_hmac = CKK_SHA512_HMAC;
+static const CK_KEY_TYPE sha3_224_hmac = CKK_SHA3_224_HMAC;
+static const CK_KEY_TYPE sha3_256_hmac = CKK_SHA3_256_HMAC;
+static const CK_KEY_TYPE sha3_384_hmac = CKK_SHA3_384_HMAC;
+static const CK_KEY_TYPE sha3_512_hmac = CKK_SHA3_512_HMAC;
 
 /* clang-format off */
 static const struct mechanism table[] = {
@@ -187,8 +205,34 @@ static const struct mechanism table[] = {
 
     {NAMED(CKM_EDDSA), ED_BITS, .flags = CKF_SIGN | ED_FORMS, .scheme = SCHEME_EDDSA, .parse = parse_eddsa},
 
-    {NAMED(CKM_ECDH1_DERIVE), EC_BITS, .flags = CKF_DERIVE | EC_FORMS, .scheme = SCHEME_ECDH, .parse = parameters_of_ecdh},
-    {NAMED(CKM_ECDH1_COFACTOR_DERIVE), EC_BITS, .flags = CKF_DERIVE | EC_FORMS, .scheme = SCHEME_ECDH, .parse = parameters_of_ecdh},
+    {NAMED(CKM_AES_ECB), AES_BYTES, .flags = CIPHER, .scheme = SCHEME_ECB, .parse = parse_none},
+    {NAMED(CKM_AES_CBC), AES_BYTES, .flags = CIPHER, .scheme = SCHEME_CBC, .parse = parameters_of_cbc},
+    {NAMED(CKM_AES_CBC_PAD), AES_BYTES, .flags = CIPHER, .scheme = SCHEME_CBC_PAD, .parse = parameters_of_cbc},
+    {NAMED(CKM_AES_CTR), AES_BYTES, .flags = CIPHER, .scheme = SCHEME_CTR, .parse = parameters_of_ctr},
+    {NAMED(CKM_AES_GCM), AES_BYTES, .flags = CIPHER, .scheme = SCHEME_GCM, .parse = parameters_of_gcm},
+    {NAMED(CKM_AES_CMAC), AES_BYTES, .flags = MAC, .scheme = SCHEME_CMAC, .parse = parameters_of_mac},
+    {NAMED(CKM_AES_CMAC_GENERAL), AES_BYTES, .flags = MAC, .scheme = SCHEME_CMAC, .parse = parameters_of_mac_general},
+    HMAC(CKM_SHA_1_HMAC, HASH_SHA1, sha1_hmac, parameters_of_mac),
+    HMAC(CKM_SHA_1_HMAC_GENERAL, HASH_SHA1, sha1_hmac, parameters_of_mac_general),
+    HMAC(CKM_SHA224_HMAC, HASH_SHA224, sha224_hmac, parameters_of_mac),
+    HMAC(CKM_SHA224_HMAC_GENERAL, HASH_SHA224, sha224_hmac, parameters_of_mac_general),
+    HMAC(CKM_SHA256_HMAC, HASH_SHA256, sha256_hmac, parameters_of_mac),
+    HMAC(CKM_SHA256_HMAC_GENERAL, HASH_SHA256, sha256_hmac, parameters_of_mac_general),
+    HMAC(CKM_SHA384_HMAC, HASH_SHA384, sha384_hmac, parameters_of_mac),
+    HMAC(CKM_SHA384_HMAC_GENERAL, HASH_SHA384, sha384_hmac, parameters_of_mac_general),
+    HMAC(CKM_SHA512_HMAC, HASH_SHA512, sha512_hmac, parameters_of_mac),
+    HMAC(CKM_SHA512_HMAC_GENERAL, HASH_SHA512, sha512_hmac, parameters_of_mac_general),
+    HMAC(CKM_SHA3_224_HMAC, HASH_SHA3_224, sha3_224_hmac, parameters_of_mac),
+    HMAC(CKM_SHA3_224_HMAC_GENERAL, HASH_SHA3_224, sha3_224_hmac, parameters_of_mac_general),
+    HMAC(CKM_SHA3_256_HMAC, HASH_SHA3_256, sha3_256_hmac, parameters_of_mac),
+    HMAC(CKM_SHA3_256_HMAC_GENERAL, HASH_SHA3_256, sha3_256_hmac, parameters_of_mac_general),
+    HMAC(CKM_SHA3_384_HMAC, HASH_SHA3_384, sha3_384_hmac, parameters_of_mac),
+    HMAC(CKM_SHA3_384_HMAC_GENERAL, HASH_SHA3_384, sha3_384_hmac, parameters_of_mac_general),
+    HMAC(CKM_SHA3_512_HMAC, HASH_SHA3_512, sha3_512_hmac, parameters_of_mac),
+    HMAC(CKM_SHA3_512_HMAC_GENERAL, HASH_SHA3_512, sha3_512_hmac, parameters_of_mac_general),
+
+    {NAMED(CKM_ECDH1_DERIVE), EC_BITS, .also = &montgomery, .flags = CKF_DERIVE | EC_FORMS, .scheme = SCHEME_ECDH, .parse = parameters_of_ecdh},
+    {NAMED(CKM_ECDH1_COFACTOR_DERIVE), EC_BITS, .also = &montgomery, .flags = CKF_DERIVE | EC_FORMS, .scheme = SCHEME_ECDH, .parse = parameters_of_ecdh},
     {NAMED(CKM_HKDF_DERIVE), SECRET_BITS, .key_type = CKK_GENERIC_SECRET, .flags = CKF_DERIVE, .scheme = SCHEME_HKDF, .parse = parameters_of_hkdf},
     {NAMED(CKM_HKDF_DATA), SECRET_BITS, .key_type = CKK_GENERIC_SECRET, .flags = CKF_DERIVE, .scheme = SCHEME_HKDF, .parse = parameters_of_hkdf},
 
@@ -218,10 +262,14 @@ const struct mechanism *mechanism_table(size_t *count)
     return table;
 }
 
-/* ECDH is one mechanism on all curves. */
 bool mechanism_takes(const struct mechanism *row, CK_KEY_TYPE type)
 {
-    return row->key_type == type || (row->scheme == SCHEME_ECDH && type == CKK_EC_MONTGOMERY);
+    return row->key_type == type || (row->also != NULL && *row->also == type);
+}
+
+bool mechanism_is_secret(const struct mechanism *row)
+{
+    return secret_type(row->key_type) != NULL;
 }
 
 const struct mechanism *mechanism_row(CK_MECHANISM_TYPE type)

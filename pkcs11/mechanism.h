@@ -6,6 +6,8 @@
 
 #include <p11-kit/pkcs11.h>
 
+#include <stdbool.h>
+
 /* PKCS#11 3.0, for headers that stop at 2.40. */
 #ifndef CKM_AES_KEY_WRAP_KWP
 #define CKM_AES_KEY_WRAP_KWP 0x210bUL
@@ -18,6 +20,16 @@
 #define CKM_SHA3_224 0x2b5UL
 #define CKM_SHA3_384 0x2c0UL
 #define CKM_SHA3_512 0x2d0UL
+#endif
+#ifndef CKM_SHA3_256_HMAC
+#define CKM_SHA3_256_HMAC 0x2b1UL
+#define CKM_SHA3_256_HMAC_GENERAL 0x2b2UL
+#define CKM_SHA3_224_HMAC 0x2b6UL
+#define CKM_SHA3_224_HMAC_GENERAL 0x2b7UL
+#define CKM_SHA3_384_HMAC 0x2c1UL
+#define CKM_SHA3_384_HMAC_GENERAL 0x2c2UL
+#define CKM_SHA3_512_HMAC 0x2d1UL
+#define CKM_SHA3_512_HMAC_GENERAL 0x2d2UL
 #endif
 
 #ifndef CKM_SHA_1_KEY_GEN
@@ -38,19 +50,23 @@ struct token;
 struct mechanism {
     CK_MECHANISM_TYPE type;
     const char *name;
-    CK_KEY_TYPE key_type; /* of the key an operation takes, or that is generated */
+    CK_KEY_TYPE key_type;    /* of the key an operation takes, or that is generated */
+    const CK_KEY_TYPE *also; /* a second type that an operation takes; NULL: none */
     CK_ULONG minimum; /* key size as CK_MECHANISM_INFO wants it: in bits, for AES in bytes; 0 for digests */
     CK_ULONG maximum;
     CK_FLAGS flags;         /* the operations it permits, CKF_SIGN ... and CKF_EC_ ones */
     enum p11_hash digest;   /* the data is hashed with this before the backend sees it; HASH_NONE: as it is */
+    enum p11_hash hash;     /* HMAC's */
     enum p11_scheme scheme; /* what the backend does */
     /* Reads and checks pParameter: CKR_OK or CKR_MECHANISM_PARAM_INVALID. */
     CK_RV(*parse)
     (const CK_MECHANISM *mechanism, const struct mechanism *row, struct p11_parameters *parameters);
 };
 
-/* Whether the row's operations take keys of the type. */
+/* Whether the operations of the row take keys of the type. */
 bool mechanism_takes(const struct mechanism *row, CK_KEY_TYPE type);
+/* Whether these are secret keys. */
+bool mechanism_is_secret(const struct mechanism *row);
 
 /* NULL: the table has no such row. */
 const struct mechanism *mechanism_row(CK_MECHANISM_TYPE type);

@@ -14,6 +14,7 @@ void parameters_free(struct p11_parameters *parameters)
     bytes_free(&parameters->point);
     bytes_free(&parameters->salt);
     bytes_free(&parameters->iv);
+    bytes_free(&parameters->aad);
     bytes_free(&parameters->auth);
     *parameters = (struct p11_parameters){0};
 }

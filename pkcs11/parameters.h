@@ -38,4 +38,16 @@ CK_RV parameters_of_key_wrap(const CK_MECHANISM *mechanism, const struct mechani
 CK_RV parameters_of_credential(const CK_MECHANISM *mechanism, const struct mechanism *row,
                                struct p11_parameters *parameters);
 
+/* Those for secret keys (secretparameters.c). */
+CK_RV parameters_of_mac(const CK_MECHANISM *mechanism, const struct mechanism *row,
+                        struct p11_parameters *parameters);
+CK_RV parameters_of_mac_general(const CK_MECHANISM *mechanism, const struct mechanism *row,
+                                struct p11_parameters *parameters);
+CK_RV parameters_of_cbc(const CK_MECHANISM *mechanism, const struct mechanism *row,
+                        struct p11_parameters *parameters);
+CK_RV parameters_of_ctr(const CK_MECHANISM *mechanism, const struct mechanism *row,
+                        struct p11_parameters *parameters);
+CK_RV parameters_of_gcm(const CK_MECHANISM *mechanism, const struct mechanism *row,
+                        struct p11_parameters *parameters);
+
 #endif

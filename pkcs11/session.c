@@ -31,6 +31,14 @@ static struct operation *operation_at(struct session *session, size_t i)
     return (struct operation *)((char *)session + keyed[i].offset);
 }
 
+struct operation *session_operation(struct session *session, CK_FLAGS flag)
+{
+    for (size_t i = 0; i < KEYED; i++)
+        if (keyed[i].flag == flag)
+            return operation_at(session, i);
+    return NULL;
+}
+
 void session_end_operations(struct session *session, CK_FLAGS flags)
 {
     for (size_t i = 0; i < KEYED; i++)

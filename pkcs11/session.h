@@ -40,6 +40,8 @@ struct module;
 /* Under the module's lock. CKR_SESSION_HANDLE_INVALID. */
 CK_RV session_close(struct module *module, CK_SESSION_HANDLE handle);
 
+/* The one that a single CKF_ flag names. */
+struct operation *session_operation(struct session *session, CK_FLAGS flag);
 /* Ends the cryptographic operations that the CKF_ flags name; a search is none. */
 #define ALL_OPERATIONS ((CK_FLAGS)-1)
 void session_end_operations(struct session *session, CK_FLAGS flags);

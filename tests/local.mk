@@ -22,11 +22,13 @@ pkcs11_tests = \
 	tests/pkcs11/test_keyfile \
 	tests/pkcs11/test_mechanism \
 	tests/pkcs11/test_modify \
+	tests/pkcs11/test_operation \
 	tests/pkcs11/test_pin \
 	tests/pkcs11/test_pinfile \
 	tests/pkcs11/test_publickey \
 	tests/pkcs11/test_publicobject \
 	tests/pkcs11/test_store \
+	tests/pkcs11/test_stream \
 	tests/pkcs11/test_template \
 	tests/pkcs11/test_find \
 	tests/pkcs11/test_general \
@@ -37,6 +39,7 @@ pkcs11_tests = \
 	tests/pkcs11/test_object \
 	tests/pkcs11/test_secret \
 	tests/pkcs11/test_secretkey \
+	tests/pkcs11/test_secretparameters \
 	tests/pkcs11/test_secrettype \
 	tests/pkcs11/test_session \
 	tests/pkcs11/test_sign \

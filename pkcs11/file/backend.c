@@ -53,6 +53,9 @@ static bool supports(const void *instance, const struct mechanism *row)
         [SCHEME_RAW] = true,      [SCHEME_ECDSA] = true,        [SCHEME_EDDSA] = true,
         [SCHEME_OAEP] = true,     [SCHEME_ECDH] = true,         [SCHEME_HKDF] = true,
         [SCHEME_KEY_WRAP] = true, [SCHEME_KEY_WRAP_PAD] = true, [SCHEME_TSS2_KEY] = true,
+        [SCHEME_HMAC] = true,     [SCHEME_CMAC] = true,         [SCHEME_ECB] = true,
+        [SCHEME_CBC] = true,      [SCHEME_CBC_PAD] = true,      [SCHEME_CTR] = true,
+        [SCHEME_GCM] = true,
     };
 
     (void)instance;
@@ -97,5 +100,9 @@ const struct backend file_backend = {
     .sign = file_sign,
     .decrypt = file_decrypt,
     .plain = file_plain,
+    .stream_begin = file_stream_begin,
+    .stream_update = file_stream_update,
+    .stream_final = file_stream_final,
+    .stream_end = file_stream_end,
     .derive = file_derive,
 };

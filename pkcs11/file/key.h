@@ -38,6 +38,11 @@ CK_RV file_decrypt(void *instance, void *key, enum p11_scheme scheme, const stru
                    const uint8_t *input, size_t input_size, struct bytes *out);
 CK_RV file_plain(void *instance, void *key, struct bytes *plain);
 CK_RV file_derive(void *instance, void *key, const struct public_key *peer, struct bytes *secret);
+CK_RV file_stream_begin(void *instance, void *key, enum p11_scheme scheme,
+                        const struct p11_parameters *parameters, bool encrypt, void **stream);
+CK_RV file_stream_update(void *stream, const uint8_t *input, size_t size, uint8_t *out);
+CK_RV file_stream_final(void *stream, uint8_t *tag, size_t size);
+void file_stream_end(void *stream);
 
 /* A key in plain, with its uses counted: a logout takes it out of the key, and it is wiped after the last. */
 struct file_plain {

@@ -38,19 +38,23 @@ struct bytes;
 EVP_PKEY *soft_private_pkey(struct soft_private *key);
 const struct private_parts *soft_private_parts(const struct soft_private *key);
 
-/* A context that is set up for one kind of signature by one key, to be used again and again. */
+/* A context that is set up for one kind of work with one key, to be used again and again; one of its three
+ * members of libcrypto's. */
 struct soft_context {
     struct soft_context *next;
     enum p11_scheme scheme;
     enum p11_hash hash;
     enum p11_hash mgf_hash;
     size_t salt_length;
+    bool encrypt; /* else decryption; signatures are encryptions */
     EVP_PKEY_CTX *evp;
+    EVP_MAC_CTX *mac;
+    EVP_CIPHER_CTX *cipher;
 };
 
 /* NULL: none of that kind is at rest. The caller returns it, or frees it when it failed. */
 struct soft_context *soft_context_take(struct soft_private *key, enum p11_scheme scheme,
-                                       const struct p11_parameters *parameters);
+                                       const struct p11_parameters *parameters, bool encrypt);
 void soft_context_return(struct soft_private *key, struct soft_context *context);
 void soft_context_free(struct soft_context *context);
 

@@ -57,20 +57,20 @@ const struct private_parts *soft_private_parts(const struct soft_private *key)
  * ------------------------------------------------------------------------------------------------ */
 
 static bool same_use(const struct soft_context *context, enum p11_scheme scheme,
-                     const struct p11_parameters *parameters)
+                     const struct p11_parameters *parameters, bool encrypt)
 {
-    return context->scheme == scheme && context->hash == parameters->hash &&
+    return context->scheme == scheme && context->encrypt == encrypt && context->hash == parameters->hash &&
            context->mgf_hash == parameters->mgf_hash && context->salt_length == parameters->salt_length;
 }
 
 struct soft_context *soft_context_take(struct soft_private *key, enum p11_scheme scheme,
-                                       const struct p11_parameters *parameters)
+                                       const struct p11_parameters *parameters, bool encrypt)
 {
     struct soft_context **link = &key->resting;
     struct soft_context *found;
 
     pthread_mutex_lock(&key->lock);
-    while (*link != NULL && !same_use(*link, scheme, parameters))
+    while (*link != NULL && !same_use(*link, scheme, parameters, encrypt))
         link = &(*link)->next;
     found = *link;
     if (found != NULL)
@@ -81,8 +81,11 @@ struct soft_context *soft_context_take(struct soft_private *key, enum p11_scheme
 
 void soft_context_free(struct soft_context *context)
 {
-    if (context != NULL)
-        EVP_PKEY_CTX_free(context->evp);
+    if (context == NULL)
+        return;
+    EVP_PKEY_CTX_free(context->evp);
+    EVP_MAC_CTX_free(context->mac);
+    EVP_CIPHER_CTX_free(context->cipher);
     free(context);
 }
 

@@ -4,6 +4,7 @@
 #include "pkcs11/soft/internal.h"
 #include "pkcs11/soft/pkcs8.h"
 #include "pkcs11/soft/private.h"
+#include "pkcs11/soft/stream.h"
 
 #include "pkcs11/failure.h"
 
@@ -56,6 +57,7 @@ static struct soft_context *new_context(struct soft_private *key, enum p11_schem
     if (context == NULL)
         return NULL;
     *context = (struct soft_context){.scheme = scheme,
+                                     .encrypt = true,
                                      .hash = parameters->hash,
                                      .mgf_hash = parameters->mgf_hash,
                                      .salt_length = parameters->salt_length};
@@ -72,7 +74,7 @@ static CK_RV sign_with_context(struct soft_private *key, enum p11_scheme scheme,
                                const struct p11_parameters *parameters, const uint8_t *input,
                                size_t input_size, uint8_t *out, size_t *size)
 {
-    struct soft_context *context = soft_context_take(key, scheme, parameters);
+    struct soft_context *context = soft_context_take(key, scheme, parameters, true);
 
     if (context == NULL)
         context = new_context(key, scheme, parameters);
@@ -241,6 +243,8 @@ CK_RV soft_private_sign(struct soft_private *key, enum p11_scheme scheme,
         [SCHEME_EDDSA] = {CKK_EC_EDWARDS, sign_eddsa},
     };
 
+    if (scheme == SCHEME_HMAC || scheme == SCHEME_CMAC)
+        return soft_mac_once(key, scheme, parameters, input, input_size, out, size);
     if (scheme >= sizeof schemes / sizeof schemes[0] || schemes[scheme].sign == NULL)
         return CKR_MECHANISM_INVALID;
     if (schemes[scheme].type != soft_private_parts(key)->type)
