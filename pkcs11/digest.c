@@ -71,6 +71,17 @@ CK_RV C_Digest(CK_SESSION_HANDLE handle, CK_BYTE *data, CK_ULONG data_size, CK_B
     return session_leave(session, rv);
 }
 
+CK_RV digest_update(struct digest *digest, const void *data, size_t size)
+{
+    CK_RV rv =
+        data != NULL || size == 0 ? soft_digest_update(digest->running, data, size) : CKR_ARGUMENTS_BAD;
+
+    digest->updated = true;
+    if (rv != CKR_OK)
+        digest_end(digest);
+    return rv;
+}
+
 CK_RV C_DigestUpdate(CK_SESSION_HANDLE handle, CK_BYTE *part, CK_ULONG part_size)
 {
     struct session *session;
@@ -78,30 +89,39 @@ CK_RV C_DigestUpdate(CK_SESSION_HANDLE handle, CK_BYTE *part, CK_ULONG part_size
 
     if (rv != CKR_OK)
         return rv;
-    if (session->digest.row == NULL)
-        return session_leave(session, CKR_OPERATION_NOT_INITIALIZED);
-    session->digest.updated = true;
-    rv = part != NULL || part_size == 0 ? soft_digest_update(session->digest.running, part, part_size)
-                                        : CKR_ARGUMENTS_BAD;
-    if (rv != CKR_OK)
-        digest_end(&session->digest);
+    rv = session->digest.row != NULL ? digest_update(&session->digest, part, part_size)
+                                     : CKR_OPERATION_NOT_INITIALIZED;
     return session_leave(session, rv);
 }
 
-/* Only a secret key whose value lies open here has bytes to digest; a refusal ends nothing. */
+/* Only a secret key whose value is in this process has bytes to digest. */
+static CK_RV add_key(struct digest *digest, const struct object *object)
+{
+    const struct key *key = object->key;
+    struct bytes value = BYTES_EMPTY;
+    CK_RV rv;
+
+    if (key == NULL)
+        return CKR_KEY_HANDLE_INVALID;
+    if (object->object_class != CKO_SECRET_KEY || !key->backend->extractable)
+        return p11_fail(CKR_KEY_INDIGESTIBLE, "the key's value is not here to be digested");
+    rv = key->backend->key_attribute(key->material, CKA_VALUE, &value);
+    if (rv == CKR_OK)
+        rv = soft_digest_update(digest->running, value.data, value.size);
+    bytes_free(&value);
+    digest->updated = digest->updated || rv == CKR_OK;
+    digest->keyed = digest->keyed || rv == CKR_OK;
+    return rv;
+}
+
+/* A refusal ends nothing. */
 static CK_RV digest_key(struct session *session, CK_OBJECT_HANDLE handle)
 {
     struct object *object = token_find_object(session->token, handle);
-    const CK_ATTRIBUTE *value = NULL;
     CK_RV rv = CKR_KEY_HANDLE_INVALID;
 
-    if (object != NULL && session_sees(session, object)) {
-        if (object->object_class == CKO_SECRET_KEY)
-            value = attributes_find(&object->attributes, CKA_VALUE);
-        rv = value != NULL ? soft_digest_update(session->digest.running, value->pValue, value->ulValueLen)
-                           : p11_fail(CKR_KEY_INDIGESTIBLE, "the key's value is not here to be digested");
-        session->digest.updated = session->digest.updated || rv == CKR_OK;
-    }
+    if (object != NULL && session_sees(session, object))
+        rv = add_key(&session->digest, object);
     object_return(object);
     return rv;
 }

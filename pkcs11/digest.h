@@ -10,7 +10,11 @@ struct digest {
     const struct mechanism *row;
     struct soft_digest *running;
     bool updated; /* multi-part */
+    bool keyed;   /* a key was digested: the state is a secret */
 };
+
+/* More data for an active one, which a failure ends. */
+CK_RV digest_update(struct digest *digest, const void *data, size_t size);
 
 /* Ends it; an inactive one is accepted. */
 void digest_end(struct digest *digest);

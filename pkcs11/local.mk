@@ -11,6 +11,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/decrypt.c \
 	pkcs11/derive.c \
 	pkcs11/device.c pkcs11/device.h \
+	pkcs11/dual.c \
 	pkcs11/encrypt.c \
 	pkcs11/failure.c pkcs11/failure.h \
 	pkcs11/find.c \

@@ -49,6 +49,8 @@ static CK_RV get_state(struct session *session, uint8_t *state, CK_ULONG *size)
                         "only the state of a digest can be saved, and one with a key is active");
     if (session->digest.row == NULL)
         return CKR_OPERATION_NOT_INITIALIZED;
+    if (session->digest.keyed)
+        return p11_fail(CKR_STATE_UNSAVEABLE, "a key is in the digest, and its state could tell the key");
     buffer_init(&out, STATE_MAXIMUM);
     rv = save(&session->digest, &out);
     if (rv == CKR_OK && operation_has_room(out.size, state, size, &rv))

@@ -15,6 +15,7 @@ pkcs11_tests = \
 	tests/pkcs11/test_curve \
 	tests/pkcs11/test_derive \
 	tests/pkcs11/test_digest \
+	tests/pkcs11/test_dual \
 	tests/pkcs11/test_entry \
 	tests/pkcs11/test_failure \
 	tests/pkcs11/test_handle \

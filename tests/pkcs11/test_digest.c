@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/bytes.h"
 #include "pkcs11/mechanism.h"
+#include "tests/support/filetoken.h"
 #include "tests/support/module.h"
 #include "tests/support/tpm.h"
 
@@ -25,19 +26,19 @@ static const struct vector {
     CK_MECHANISM_TYPE type;
     const char *digest;
 } vectors[] = {
-    {CKM_SHA_1,                                                                                      "a9993e364706816aba3e25717850c26c9cd0d89d"                        },
-    {CKM_SHA224,                                                                                     "23097d223405d8228642a477bda255b32aadbce4bda0b3f7e36c9da7"        },
-    {CKM_SHA256,                                                                                     "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+    {CKM_SHA_1,    "a9993e364706816aba3e25717850c26c9cd0d89d"                                          },
+    {CKM_SHA224,   "23097d223405d8228642a477bda255b32aadbce4bda0b3f7e36c9da7"                          },
+    {CKM_SHA256,   "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"                  },
     {CKM_SHA384,
-     "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed8086072ba1e7cc2358baeca134c825a7"                                                                },
-    {CKM_SHA512,                                                                                     "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c23a3f"
-     "eebbd454d4423643ce80e2a9ac94fa54ca49f"                                                                                                                                                       },
-    {CKM_SHA3_224,                                                                                              "e642824c3f8cf24ad09234ee7d3c766fc9a3a5168d0c94ad73b46fdf"},
-    {CKM_SHA3_256,                                                                                              "3a985da74fe225b2045c172d6bd390bd855f086e3e9d525b46bfe24511431532"                                                                                                                                                       },
+     "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed8086072ba1e7cc2358baeca134c825a7"},
+    {CKM_SHA512,   "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c23a3f"
+                 "eebbd454d4423643ce80e2a9ac94fa54ca49f"                               },
+    {CKM_SHA3_224, "e642824c3f8cf24ad09234ee7d3c766fc9a3a5168d0c94ad73b46fdf"                          },
+    {CKM_SHA3_256, "3a985da74fe225b2045c172d6bd390bd855f086e3e9d525b46bfe24511431532"                  },
     {CKM_SHA3_384,
      "ec01498288516fc926459f58e2c6ad8df9b473cb0fc08c2596da7cf0e49be4b298d88cea927ac7f539f1edf228376d25"},
-    {CKM_SHA3_512,                                                      "b751850b1a57168a5693cd924b6b096e08f621827444f70d884f5d0240d2712e10e116e9192af3c91a7ec5764"
-     "7e3934057340b4cf408d5a56592f8274eec53f0"                                                                                                                                                       },
+    {CKM_SHA3_512, "b751850b1a57168a5693cd924b6b096e08f621827444f70d884f5d0240d2712e10e116e9192af3c91a7ec5764"
+                   "7e3934057340b4cf408d5a56592f8274eec53f0"                         },
 };
 
 #define VECTORS (sizeof vectors / sizeof vectors[0])
@@ -163,6 +164,31 @@ START_TEST(a_key_without_a_value_is_indigestible)
 }
 END_TEST
 
+/* A key is its bytes, whatever its attributes say; and a state with a key in it is not given out. */
+START_TEST(a_software_key_is_digested)
+{
+    CK_OBJECT_HANDLE key;
+    CK_ULONG size = 0;
+
+    for (int sensitive = 0; sensitive < 2; sensitive++) {
+        CK_ATTRIBUTE items[] = {
+            {CKA_SENSITIVE,   sensitive ? &test_yes : &test_no, 1},
+            {CKA_EXTRACTABLE, &test_yes,                        1},
+        };
+
+        ck_assert_rv(filetoken_secret(session, CKK_GENERIC_SECRET, "b", 1, items, 2, &key), CKR_OK);
+        begin(CKM_SHA256);
+        update("a");
+        ck_assert_rv(C_GetOperationState(session, NULL, &size), CKR_OK);
+        ck_assert_rv(C_DigestKey(session, key), CKR_OK);
+        ck_assert_rv(C_GetOperationState(session, NULL, &size), CKR_STATE_UNSAVEABLE);
+        update("c");
+        ends_with(vectors[2].digest);
+    }
+    ck_assert_rv(C_DigestKey(session, key), CKR_OPERATION_NOT_INITIALIZED);
+}
+END_TEST
+
 /* --- saved states
  * --------------------------------------------------------------------------------------------- */
 
@@ -259,6 +285,7 @@ Suite *suite(void)
     tcase_add_test(tests, asking_for_the_length_ends_nothing);
     tcase_add_test(tests, calls_out_of_order_and_bad_arguments);
     tcase_add_test(tests, a_key_without_a_value_is_indigestible);
+    tcase_add_test(tests, a_software_key_is_digested);
     tcase_add_test(tests, a_state_goes_on_in_another_session);
     tcase_add_test(tests, a_changed_state_is_refused);
     tcase_add_test(tests, what_cannot_be_saved);
