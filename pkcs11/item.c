@@ -228,9 +228,12 @@ CK_RV object_attribute(const struct object *object, CK_ATTRIBUTE_TYPE type, stru
 
 bool object_attribute_bool(const struct object *object, CK_ATTRIBUTE_TYPE type)
 {
-    const struct attribute_rule *rule = template_rule(object->object_class, object->key_type, type);
+    const struct attribute_rule *rule;
 
-    return attributes_get_bool(&object->attributes, type, rule != NULL && rule->otherwise == CK_TRUE);
+    if (attributes_find(&object->attributes, type) != NULL)
+        return attributes_get_bool(&object->attributes, type, false);
+    rule = template_rule(object->object_class, object->key_type, type);
+    return rule != NULL && rule->otherwise == CK_TRUE;
 }
 
 static bool matches(const struct object *object, const CK_ATTRIBUTE *item)

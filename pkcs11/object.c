@@ -64,11 +64,13 @@ static CK_RV create_certificate(struct session *session, const CK_ATTRIBUTE *ite
     return rv;
 }
 
+typedef CK_RV creator(struct session *session, const CK_ATTRIBUTE *items, CK_ULONG count,
+                      CK_OBJECT_HANDLE *handle);
+
 /* One row a class that C_CreateObject makes. */
 static const struct {
     CK_OBJECT_CLASS object_class;
-    CK_RV(*create)
-    (struct session *session, const CK_ATTRIBUTE *items, CK_ULONG count, CK_OBJECT_HANDLE *handle);
+    creator *create;
 } creators[] = {
     {CKO_CERTIFICATE, create_certificate},
     {CKO_PUBLIC_KEY,  create_public_key },
@@ -76,6 +78,14 @@ static const struct {
     {CKO_PRIVATE_KEY, import_private_key},
     {CKO_SECRET_KEY,  create_secret_key },
 };
+
+static creator *creator_of(CK_OBJECT_CLASS object_class)
+{
+    for (size_t i = 0; i < sizeof creators / sizeof creators[0]; i++)
+        if (creators[i].object_class == object_class)
+            return creators[i].create;
+    return NULL;
+}
 
 CK_RV C_CreateObject(CK_SESSION_HANDLE handle, CK_ATTRIBUTE *items, CK_ULONG count, CK_OBJECT_HANDLE *object)
 {
@@ -90,13 +100,11 @@ CK_RV C_CreateObject(CK_SESSION_HANDLE handle, CK_ATTRIBUTE *items, CK_ULONG cou
     object_class = template_get_ulong(items, count, CKA_CLASS, CK_UNAVAILABLE_INFORMATION);
     if (object_class == CK_UNAVAILABLE_INFORMATION)
         return session_leave(session, p11_fail(CKR_TEMPLATE_INCOMPLETE, "the template lacks CKA_CLASS"));
-    rv = p11_fail(CKR_ATTRIBUTE_VALUE_INVALID, "objects of class %lu cannot be created here", object_class);
-    for (size_t i = 0; i < sizeof creators / sizeof creators[0]; i++) {
-        if (creators[i].object_class != object_class)
-            continue;
-        p11_failure_clear();
-        rv = creators[i].create(session, items, count, object);
-    }
+    if (creator_of(object_class) != NULL)
+        rv = creator_of(object_class)(session, items, count, object);
+    else
+        rv = p11_fail(CKR_ATTRIBUTE_VALUE_INVALID, "objects of class %lu cannot be created here",
+                      object_class);
     return session_leave(session, rv);
 }
 
