@@ -114,6 +114,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/tpm/backend.c pkcs11/tpm/backend.h \
 	pkcs11/tpm/bus.c pkcs11/tpm/bus.h \
 	pkcs11/tpm/capability.c pkcs11/tpm/capability.h \
+	pkcs11/tpm/cipher.c pkcs11/tpm/cipher.h \
 	pkcs11/tpm/command.c pkcs11/tpm/command.h \
 	pkcs11/tpm/connection.c pkcs11/tpm/connection.h \
 	pkcs11/tpm/context.c pkcs11/tpm/context.h \
@@ -142,6 +143,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/tpm/session.c pkcs11/tpm/session.h \
 	pkcs11/tpm/share.c pkcs11/tpm/share.h \
 	pkcs11/tpm/sign.c \
+	pkcs11/tpm/stream.c \
 	pkcs11/tpm/template.h
 pkcs11_libcore_la_CPPFLAGS = $(AM_CPPFLAGS) $(TSS2_CFLAGS) $(CRYPTO_CFLAGS)
 pkcs11_libcore_la_LIBADD = common/libcommon.la

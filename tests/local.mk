@@ -73,6 +73,7 @@ pkcs11_tests = \
 	tests/pkcs11/tpm/test_budget \
 	tests/pkcs11/tpm/test_endorsement \
 	tests/pkcs11/tpm/test_hierarchy \
+	tests/pkcs11/tpm/test_cipher \
 	tests/pkcs11/tpm/test_decrypt \
 	tests/pkcs11/tpm/test_derive \
 	tests/pkcs11/tpm/test_hmac \

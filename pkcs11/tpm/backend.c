@@ -280,6 +280,10 @@ const struct backend tpm_backend = {
     .sign = tpm_sign,
     .decrypt = tpm_decrypt,
     .derive = tpm_derive,
+    .stream_begin = tpm_stream_begin,
+    .stream_update = tpm_stream_update,
+    .stream_final = tpm_stream_final,
+    .stream_end = tpm_stream_end,
     .random = tpm_random,
     .seed = tpm_seed,
 };

@@ -288,8 +288,9 @@ bool tpm_has_aes(const struct tpm_capability *capability, size_t bits)
 bool tpm_supports(const void *instance, const struct mechanism *row)
 {
     static const bool schemes[] = {
-        [SCHEME_NONE] = true,  [SCHEME_PKCS1] = true, [SCHEME_PSS] = true,  [SCHEME_RAW] = true,
-        [SCHEME_ECDSA] = true, [SCHEME_OAEP] = true,  [SCHEME_ECDH] = true,
+        [SCHEME_NONE] = true,  [SCHEME_PKCS1] = true, [SCHEME_PSS] = true,     [SCHEME_RAW] = true,
+        [SCHEME_ECDSA] = true, [SCHEME_OAEP] = true,  [SCHEME_ECDH] = true,    [SCHEME_HMAC] = true,
+        [SCHEME_ECB] = true,   [SCHEME_CBC] = true,   [SCHEME_CBC_PAD] = true, [SCHEME_CTR] = true,
     };
     const struct tpm_token *token = instance;
     enum p11_hash hash = tpm_hmac_hash(row->key_type);

@@ -57,6 +57,11 @@ CK_RV tpm_sign(void *instance, void *key, enum p11_scheme scheme, const struct p
 CK_RV tpm_decrypt(void *instance, void *key, enum p11_scheme scheme, const struct p11_parameters *parameters,
                   const uint8_t *input, size_t input_size, struct bytes *out);
 CK_RV tpm_derive(void *instance, void *key, const struct public_key *peer, struct bytes *secret);
+CK_RV tpm_stream_begin(void *instance, void *key, enum p11_scheme scheme,
+                       const struct p11_parameters *parameters, bool encrypt, void **stream);
+CK_RV tpm_stream_update(void *stream, const uint8_t *input, size_t size, uint8_t *out);
+CK_RV tpm_stream_final(void *stream, uint8_t *tag, size_t size);
+void tpm_stream_end(void *stream);
 CK_RV tpm_random(void *instance, uint8_t *out, size_t size);
 CK_RV tpm_seed(void *instance, const uint8_t *seed, size_t size);
 

@@ -3,6 +3,7 @@
 #include "pkcs11/soft/hash.h"
 #include "pkcs11/soft/rsa.h"
 #include "pkcs11/tpm/command.h"
+#include "pkcs11/tpm/hmac.h"
 #include "pkcs11/tpm/loaded.h"
 #include "pkcs11/tpm/public.h"
 #include "pkcs11/tpm/rsa.h"
@@ -292,10 +293,8 @@ CK_RV tpm_sign(void *instance, void *key, enum p11_scheme scheme, const struct p
                const uint8_t *input, size_t input_size, uint8_t *out, size_t size)
 {
     static scheme_sign *const schemes[] = {
-        [SCHEME_PKCS1] = sign_pkcs1,
-        [SCHEME_PSS] = sign_pss,
-        [SCHEME_RAW] = sign_raw,
-        [SCHEME_ECDSA] = sign_ecdsa,
+        [SCHEME_PKCS1] = sign_pkcs1, [SCHEME_PSS] = sign_pss,  [SCHEME_RAW] = sign_raw,
+        [SCHEME_ECDSA] = sign_ecdsa, [SCHEME_HMAC] = tpm_hmac,
     };
 
     if (scheme >= sizeof schemes / sizeof schemes[0] || schemes[scheme] == NULL)

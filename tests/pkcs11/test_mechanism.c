@@ -77,7 +77,9 @@ static bool is_served(const struct mechanism *row)
                                   [SCHEME_CREDENTIAL] = true,
                                   [SCHEME_HKDF] = true,
                                   [SCHEME_KEY_WRAP] = true,
-                                  [SCHEME_KEY_WRAP_PAD] = true};
+                                  [SCHEME_KEY_WRAP_PAD] = true,
+                                  [SCHEME_CMAC] = true,
+                                  [SCHEME_GCM] = true};
 
     if (row->scheme < sizeof others / sizeof others[0] && others[row->scheme])
         return false;
