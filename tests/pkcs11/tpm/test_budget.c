@@ -6,8 +6,12 @@
 #include "tests/support/tpm.h"
 
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
 
 #include <tss2/tss2_tpm2_types.h>
+
+#include <stdlib.h>
+#include <string.h>
 
 #include <string.h>
 
@@ -280,6 +284,160 @@ START_TEST(verifying_and_digests_cost_none)
 }
 END_TEST
 
+/* --- keys that do more than sign
+ * ------------------------------------------------------------------------------ */
+
+static CK_OBJECT_HANDLE generate_ec_that_derives(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE *public)
+{
+    static CK_BYTE p256[] = {0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07};
+    CK_MECHANISM mechanism = {CKM_EC_KEY_PAIR_GEN, NULL, 0};
+    CK_ATTRIBUTE public_items[] = {
+        {CKA_EC_PARAMS, p256, sizeof p256}
+    };
+    CK_ATTRIBUTE private_items[] = {
+        {CKA_DERIVE, &test_yes, 1}
+    };
+    CK_OBJECT_HANDLE private;
+
+    ck_assert_rv(C_GenerateKeyPair(session, &mechanism, public_items, 1, private_items, 1, public, &private),
+                 CKR_OK);
+    return private;
+}
+
+/* A secret of the session that may be read, as both sides come to it. */
+static void derive(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE private, CK_OBJECT_HANDLE peer,
+                   CK_BYTE secret[32])
+{
+    CK_ECDH1_DERIVE_PARAMS params = {.kdf = CKD_NULL};
+    CK_MECHANISM mechanism = {CKM_ECDH1_DERIVE, &params, sizeof params};
+    CK_ATTRIBUTE items[] = {
+        {CKA_SENSITIVE,   &test_no,  1},
+        {CKA_EXTRACTABLE, &test_yes, 1}
+    };
+    CK_OBJECT_HANDLE derived;
+    size_t size;
+    unsigned char *point = test_attribute(session, peer, CKA_EC_POINT, &size);
+    unsigned char *value;
+
+    params.pPublicData = point + 2; /* in an OCTET STRING */
+    params.ulPublicDataLen = size - 2;
+    ck_assert_rv(C_DeriveKey(session, &mechanism, private, items, 2, &derived), CKR_OK);
+    value = test_attribute(session, derived, CKA_VALUE, &size);
+    ck_assert_uint_eq(size, 32);
+    memcpy(secret, value, 32);
+    free(value);
+    free(point);
+}
+
+START_TEST(deriving_a_secret_is_one_command_and_its_session)
+{
+    CK_SESSION_HANDLE session = test_session();
+    CK_OBJECT_HANDLE public[2];
+    CK_OBJECT_HANDLE private[2] = {generate_ec_that_derives(session, &public[0]),
+                                   generate_ec_that_derives(session, &public[1])};
+    CK_BYTE secrets[2][32];
+
+    test_tpm_count_reset();
+    derive(session, private[0], public[1], secrets[0]);
+    assert_commands(3);
+    ck_assert_uint_eq(test_tpm_count_of(TPM2_CC_Load), 1);
+    ck_assert_uint_eq(test_tpm_count_of(TPM2_CC_StartAuthSession), 1);
+    ck_assert_uint_eq(test_tpm_count_of(TPM2_CC_ECDH_ZGen), 1);
+    derive(session, private[0], public[1], secrets[0]);
+    assert_commands(5);
+    derive(session, private[1], public[0], secrets[1]);
+    ck_assert_mem_eq(secrets[0], secrets[1], 32);
+}
+END_TEST
+
+START_TEST(a_mac_is_one_command)
+{
+    CK_SESSION_HANDLE session = test_session();
+    CK_MECHANISM generation = {CKM_GENERIC_SECRET_KEY_GEN, NULL, 0};
+    CK_MECHANISM mechanism = {CKM_SHA256_HMAC, NULL, 0};
+    CK_ULONG length = 32;
+    CK_ATTRIBUTE items[] = {
+        {CKA_VALUE_LEN, &length, sizeof length}
+    };
+    CK_OBJECT_HANDLE key;
+    CK_BYTE mac[32];
+    CK_ULONG size = sizeof mac;
+
+    ck_assert_rv(C_GenerateKey(session, &generation, items, 1, &key), CKR_OK);
+    assert_commands(1);
+    ck_assert_uint_eq(test_tpm_count_of(TPM2_CC_Create), 1);
+    for (unsigned i = 1; i <= 3; i++) {
+        ck_assert_rv(C_SignInit(session, &mechanism, key), CKR_OK);
+        ck_assert_rv(C_Sign(session, mac, 3, mac, &size), CKR_OK);
+        assert_commands(2 + i);
+    }
+    ck_assert_uint_eq(test_tpm_count_of(TPM2_CC_HMAC), 3);
+    for (unsigned i = 1; i <= 3; i++) { /* in parts it is no more */
+        ck_assert_rv(C_SignInit(session, &mechanism, key), CKR_OK);
+        ck_assert_rv(C_SignUpdate(session, mac, 3), CKR_OK);
+        ck_assert_rv(C_SignUpdate(session, mac, 8), CKR_OK);
+        ck_assert_rv(C_SignFinal(session, mac, &size), CKR_OK);
+        assert_commands(5 + i);
+    }
+}
+END_TEST
+
+/* An AES key comes encrypted for the RSA key, and is for the TPM alone thereafter. */
+START_TEST(unwrapping_a_key_is_a_decryption_and_an_import)
+{
+    CK_SESSION_HANDLE session = test_session();
+    CK_RSA_PKCS_OAEP_PARAMS oaep = {CKM_SHA256, CKG_MGF1_SHA1, CKZ_DATA_SPECIFIED, NULL, 0};
+    CK_MECHANISM mechanism = {CKM_RSA_PKCS_OAEP, &oaep, sizeof oaep};
+    CK_OBJECT_CLASS object_class = CKO_SECRET_KEY;
+    CK_KEY_TYPE type = CKK_AES;
+    CK_ATTRIBUTE items[] = {
+        {CKA_CLASS,    &object_class, sizeof object_class},
+        {CKA_KEY_TYPE, &type,         sizeof type        }
+    };
+    CK_MECHANISM rsa_gen = {CKM_RSA_PKCS_KEY_PAIR_GEN, NULL, 0};
+    CK_ULONG bits = 2048;
+    CK_ATTRIBUTE public_items[] = {
+        {CKA_MODULUS_BITS, &bits,     sizeof bits},
+        {CKA_ENCRYPT,      &test_yes, 1          }
+    };
+    CK_ATTRIBUTE private_items[] = {
+        {CKA_UNWRAP, &test_yes, 1}
+    };
+    CK_BYTE value[16] = "the AES key";
+    CK_BYTE iv[16] = {0};
+    CK_MECHANISM cbc = {CKM_AES_CBC, iv, sizeof iv};
+    CK_BYTE block[256];
+    CK_BYTE made[16];
+    CK_BYTE wanted[32];
+    CK_ULONG size = sizeof block;
+    CK_OBJECT_HANDLE public;
+    CK_OBJECT_HANDLE private;
+    CK_OBJECT_HANDLE key;
+    int written = 0;
+    EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
+
+    ck_assert_rv(C_GenerateKeyPair(session, &rsa_gen, public_items, 2, private_items, 1, &public, &private),
+                 CKR_OK);
+    ck_assert_rv(C_EncryptInit(session, &mechanism, public), CKR_OK);
+    ck_assert_rv(C_Encrypt(session, value, sizeof value, block, &size), CKR_OK);
+    test_tpm_count_reset();
+    ck_assert_rv(C_UnwrapKey(session, &mechanism, private, block, size, items, 2, &key), CKR_OK);
+    ck_assert_uint_eq(test_tpm_count_of(TPM2_CC_Load), 1);
+    ck_assert_uint_eq(test_tpm_count_of(TPM2_CC_StartAuthSession), 1);
+    ck_assert_uint_eq(test_tpm_count_of(TPM2_CC_RSA_Decrypt), 1);
+    ck_assert_uint_eq(test_tpm_count_of(TPM2_CC_Import), 1);
+    assert_commands(4);
+    ck_assert_rv(C_EncryptInit(session, &cbc, key), CKR_OK);
+    size = sizeof made;
+    ck_assert_rv(C_Encrypt(session, iv, sizeof iv, made, &size), CKR_OK);
+    ck_assert_uint_eq(test_tpm_count_of(TPM2_CC_EncryptDecrypt2), 1);
+    ck_assert_int_eq(EVP_EncryptInit_ex(context, EVP_aes_128_cbc(), NULL, value, iv), 1);
+    ck_assert_int_eq(EVP_EncryptUpdate(context, wanted, &written, iv, sizeof iv), 1);
+    ck_assert_mem_eq(made, wanted, 16);
+    EVP_CIPHER_CTX_free(context);
+}
+END_TEST
+
 static TCase *budgets(const char *name, SFun start)
 {
     TCase *t = tcase_create(name);
@@ -299,6 +457,9 @@ static TCase *budgets(const char *name, SFun start)
     tcase_add_test(t, sign_init_costs_none_good_or_bad);
     tcase_add_test(t, certificates_cost_none);
     tcase_add_test(t, destroying_a_loaded_key_flushes_it);
+    tcase_add_test(t, deriving_a_secret_is_one_command_and_its_session);
+    tcase_add_test(t, a_mac_is_one_command);
+    tcase_add_test(t, unwrapping_a_key_is_a_decryption_and_an_import);
     tcase_add_test(t, login_with_a_pin_costs_four_and_a_signature_after_it_a_load_and_two);
     tcase_add_test(t, verifying_and_digests_cost_none);
     return t;
