@@ -12,12 +12,14 @@
 
 const struct prov_key_type prov_key_rsa = {
     .name = "RSA",
+    .class = CKO_PRIVATE_KEY,
     .pkcs11 = CKK_RSA,
     .public_param = OSSL_PKEY_PARAM_RSA_N,
     .private_param = OSSL_PKEY_PARAM_RSA_D,
 };
 const struct prov_key_type prov_key_rsa_pss = {
     .name = "RSA-PSS",
+    .class = CKO_PRIVATE_KEY,
     .pkcs11 = CKK_RSA,
     .pss_only = true,
     .public_param = OSSL_PKEY_PARAM_RSA_N,
@@ -25,6 +27,7 @@ const struct prov_key_type prov_key_rsa_pss = {
 };
 const struct prov_key_type prov_key_ec = {
     .name = "EC",
+    .class = CKO_PRIVATE_KEY,
     .pkcs11 = CKK_EC,
     .public_param = OSSL_PKEY_PARAM_EC_PUB_X,
     .private_param = OSSL_PKEY_PARAM_PRIV_KEY,
@@ -32,14 +35,25 @@ const struct prov_key_type prov_key_ec = {
 
 const struct prov_key_type prov_key_ed25519 = {
     .name = "ED25519",
+    .class = CKO_PRIVATE_KEY,
     .pkcs11 = CKK_EC_EDWARDS,
+    .bare = true,
     .public_param = OSSL_PKEY_PARAM_PUB_KEY,
     .private_param = OSSL_PKEY_PARAM_PRIV_KEY,
 };
 const struct prov_key_type prov_key_x25519 = {
     .name = "X25519",
+    .class = CKO_PRIVATE_KEY,
     .pkcs11 = CKK_EC_MONTGOMERY,
+    .bare = true,
     .public_param = OSSL_PKEY_PARAM_PUB_KEY,
+    .private_param = OSSL_PKEY_PARAM_PRIV_KEY,
+};
+const struct prov_key_type prov_key_hmac = {
+    .name = "HMAC",
+    .class = CKO_SECRET_KEY,
+    .pkcs11 = CKK_GENERIC_SECRET,
+    .public_param = OSSL_PKEY_PARAM_PRIV_KEY, /* there are no halves */
     .private_param = OSSL_PKEY_PARAM_PRIV_KEY,
 };
 
@@ -173,7 +187,8 @@ static struct prov_token_key *new_private(struct prov_session *session, struct p
     private->always_authenticate = object->always_authenticate == CK_TRUE;
     private->handle = object->handle;
     private->epoch = session->epoch;
-    private->name = prov_uri_format(&session->token->info, CKO_PRIVATE_KEY, &object->id, &object->label);
+    private->key_type = object->key_type;
+    private->name = prov_uri_format(&session->token->info, object->class, &object->id, &object->label);
     if (private->name != NULL &&
         RAND_priv_bytes_ex(session->token->module->provider->libctx, private->rejection,
                            sizeof private->rejection, 0) == 1 &&
@@ -195,6 +210,41 @@ static struct prov_key *raise_about(struct provider *provider, enum prov_reason 
     return NULL;
 }
 
+/* The types that PKCS#11 has for secrets which HMAC is made with (2.40 current mechanisms, 2.20; 3.0, 2.26).
+ */
+static bool is_for_hmac(CK_KEY_TYPE type)
+{
+    static const CK_KEY_TYPE types[] = {CKK_GENERIC_SECRET, CKK_SHA_1_HMAC,  CKK_SHA224_HMAC,
+                                        CKK_SHA256_HMAC,    CKK_SHA384_HMAC, CKK_SHA512_HMAC};
+
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        if (types[i] == type)
+            return true;
+    }
+    return false;
+}
+
+static struct prov_key *key_from_secret(struct prov_session *session, struct prov_uri *uri,
+                                        const struct prov_object *object)
+{
+    const struct prov_allowed any = {0};
+    struct provider *provider = session->token->module->provider;
+    struct prov_key *key;
+
+    if (!is_for_hmac(object->key_type))
+        return raise_about(provider, PROV_R_NOT_SUPPORTED, session->token, object,
+                           "of secret keys only those for HMAC are");
+    key = prov_key_new(provider, &prov_key_hmac);
+    if (key != NULL)
+        key->private = new_private(session, uri, object, &any);
+    if (key != NULL && key->private != NULL) {
+        key->has_public = key->has_private = true;
+        return key;
+    }
+    prov_key_free(key);
+    return raise_about(provider, PROV_R_NO_MEMORY, session->token, object, "for a key");
+}
+
 struct prov_key *prov_key_from_object(struct prov_session *session, struct prov_uri *uri,
                                       const struct prov_object *object)
 {
@@ -204,6 +254,8 @@ struct prov_key *prov_key_from_object(struct prov_session *session, struct prov_
     struct prov_key *key;
     EVP_PKEY *pkey;
 
+    if (object->class == CKO_SECRET_KEY)
+        return key_from_secret(session, uri, object);
     prov_allowed_read(object, &allowed);
     type = type_of(object, allowed.pss_only);
 

@@ -17,9 +17,11 @@ enum { PROV_REJECTION_SIZE = 32 };
 
 /* A row for each type of key. */
 struct prov_key_type {
-    const char *name; /* as libcrypto calls it */
-    CK_KEY_TYPE pkcs11;
-    bool pss_only; /* RSA keys whose token does nothing but PSS with them */
+    const char *name;      /* as libcrypto calls it */
+    CK_OBJECT_CLASS class; /* of the object with the private half */
+    CK_KEY_TYPE pkcs11;    /* of secret keys one of several: see struct prov_token_key */
+    bool bare;             /* without parameters: a key is its bytes */
+    bool pss_only;         /* RSA keys whose token does nothing but PSS with them */
     const char
         *public_param; /* a parameter that only a key with its public half has, and one of the private half */
     const char *private_param;
@@ -30,12 +32,14 @@ extern const struct prov_key_type prov_key_rsa_pss;
 extern const struct prov_key_type prov_key_ec;
 extern const struct prov_key_type prov_key_ed25519;
 extern const struct prov_key_type prov_key_x25519;
+extern const struct prov_key_type prov_key_hmac;
 
-/* The private half of a key of a token: what identifies it, and where it is just now. */
+/* The private half of a key of a token, or a secret key: what identifies it, and where it is just now. */
 struct prov_token_key {
     struct prov_uri *uri; /* the one it was loaded by: it may tell the PIN */
     char *name;           /* the full URI, without a PIN */
     struct prov_token *token;
+    CK_KEY_TYPE key_type;
     struct bytes id;
     struct bytes label;
     bool always_authenticate;
@@ -50,8 +54,8 @@ struct prov_token_key {
 
 /*
  * A key as libcrypto holds it. `pkey` lives in the provider's private context: the public half of a token's
- * key, or the whole of a software key (`private` is NULL then). NULL until something was imported. Shared by
- * reference count; a token's key never changes.
+ * key, or the whole of a software key (`private` is NULL then). NULL until something was imported, and of
+ * secret keys of a token. Shared by reference count; a token's key never changes.
  */
 struct prov_key {
     atomic_uint references;
@@ -75,9 +79,9 @@ void prov_key_set(struct prov_key *key, EVP_PKEY *pkey);
 void prov_key_drop_private(struct prov_key *key);
 
 /*
- * The key that an object of class CKO_PRIVATE_KEY or CKO_PUBLIC_KEY is; the latter gives a software key. The
- * public half comes from the object itself, else from the public key or the certificate with the same id,
- * which the session is used to find. NULL with an error raised.
+ * The key that an object of class CKO_PRIVATE_KEY, CKO_SECRET_KEY (for HMAC) or CKO_PUBLIC_KEY is; the last
+ * gives a software key. The public half comes from the object itself, else from the public key or the
+ * certificate with the same id, which the session is used to find. NULL with an error raised.
  */
 struct prov_key *prov_key_from_object(struct prov_session *session, struct prov_uri *uri,
                                       const struct prov_object *object);

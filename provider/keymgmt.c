@@ -34,7 +34,7 @@ int prov_keymgmt_has(const void *data, int selection)
         return 0;
     if ((selection & OSSL_KEYMGMT_SELECT_PUBLIC_KEY) != 0 && !key->has_public)
         return 0;
-    return (selection & OSSL_KEYMGMT_SELECT_DOMAIN_PARAMETERS) == 0 || key->pkey != NULL;
+    return (selection & OSSL_KEYMGMT_SELECT_DOMAIN_PARAMETERS) == 0 || key->type->bare || key->pkey != NULL;
 }
 
 int prov_keymgmt_match(const void *data_a, const void *data_b, int selection)
@@ -43,6 +43,8 @@ int prov_keymgmt_match(const void *data_a, const void *data_b, int selection)
     const struct prov_key *b = data_b;
     bool same;
 
+    if (a->type->bare && (selection & OSSL_KEYMGMT_SELECT_KEYPAIR) == 0)
+        return 1;
     if (a->pkey == NULL || b->pkey == NULL)
         return 0;
     ERR_set_mark();
@@ -126,14 +128,32 @@ int prov_keymgmt_export(void *data, int selection, OSSL_CALLBACK *callback, void
     return EVP_PKEY_export(key->pkey, selection, callback, callback_data);
 }
 
+int prov_keymgmt_get_uri(const struct prov_key *key, OSSL_PARAM params[])
+{
+    OSSL_PARAM *uri = OSSL_PARAM_locate(params, PROV_PARAM_URI);
+
+    return uri == NULL || key->private == NULL || OSSL_PARAM_set_utf8_string(uri, key->private->name);
+}
+
 int prov_keymgmt_get_params(void *data, OSSL_PARAM params[])
 {
     const struct prov_key *key = data;
-    OSSL_PARAM *uri = OSSL_PARAM_locate(params, PROV_PARAM_URI);
 
-    if (uri != NULL && key->private != NULL && !OSSL_PARAM_set_utf8_string(uri, key->private->name))
-        return 0;
-    return key->pkey != NULL && EVP_PKEY_get_params(key->pkey, params);
+    return prov_keymgmt_get_uri(key, params) && key->pkey != NULL && EVP_PKEY_get_params(key->pkey, params);
+}
+
+/* How TLS makes the other side's key: an empty one that is told its bytes. */
+static int set_bytes(struct prov_key *key, const OSSL_PARAM params[])
+{
+    const OSSL_PARAM *encoded = OSSL_PARAM_locate_const(params, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY);
+    EVP_PKEY *pkey = NULL;
+
+    if (encoded != NULL && encoded->data_type == OSSL_PARAM_OCTET_STRING)
+        pkey = EVP_PKEY_new_raw_public_key_ex(key->provider->libctx, key->type->name, NULL, encoded->data,
+                                              encoded->data_size);
+    if (pkey != NULL)
+        prov_key_set(key, pkey); /* transferred */
+    return pkey != NULL;
 }
 
 int prov_keymgmt_set_params(void *data, const OSSL_PARAM params[])
@@ -142,6 +162,8 @@ int prov_keymgmt_set_params(void *data, const OSSL_PARAM params[])
 
     if (params == NULL || params[0].key == NULL)
         return 1;
+    if (key->pkey == NULL && key->type->bare)
+        return set_bytes(key, params);
     if (key->pkey == NULL || key->private != NULL)
         return 0;
     if (EVP_PKEY_set_params(key->pkey, prov_params_writable(params)) != 1)
@@ -171,7 +193,8 @@ void *prov_keymgmt_dup(const void *data, int selection)
     if (key->private != NULL && (selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0)
         return prov_key_share((struct prov_key *)(uintptr_t)key);
     copy = prov_key_new(key->provider, key->type);
-    if (copy == NULL || key->pkey == NULL)
+    if (copy == NULL || key->pkey == NULL ||
+        (key->type->bare && (selection & OSSL_KEYMGMT_SELECT_KEYPAIR) == 0))
         return copy;
     if ((selection & OSSL_KEYMGMT_SELECT_KEYPAIR) == OSSL_KEYMGMT_SELECT_KEYPAIR)
         pkey = EVP_PKEY_dup(key->pkey);

@@ -11,6 +11,7 @@ extern const OSSL_DISPATCH prov_keymgmt_rsa_pss_functions[];
 extern const OSSL_DISPATCH prov_keymgmt_ec_functions[];
 extern const OSSL_DISPATCH prov_keymgmt_ed25519_functions[];
 extern const OSSL_DISPATCH prov_keymgmt_x25519_functions[];
+extern const OSSL_DISPATCH prov_keymgmt_hmac_functions[];
 
 /* The parameter by which a token's key tells its URI. */
 #define PROV_PARAM_URI "pkcs11-uri"
@@ -27,6 +28,7 @@ int prov_keymgmt_validate(const void *key, int selection, int thoroughness);
 int prov_keymgmt_import(void *key, int selection, const OSSL_PARAM params[]);
 int prov_keymgmt_export(void *key, int selection, OSSL_CALLBACK *callback, void *data);
 int prov_keymgmt_get_params(void *key, OSSL_PARAM params[]);
+int prov_keymgmt_get_uri(const struct prov_key *key, OSSL_PARAM params[]); /* PROV_PARAM_URI alone */
 int prov_keymgmt_set_params(void *key, const OSSL_PARAM params[]);
 void *prov_keymgmt_dup(const void *key, int selection);
 

@@ -22,6 +22,7 @@ provider_libcore_la_SOURCES = \
 	provider/keymgmt.c provider/keymgmt.h \
 	provider/keymgmt_ec.c \
 	provider/keymgmt_ecx.c \
+	provider/keymgmt_hmac.c \
 	provider/keymgmt_rsa.c \
 	provider/module.c provider/module.h \
 	provider/object.c provider/object.h \
@@ -37,6 +38,7 @@ provider_libcore_la_SOURCES = \
 	provider/signature.c provider/signature.h \
 	provider/signature_ecdsa.c \
 	provider/signature_eddsa.c \
+	provider/signature_hmac.c \
 	provider/signature_rsa.c \
 	provider/store.c provider/store.h \
 	provider/tls.c provider/tls.h \

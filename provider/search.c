@@ -28,7 +28,11 @@ static const struct class_row classes[] = {
     {PROV_WANT_PRIVATE,     CKO_PRIVATE_KEY},
     {PROV_WANT_CERTIFICATE, CKO_CERTIFICATE},
     {PROV_WANT_PUBLIC,      CKO_PUBLIC_KEY },
+    {PROV_WANT_SECRET,      CKO_SECRET_KEY },
 };
+
+/* What cannot be used without a login. */
+enum { PROV_WANT_USED = PROV_WANT_PRIVATE | PROV_WANT_SECRET };
 
 static struct prov_uri *uri_of(const struct search *search)
 {
@@ -128,9 +132,9 @@ static bool login_first(const struct search *search)
             prov_uri_admits_class(search->request->uri, classes[i].class))
             possible |= classes[i].bit;
     }
-    if (search->provider->config.login == PROV_LOGIN_ALWAYS || possible == PROV_WANT_PRIVATE)
+    if (search->provider->config.login == PROV_LOGIN_ALWAYS || (possible & ~(unsigned)PROV_WANT_USED) == 0)
         return true;
-    return (possible & PROV_WANT_PRIVATE) != 0 && prov_pin_is_known(search->provider, search->request->uri);
+    return (possible & PROV_WANT_USED) != 0 && prov_pin_is_known(search->provider, search->request->uri);
 }
 
 static bool log_in_and_search(struct search *search, struct prov_session *session, unsigned wanted)
@@ -148,7 +152,7 @@ static bool search_session(struct search *search, struct prov_session *session)
     ok = search_classes(search, session, search->wanted);
     if (!ok || search->findings->count > before)
         return ok;
-    if ((search->wanted & PROV_WANT_PRIVATE) != 0)
+    if ((search->wanted & PROV_WANT_USED) != 0)
         return log_in_and_search(search, session, search->wanted);
     if (search->wanted != PROV_WANT_PUBLIC)
         return true;

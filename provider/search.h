@@ -9,7 +9,8 @@ enum prov_wanted {
     PROV_WANT_PRIVATE = 1,
     PROV_WANT_CERTIFICATE = 2,
     PROV_WANT_PUBLIC = 4,
-    PROV_WANT_ALL = 7
+    PROV_WANT_ALL = 7,
+    PROV_WANT_SECRET = 8 /* only where a URI says type=secret-key, and then nothing else */
 };
 
 /* One thing found: a key, or the DER of a certificate. */

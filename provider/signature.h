@@ -10,6 +10,7 @@
 extern const OSSL_DISPATCH prov_signature_functions[];
 extern const OSSL_DISPATCH prov_signature_functions_rsa[];
 extern const OSSL_DISPATCH prov_signature_eddsa_functions[];
+extern const OSSL_DISPATCH prov_signature_hmac_functions[];
 
 /*
  * The signature of a token's key over a digest (or, for RSA without a digest, over what the caller gave; or,

@@ -91,6 +91,8 @@ static bool search(struct store *store, OSSL_PASSPHRASE_CALLBACK *callback, void
 
     store->searched = true;
     bytes_free(&store->text);
+    if (uri != NULL && (store->wanted & PROV_WANT_PRIVATE) != 0 && prov_uri_names_class(uri, CKO_SECRET_KEY))
+        store->wanted = PROV_WANT_SECRET;
     ok = uri != NULL &&
          (store->wanted == 0 || prov_search(store->provider, &request, store->wanted, &store->findings));
     prov_uri_free(uri);

@@ -115,12 +115,17 @@ bool prov_uri_matches_slot(const struct prov_uri *uri, const CK_SLOT_INFO *info)
     return p11_kit_uri_match_slot_info(uri->parsed, info) == 1;
 }
 
+bool prov_uri_names_class(const struct prov_uri *uri, CK_OBJECT_CLASS class)
+{
+    const CK_ATTRIBUTE *named = p11_kit_uri_get_attribute(uri->parsed, CKA_CLASS);
+
+    return named != NULL && named->ulValueLen == sizeof class &&
+           memcmp(named->pValue, &class, sizeof class) == 0;
+}
+
 bool prov_uri_admits_class(const struct prov_uri *uri, CK_OBJECT_CLASS class)
 {
-    const CK_ATTRIBUTE *wanted = p11_kit_uri_get_attribute(uri->parsed, CKA_CLASS);
-
-    return wanted == NULL ||
-           (wanted->ulValueLen == sizeof class && memcmp(wanted->pValue, &class, sizeof class) == 0);
+    return p11_kit_uri_get_attribute(uri->parsed, CKA_CLASS) == NULL || prov_uri_names_class(uri, class);
 }
 
 CK_ULONG prov_uri_add_to_template(const struct prov_uri *uri, CK_ATTRIBUTE *attributes)

@@ -36,7 +36,8 @@ bool prov_uri_matches_token(const struct prov_uri *uri, CK_SLOT_ID slot, const C
 bool prov_uri_names_slot(const struct prov_uri *uri);
 bool prov_uri_matches_slot(const struct prov_uri *uri, const CK_SLOT_INFO *info);
 
-/* Whether its `type`, if any, is this class. */
+/* Whether its `type` is this class, and whether that or nothing is. */
+bool prov_uri_names_class(const struct prov_uri *uri, CK_OBJECT_CLASS class);
 bool prov_uri_admits_class(const struct prov_uri *uri, CK_OBJECT_CLASS class);
 
 /* Adds the id and the label that the URI names to a template, which must have room for 2. Answers how many.

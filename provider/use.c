@@ -46,8 +46,8 @@ static CK_ULONG add_if_there(CK_ATTRIBUTE *template, CK_ULONG size, CK_ATTRIBUTE
 /* Looks for the key by what identifies it. Exactly one object must fit. */
 static CK_RV find_again(struct prov_key *key, struct prov_session *session, CK_OBJECT_HANDLE *handle)
 {
-    CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
-    CK_KEY_TYPE type = key->type->pkcs11;
+    CK_OBJECT_CLASS class = key->type->class;
+    CK_KEY_TYPE type = key->private->key_type;
     CK_ATTRIBUTE template[4] = {
         {CKA_CLASS,    &class, sizeof class},
         {CKA_KEY_TYPE, &type,  sizeof type }

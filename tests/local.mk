@@ -128,6 +128,7 @@ provider_tests = \
 	tests/provider/test_pem \
 	tests/provider/test_pss \
 	tests/provider/test_signature \
+	tests/provider/test_signature_hmac \
 	tests/provider/test_store \
 	tests/provider/test_tls \
 	tests/provider/test_uri

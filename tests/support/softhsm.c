@@ -2,16 +2,19 @@
 #include "tests/support/softhsm.h"
 #include "tests/support/support.h"
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/provider.h>
 #include <openssl/store.h>
+#include <p11-kit/pkcs11.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static struct p11_spy *spy;
@@ -68,6 +71,59 @@ static const char script[] =
     "tool -b --type pubkey --id 04\n"
     "tool -b --type pubkey --id 05\n";
 
+static CK_RV create_secret(const CK_FUNCTION_LIST *p11)
+{
+    CK_OBJECT_CLASS class = CKO_SECRET_KEY;
+    CK_KEY_TYPE type = CKK_GENERIC_SECRET;
+    CK_BBOOL yes = CK_TRUE;
+    CK_BYTE id = 0x0b;
+    CK_ATTRIBUTE template[] = {
+        {CKA_CLASS,     &class,                                                 sizeof class},
+        {CKA_KEY_TYPE,  &type,                                                  sizeof type },
+        {CKA_TOKEN,     &yes,                                                   sizeof yes  },
+        {CKA_PRIVATE,   &yes,                                                   sizeof yes  },
+        {CKA_SENSITIVE, &yes,                                                   sizeof yes  },
+        {CKA_SIGN,      &yes,                                                   sizeof yes  },
+        {CKA_ID,        &id,                                                    sizeof id   },
+        {CKA_LABEL,     (void *)(uintptr_t) "mac",                              3           },
+        {CKA_VALUE,     (void *)(uintptr_t) "0123456789abcdef0123456789abcdef", 32          },
+    };
+    CK_SESSION_HANDLE session;
+    CK_OBJECT_HANDLE object;
+    CK_SLOT_ID slots[8];
+    CK_ULONG count = 8;
+    CK_RV rv = p11->C_Initialize(NULL);
+
+    if (rv == CKR_OK)
+        rv = p11->C_GetSlotList(CK_TRUE, slots, &count);
+    if (rv == CKR_OK)
+        rv = p11->C_OpenSession(slots[0], CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &session);
+    if (rv == CKR_OK)
+        rv = p11->C_Login(session, CKU_USER, (CK_UTF8CHAR *)(uintptr_t) "1234", 4);
+    if (rv == CKR_OK)
+        rv = p11->C_CreateObject(session, template, sizeof template / sizeof template[0], &object);
+    return rv;
+}
+
+/* pkcs11-tool 0.23 writes no such key. In a process of its own, for it must not stay initialised here. */
+static void make_secret(void)
+{
+    pid_t child = fork();
+    int status = 0;
+
+    if (child == 0) {
+        void *handle = dlopen(library(), RTLD_NOW | RTLD_LOCAL);
+        CK_RV (*get_function_list)(CK_FUNCTION_LIST **) = NULL;
+        CK_FUNCTION_LIST *p11 = NULL;
+
+        if (handle != NULL)
+            *(void **)&get_function_list = dlsym(handle, "C_GetFunctionList");
+        _exit(get_function_list == NULL || get_function_list(&p11) != CKR_OK || create_secret(p11) != CKR_OK);
+    }
+    if (child < 0 || waitpid(child, &status, 0) != child || status != 0)
+        abort();
+}
+
 static void map_spy(void)
 {
     const char *path = support_path("p11-spy");
@@ -98,6 +154,7 @@ void test_softhsm_start(void)
     support_write(support_path("set-up.sh"), text);
     snprintf(text, sizeof text, "bash %s", support_path("set-up.sh"));
     shell("the token cannot be made", text);
+    make_secret();
     map_spy();
     setenv("P11_SPY_MODULE", library(), 1);
     setenv("DEVID_PKCS11_MODULE", support_build_path("tests/support/.libs/p11_spy.so"), 1);
