@@ -119,6 +119,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/tpm/connection.c pkcs11/tpm/connection.h \
 	pkcs11/tpm/context.c pkcs11/tpm/context.h \
 	pkcs11/tpm/create.c pkcs11/tpm/create.h \
+	pkcs11/tpm/credential.c pkcs11/tpm/credential.h \
 	pkcs11/tpm/decrypt.c \
 	pkcs11/tpm/derive.c \
 	pkcs11/tpm/duplicate.c pkcs11/tpm/duplicate.h \

@@ -71,6 +71,7 @@ pkcs11_tests = \
 	tests/pkcs11/tpm/test_auth \
 	tests/pkcs11/tpm/test_backend \
 	tests/pkcs11/tpm/test_budget \
+	tests/pkcs11/tpm/test_credential \
 	tests/pkcs11/tpm/test_endorsement \
 	tests/pkcs11/tpm/test_hierarchy \
 	tests/pkcs11/tpm/test_cipher \
@@ -90,6 +91,7 @@ pkcs11_tests = \
 # Each runs as a libFuzzer target too, see tests/fuzz/fuzz.h.
 fuzz_tests = \
 	tests/fuzz/fuzz_base64 \
+	tests/fuzz/fuzz_credential \
 	tests/fuzz/fuzz_keyfile \
 	tests/fuzz/fuzz_message \
 	tests/fuzz/fuzz_pem \
@@ -99,6 +101,8 @@ fuzz_tests = \
 fuzz_data = \
 	tests/data/fuzz/base64/key \
 	tests/data/fuzz/base64/request \
+	tests/data/fuzz/credential/empty \
+	tests/data/fuzz/credential/policy \
 	tests/data/fuzz/keyfile/chain \
 	tests/data/fuzz/keyfile/ec \
 	tests/data/fuzz/keyfile/lines \
@@ -210,6 +214,7 @@ if ENABLE_TESTS
 check_LTLIBRARIES += tests/support/libsupport.la tests/support/tcti_count.la tests/support/fake_tpm.la
 tests_support_libsupport_la_SOURCES = \
 	tests/support/abrmd.c tests/support/abrmd.h \
+	tests/support/credential.c tests/support/credential.h \
 	tests/support/dps_fixture.c tests/support/dps_fixture.h \
 	tests/support/dps_server.c tests/support/dps_server.h \
 	tests/support/filetoken.c tests/support/filetoken.h \
@@ -250,6 +255,7 @@ TESTS += $(emulator_story_tests)
 endif
 
 tests_fuzz_fuzz_base64_SOURCES = tests/fuzz/fuzz_base64.c tests/fuzz/main.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_credential_SOURCES = tests/fuzz/fuzz_credential.c tests/fuzz/main.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_keyfile_SOURCES = tests/fuzz/fuzz_keyfile.c tests/fuzz/main.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_message_SOURCES = tests/fuzz/fuzz_message.c tests/fuzz/main.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_pem_SOURCES = tests/fuzz/fuzz_pem.c tests/fuzz/main.c tests/fuzz/fuzz.h

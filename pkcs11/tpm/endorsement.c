@@ -422,8 +422,8 @@ static bool holds(const TPM2B_PUBLIC *area, const struct tpm_key *key)
            bytes_equal(name.name, name.size, key->name.name, key->name.size);
 }
 
-TSS2_RC tpm_endorsement_handle(const struct tpm_token *token, const struct tpm_key *key, TPM2_HANDLE *handle,
-                               bool *transient)
+TSS2_RC tpm_endorsement_handle(const struct tpm_token *token, const struct tpm_key *key, bool anew,
+                               TPM2_HANDLE *handle, bool *transient)
 {
     const struct row *row = &rows[key->public.type == CKK_RSA ? 0 : 1];
     struct tpm_primary made;
@@ -431,7 +431,7 @@ TSS2_RC tpm_endorsement_handle(const struct tpm_token *token, const struct tpm_k
 
     *transient = false;
     *handle = key->persistent;
-    if (key->persistent != 0)
+    if (key->persistent != 0 && !anew)
         return TSS2_RC_SUCCESS;
     rc = tpm_create_primary(token->tpm, &token->bus, TPM2_RH_ENDORSEMENT, row->template, &made);
     if (rc == TSS2_RC_SUCCESS && !holds(&made.area, key)) {

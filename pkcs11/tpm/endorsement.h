@@ -12,9 +12,9 @@ CK_RV tpm_adopt(void *instance, const struct bytes *area, CK_ULONG handle, const
 /* Whether the key is an endorsement key: restricted to decryption, by the endorsement hierarchy's leave. */
 bool tpm_is_endorsement(const struct tpm_key *key);
 
-/* Under the lock: a handle of the endorsement key. Its persistent one if it has one that holds it, else it is
- * made anew from its template, and `transient` says that the caller flushes it. */
-TSS2_RC tpm_endorsement_handle(const struct tpm_token *token, const struct tpm_key *key, TPM2_HANDLE *handle,
-                               bool *transient);
+/* Under the lock: a handle of the endorsement key. Its persistent one if it has one and `anew` does not
+ * forbid it, else it is made anew from its template, and `transient` says that the caller flushes it. */
+TSS2_RC tpm_endorsement_handle(const struct tpm_token *token, const struct tpm_key *key, bool anew,
+                               TPM2_HANDLE *handle, bool *transient);
 
 #endif

@@ -57,6 +57,11 @@ bool tpm_rc_is_integrity(TSS2_RC rc)
     return tpm_rc_is(rc, TPM2_RC_INTEGRITY);
 }
 
+bool tpm_rc_is_parameter(TSS2_RC rc)
+{
+    return is_tpm_code(rc) && (rc & TPM2_RC_FMT1) != 0 && (rc & TPM2_RC_P) != 0;
+}
+
 /* With an RSA parent the salt does not unwrap; with an ECC one it comes out as another. */
 bool tpm_rc_is_salt(TSS2_RC rc)
 {
@@ -105,12 +110,12 @@ static const struct {
     const char *advice;
 } own_rows[] = {
     {TPM_RC_RESPONSE_FORGED,
-     "its answer was changed on the way, or something answers in its place; nothing of it is used"},
+     "its answer was changed on the way, or something answers in its place; nothing of it is used"               },
     {TPM_RC_NO_PINNED_PARENT,
      "token.conf has no 'parent-public' to protect the bus with; make a new token, or set 'bus-protection = "
-     "never'"                                                                                     },
-    {TPM_RC_OTHER_KEY, "its key is another one than the token knows; the TPM was cleared or exchanged"},
-    {TSS2_SYS_RC_GENERAL_FAILURE, "no memory, or a failure inside OpenSSL or tpm2-tss"            },
+     "never'"                                                                                                    },
+    {TPM_RC_OTHER_KEY,            "its key is another one than the token knows; the TPM was cleared or exchanged"},
+    {TSS2_SYS_RC_GENERAL_FAILURE, "no memory, or a failure inside OpenSSL or tpm2-tss"                           },
 };
 
 CK_RV tpm_failed(const struct tpm *tpm, const char *step, TSS2_RC rc)

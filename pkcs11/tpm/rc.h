@@ -12,6 +12,7 @@ bool tpm_rc_is_session(TSS2_RC rc);       /* a session is gone, as after a reset
 bool tpm_rc_is_memory(TSS2_RC rc);        /* no free object slot */
 bool tpm_rc_is_auth(TSS2_RC rc);          /* an authorization was wrong */
 bool tpm_rc_is_integrity(TSS2_RC rc);     /* a private area was not made under this parent */
+bool tpm_rc_is_parameter(TSS2_RC rc);     /* a parameter was wrong, not a handle or a session (part 2, 6.6) */
 bool tpm_rc_is_salt(TSS2_RC rc);          /* a session was salted to a key that the TPM does not have */
 bool tpm_rc_is(TSS2_RC rc, TSS2_RC code); /* a TPM's code, whatever handle, parameter or session it names */
 
