@@ -3,7 +3,7 @@
 noinst_LTLIBRARIES += cli/libcore.la
 cli_libcore_la_SOURCES = \
 	cli/command.h \
-	cli/token.c cli/tpm.c cli/key.c cli/csr.c cli/cert.c cli/provision.c cli/send.c \
+	cli/token.c cli/tpm.c cli/key.c cli/persist.c cli/csr.c cli/cert.c cli/provision.c cli/send.c \
 	cli/client.c cli/client.h \
 	cli/crypto.c cli/crypto.h \
 	cli/files.c cli/files.h \

@@ -105,6 +105,14 @@ struct backend {
      * which must be the area's (else CKR_DATA_INVALID). As load otherwise. */
     CK_RV(*adopt)
     (void *instance, const struct bytes *area, CK_ULONG handle, const struct public_key *public, void **key);
+    /*
+     * Keys that stay in the device besides their block, at a handle (CKA_DEVID_PERSISTENT). Both members or
+     * neither. place: a file says so; before others see the key. CKR_DATA_INVALID. persist: has the key stay
+     * at the handle, or, with 0, nowhere any more; it may be there, or gone, already.
+     * CKR_ATTRIBUTE_VALUE_INVALID: no such handle, or it is taken.
+     */
+    CK_RV (*place)(void *key, CK_ULONG handle);
+    CK_RV (*persist)(void *instance, void *key, CK_ULONG handle);
     /* CKA_DEVID_... attributes of a key, and the secret ones, which the caller has leave to read.
      * CKR_ATTRIBUTE_TYPE_INVALID: it has none such. */
     CK_RV (*key_attribute)(const void *key, CK_ATTRIBUTE_TYPE type, struct bytes *value);

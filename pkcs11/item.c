@@ -2,6 +2,7 @@
 #include "pkcs11/object.h"
 
 #include "devid/pkcs11.h"
+#include "pkcs11/failure.h"
 #include "pkcs11/soft/hash.h"
 #include "pkcs11/soft/key.h"
 #include "pkcs11/template.h"
@@ -91,6 +92,21 @@ CK_RV key_adopt(const struct backend *backend, void *instance, const CK_ATTRIBUT
     key->backend = backend;
     key->instance = instance;
     return CKR_OK;
+}
+
+CK_RV key_place(struct key *key, const struct attributes *attributes)
+{
+    CK_ULONG handle = attributes_get_ulong(attributes, CKA_DEVID_PERSISTENT, 0);
+
+    return handle != 0 && key->backend->place != NULL ? key->backend->place(key->material, handle) : CKR_OK;
+}
+
+CK_RV key_persist(const struct key *key, CK_ULONG handle)
+{
+    if (key->backend != NULL && key->backend->persist != NULL)
+        return key->backend->persist(key->instance, key->material, handle);
+    return handle == 0 ? CKR_OK
+                       : p11_fail(CKR_ATTRIBUTE_READ_ONLY, "only keys in a TPM can be made persistent");
 }
 
 struct key *key_take(struct key *key)

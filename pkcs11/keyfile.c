@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define BEGIN "-----BEGIN "
 #define END "-----END "
@@ -302,10 +303,10 @@ static const struct {
 
 static const struct line *line_named(const char *name, const char *prefix)
 {
-    if (strncmp(name, prefix, strlen(prefix)) != 0)
+    if (strncasecmp(name, prefix, strlen(prefix)) != 0)
         return NULL;
     for (size_t i = 0; i < LINES; i++)
-        if (strcmp(lines[i].name, name + strlen(prefix)) == 0)
+        if (strcasecmp(lines[i].name, name + strlen(prefix)) == 0)
             return &lines[i];
     return NULL;
 }

@@ -145,6 +145,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/tpm/share.c pkcs11/tpm/share.h \
 	pkcs11/tpm/sign.c \
 	pkcs11/tpm/stream.c \
+	pkcs11/tpm/stay.c pkcs11/tpm/stay.h \
 	pkcs11/tpm/template.h
 pkcs11_libcore_la_CPPFLAGS = $(AM_CPPFLAGS) $(TSS2_CFLAGS) $(CRYPTO_CFLAGS)
 pkcs11_libcore_la_LIBADD = common/libcommon.la

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "common/log.h"
+#include "devid/pkcs11.h"
 #include "pkcs11/failure.h"
 #include "pkcs11/secret.h"
 #include "pkcs11/template.h"
@@ -35,6 +37,27 @@ static CK_RV check_certificate(const struct object *object, const struct attribu
 /* --- changes
  * ---------------------------------------------------------------------------------------------------- */
 
+/*
+ * The device first, the file second: cut off in between, the file still has its key, and at worst the key
+ * stays in the device without the file's knowing, where the next try finds it.
+ */
+static CK_RV persist(const struct object *object, const struct attributes *changes)
+{
+    if (attributes_find(changes, CKA_DEVID_PERSISTENT) == NULL)
+        return CKR_OK;
+    if (object->file == NULL)
+        return p11_fail(CKR_ATTRIBUTE_READ_ONLY, "a key of the session cannot be made persistent");
+    return key_persist(object->key, attributes_get_ulong(changes, CKA_DEVID_PERSISTENT, 0));
+}
+
+static void undo_persist(const struct object *object, const struct attributes *changes)
+{
+    CK_ULONG before = attributes_get_ulong(&object->attributes, CKA_DEVID_PERSISTENT, 0);
+
+    if (attributes_find(changes, CKA_DEVID_PERSISTENT) != NULL && key_persist(object->key, before) != CKR_OK)
+        log_warning("the key is not where its file says; it is loaded when it is used");
+}
+
 static CK_RV modify(struct session *session, const struct object *object, const CK_ATTRIBUTE *items,
                     CK_ULONG count)
 {
@@ -48,9 +71,14 @@ static CK_RV modify(struct session *session, const struct object *object, const 
     if (rv == CKR_OK)
         rv = check_certificate(object, &changes);
     if (rv == CKR_OK && changes.count != 0) {
-        token_lock(session->token);
-        rv = objects_modify(session->token, object->handle, &changes);
-        token_unlock(session->token);
+        rv = persist(object, &changes);
+        if (rv == CKR_OK) {
+            token_lock(session->token);
+            rv = objects_modify(session->token, object->handle, &changes);
+            token_unlock(session->token);
+            if (rv != CKR_OK)
+                undo_persist(object, &changes);
+        }
     }
     attributes_free(&changes);
     return rv;

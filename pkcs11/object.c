@@ -121,6 +121,8 @@ static CK_RV destroy(struct session *session, const struct object *object)
         rv = session_may_own(session, pair || object_attribute_bool(object, CKA_PRIVATE));
     if (rv == CKR_OK && !object_attribute_bool(object, CKA_DESTROYABLE))
         rv = p11_fail(CKR_ACTION_PROHIBITED, "the object has CKA_DESTROYABLE false");
+    if (rv == CKR_OK && object->file != NULL && object->key != NULL)
+        rv = key_persist(object->key, 0);
     if (rv != CKR_OK)
         return rv;
     token_lock(session->token);

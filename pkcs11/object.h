@@ -48,6 +48,10 @@ bool key_equal(const struct key *a, const struct key *b);
 /* Makes a public key alone one of the device itself: `area` and `handle` as backend.adopt takes them. */
 CK_RV key_adopt(const struct backend *backend, void *instance, const CK_ATTRIBUTE *area, CK_ULONG handle,
                 struct key *key);
+/* What CKA_DEVID_PERSISTENT in `attributes` says of a key that is read from a file. */
+CK_RV key_place(struct key *key, const struct attributes *attributes);
+/* backend.persist, where the key has it: else only `handle` 0 is CKR_OK. */
+CK_RV key_persist(const struct key *key, CK_ULONG handle);
 struct key *key_take(struct key *key);
 void key_return(struct key *key); /* NULL is accepted */
 

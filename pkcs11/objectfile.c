@@ -111,6 +111,8 @@ static CK_RV add_pair(struct token *token, const struct keyfile_block *block, st
         rv = keyfile_read_lines(block, CKO_PRIVATE_KEY, &private->attributes);
     if (rv == CKR_OK)
         rv = keyfile_read_lines(block, CKO_PUBLIC_KEY, &public->attributes);
+    if (rv == CKR_OK)
+        rv = key_place(key, &private->attributes);
     if (rv == CKR_OK && key->backend->has_own_auth != NULL && key->backend->has_own_auth(key->material))
         rv = attributes_set_bool(&private->attributes, CKA_ALWAYS_AUTHENTICATE, true);
     if (rv == CKR_OK)
@@ -126,6 +128,8 @@ static CK_RV add_secret(struct token *token, const struct keyfile_block *block, 
     CK_RV rv =
         object != NULL ? keyfile_read_lines(block, CKO_SECRET_KEY, &object->attributes) : CKR_HOST_MEMORY;
 
+    if (rv == CKR_OK)
+        rv = key_place(key, &object->attributes);
     return finish(token, object, place, rv);
 }
 

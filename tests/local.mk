@@ -85,6 +85,7 @@ pkcs11_tests = \
 	tests/pkcs11/tpm/test_public \
 	tests/pkcs11/tpm/test_random \
 	tests/pkcs11/tpm/test_rc \
+	tests/pkcs11/tpm/test_stay \
 	tests/pkcs11/tpm/test_session \
 	tests/pkcs11/tpm/test_sharing
 
@@ -198,7 +199,8 @@ story_tests = \
 	tests/story/pkcs11_keys.sh \
 	tests/story/pkcs11_pin.sh \
 	tests/story/pkcs11_tools.sh \
-	tests/story/provider_softhsm.sh
+	tests/story/provider_softhsm.sh \
+	tests/story/tpm_objects.sh
 emulator_story_tests = \
 	tests/story/bad_input.sh \
 	tests/story/emulator.sh \

@@ -13,6 +13,7 @@
 #include "pkcs11/tpm/loaded.h"
 #include "pkcs11/tpm/primary.h"
 #include "pkcs11/tpm/public.h"
+#include "pkcs11/tpm/stay.h"
 
 #include <tss2/tss2_mu.h>
 
@@ -129,6 +130,7 @@ void tpm_key_free(struct tpm_key *key)
     bytes_free(&key->block);
     public_key_free(&key->public);
     free(key->arrival);
+    free(key->stay);
     free(key);
 }
 
@@ -207,6 +209,8 @@ static CK_RV load_key(void *instance, const struct bytes *block, void **out, str
         rv = unmarshal(&file, key);
     if (rv == CKR_OK)
         rv = read_arrival(&file, key);
+    if (rv == CKR_OK && (key->stay = calloc(1, sizeof *key->stay)) == NULL)
+        rv = CKR_HOST_MEMORY;
     if (rv == CKR_OK && !bytes_copy(&key->block, block->data, block->size))
         rv = CKR_HOST_MEMORY;
     if (rv == CKR_OK)
@@ -270,6 +274,8 @@ const struct backend tpm_backend = {
     .limits = tpm_limits,
     .load = load_key,
     .adopt = tpm_adopt,
+    .place = tpm_place,
+    .persist = tpm_persist,
     .drop = drop_key,
     .key_attribute = key_attribute,
     .has_own_auth = tpm_has_own_auth,

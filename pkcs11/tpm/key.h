@@ -36,7 +36,8 @@ struct tpm_key {
     TPM2B_PRIVATE private_area;
     TPM2B_NAME name;
     TPM2_HANDLE parent;          /* a persistent handle, TPM2_RH_OWNER, or TPM_OWNER_RSA */
-    TPM2_HANDLE persistent;      /* where it stays in the TPM, 0: nowhere */
+    TPM2_HANDLE persistent;      /* of a key of the TPM itself: where it stays, 0: nowhere */
+    struct tpm_stay *stay;       /* of others: the same (stay.h); owned */
     struct tpm_arrival *arrival; /* of an importable key, whose private area is the wrapped one; else NULL */
     const struct bytes *auth;    /* its auth value, read under the TPM's lock; NULL: empty */
     bool own_auth;               /* it has one of its own instead, which is given for each use */

@@ -7,6 +7,7 @@
 #include "pkcs11/tpm/duplicate.h"
 #include "pkcs11/tpm/primary.h"
 #include "pkcs11/tpm/rc.h"
+#include "pkcs11/tpm/stay.h"
 
 #include <tss2/tss2_rc.h>
 
@@ -117,15 +118,43 @@ static TSS2_RC guarded(struct tpm *tpm, struct tpm_guard *guard, TPM2_HANDLE han
     return rc;
 }
 
+/* With the key that stays in the TPM, if it has one: then nothing is loaded. *done: it was used, or that
+ * failed for another reason than that it is not there any more. */
+static TSS2_RC use_where_it_stays(const struct tpm_token *token, const struct tpm_key *key,
+                                  const struct bytes *auth, bool check, tpm_key_use *use, void *data,
+                                  bool *done)
+{
+    struct tpm_guard guard = {.bus = &token->bus, .names = {key->name}, .auth = auth};
+    TSS2_RC rc = TSS2_RC_SUCCESS;
+
+    *done = false;
+    if (check && tpm_stay_unchecked(key))
+        rc = tpm_stay_check(token->tpm, key);
+    if (rc != TSS2_RC_SUCCESS || tpm_stay_handle(key) == 0) {
+        *done = rc != TSS2_RC_SUCCESS;
+        return rc;
+    }
+    rc = guarded(token->tpm, &guard, tpm_stay_handle(key), use, data);
+    *done = !tpm_rc_is_stale(rc);
+    if (!*done)
+        tpm_stay_lose(token->tpm, key);
+    return rc;
+}
+
 /* `loading` tells a failure of the load from one of the use. */
 static TSS2_RC load_and_use(const struct tpm_token *token, const struct tpm_key *key,
-                            const struct bytes *auth, tpm_key_use *use, void *data, bool *loading)
+                            const struct bytes *auth, bool check, tpm_key_use *use, void *data, bool *loading)
 {
+    bool done;
     struct tpm *tpm = token->tpm;
     struct tpm_guard guard = {.bus = &token->bus, .names = {key->name}, .auth = auth};
     struct tpm_loaded *entry = entry_of(tpm, key);
-    TSS2_RC rc = TSS2_RC_SUCCESS;
+    TSS2_RC rc = use_where_it_stays(token, key, auth, check, use, data, &done);
 
+    *loading = false;
+    if (done)
+        return rc;
+    rc = TSS2_RC_SUCCESS;
     *loading = entry == NULL;
     if (entry == NULL) {
         entry = make_room(tpm);
@@ -157,14 +186,8 @@ static bool recover(struct tpm *tpm, TSS2_RC rc, bool persistent)
     return true;
 }
 
-CK_RV tpm_with_key(const struct tpm_token *token, const struct tpm_key *key, const char *step,
-                   tpm_key_use *use, void *data)
-{
-    return tpm_with_key_auth(token, key, NULL, step, use, data);
-}
-
-CK_RV tpm_with_key_auth(const struct tpm_token *token, const struct tpm_key *key, const struct bytes *given,
-                        const char *step, tpm_key_use *use, void *data)
+static CK_RV with_key(const struct tpm_token *token, const struct tpm_key *key, const struct bytes *given,
+                      bool check, const char *step, tpm_key_use *use, void *data)
 {
     const struct bytes *auth = key->own_auth ? given : key->auth;
     struct tpm *tpm = token->tpm;
@@ -183,13 +206,31 @@ CK_RV tpm_with_key_auth(const struct tpm_token *token, const struct tpm_key *key
         tpm_leave(tpm);
         return p11_fail(CKR_USER_NOT_LOGGED_IN, "the key needs the PIN of token %s", token->path);
     }
-    rc = load_and_use(token, key, auth, use, data, &loading);
+    rc = load_and_use(token, key, auth, check, use, data, &loading);
     if (rc != TSS2_RC_SUCCESS && recover(tpm, rc, loading && tpm_is_persistent(key->parent)))
-        rc = load_and_use(token, key, auth, use, data, &loading);
+        rc = load_and_use(token, key, auth, check, use, data, &loading);
     if (rc != TSS2_RC_SUCCESS)
         rv = loading ? tpm_primary_explain(token, key->parent, step, rc) : tpm_failed(tpm, step, rc);
     tpm_leave(tpm);
     return rv;
+}
+
+CK_RV tpm_with_key(const struct tpm_token *token, const struct tpm_key *key, const char *step,
+                   tpm_key_use *use, void *data)
+{
+    return with_key(token, key, NULL, true, step, use, data);
+}
+
+CK_RV tpm_with_key_auth(const struct tpm_token *token, const struct tpm_key *key, const struct bytes *auth,
+                        const char *step, tpm_key_use *use, void *data)
+{
+    return with_key(token, key, auth, true, step, use, data);
+}
+
+CK_RV tpm_with_key_unchecked(const struct tpm_token *token, const struct tpm_key *key,
+                             const struct bytes *auth, const char *step, tpm_key_use *use, void *data)
+{
+    return with_key(token, key, auth, false, step, use, data);
 }
 
 /* TPM2_Create under a persistent parent needs a slot for it too. */

@@ -22,6 +22,11 @@ CK_RV tpm_with_key(const struct tpm_token *token, const struct tpm_key *key, con
 CK_RV tpm_with_key_auth(const struct tpm_token *token, const struct tpm_key *key, const struct bytes *auth,
                         const char *step, tpm_key_use *use, void *data);
 
+/* The same for a use that shows by itself whether the key that stays in the TPM is the one (stay.h);
+ * tpm_with_key asks the TPM, once, before the first use. */
+CK_RV tpm_with_key_unchecked(const struct tpm_token *token, const struct tpm_key *key,
+                             const struct bytes *auth, const char *step, tpm_key_use *use, void *data);
+
 /* The same with the storage key that new keys are made under. */
 CK_RV tpm_with_parent(const struct tpm_token *token, const char *step, tpm_key_use *use, void *data);
 

@@ -2,10 +2,12 @@
 #include "pkcs11/failure.h"
 #include "pkcs11/soft/hash.h"
 #include "pkcs11/soft/rsa.h"
+#include "pkcs11/soft/verify.h"
 #include "pkcs11/tpm/command.h"
 #include "pkcs11/tpm/hmac.h"
 #include "pkcs11/tpm/loaded.h"
 #include "pkcs11/tpm/public.h"
+#include "pkcs11/tpm/stay.h"
 #include "pkcs11/tpm/rsa.h"
 
 #include <string.h>
@@ -43,6 +45,57 @@ static TSS2_RC sign_with(struct tpm *tpm, TPM2_HANDLE key, void *data)
     return tpm_execute(tpm, &command, signing, &signing->signature);
 }
 
+static bool put_number(const TPM2B_ECC_PARAMETER *number, uint8_t *out, size_t size)
+{
+    if (number->size > size)
+        return false;
+    memset(out, 0, size - number->size);
+    memcpy(out + (size - number->size), number->buffer, number->size);
+    return true;
+}
+
+/* Whether the signature is this key's. Other schemes than these have their key looked up beforehand. */
+static bool is_by(const struct tpm_key *key, const struct signing *signing)
+{
+    const TPMU_SIGNATURE *made = &signing->signature.signature;
+    const struct p11_parameters parameters = {.hash = tpm_hash(signing->scheme.details.any.hashAlg)};
+    const struct p11_parameters none = {.hash = HASH_NONE};
+    uint8_t pair[2 * TPM2_MAX_ECC_KEY_BYTES];
+    size_t size = public_key_signature_size(&key->public);
+
+    if (signing->scheme.scheme == TPM2_ALG_RSASSA)
+        return made->rsassa.sig.size == size &&
+               soft_verify(&key->public, SCHEME_PKCS1, &parameters, signing->digest.buffer,
+                           signing->digest.size, made->rsassa.sig.buffer) == CKR_OK;
+    return size <= sizeof pair && put_number(&made->ecdsa.signatureR, pair, size / 2) &&
+           put_number(&made->ecdsa.signatureS, pair + size / 2, size / 2) &&
+           soft_verify(&key->public, SCHEME_ECDSA, &none, signing->digest.buffer, signing->digest.size,
+                       pair) == CKR_OK;
+}
+
+/* The first signature by a key that stays in the TPM shows whether it is the one: that is cheaper than to
+ * ask. */
+static CK_RV sign_where_it_stays(const struct tpm_token *token, const struct tpm_key *key,
+                                 const struct bytes *auth, struct signing *signing)
+{
+    bool verifiable = signing->scheme.scheme == TPM2_ALG_RSASSA || signing->scheme.scheme == TPM2_ALG_ECDSA;
+    CK_RV rv;
+
+    if (!verifiable || !tpm_stay_unchecked(key))
+        return tpm_with_key_auth(token, key, auth, "sign", sign_with, signing);
+    rv = tpm_with_key_unchecked(token, key, auth, "sign", sign_with, signing);
+    if (rv != CKR_OK)
+        return rv;
+    if (tpm_stay_handle(key) == 0) /* it was loaded after all */
+        return CKR_OK;
+    if (is_by(key, signing)) {
+        tpm_stay_confirm(key);
+        return CKR_OK;
+    }
+    tpm_stay_lose(token->tpm, key);
+    return tpm_with_key_auth(token, key, auth, "sign", sign_with, signing);
+}
+
 static CK_RV sign_digest(const struct tpm_token *token, const struct tpm_key *key, const struct bytes *auth,
                          TPMI_ALG_SIG_SCHEME scheme, TPMI_ALG_HASH hash, const uint8_t *digest, size_t size,
                          struct signing *signing)
@@ -54,7 +107,7 @@ static CK_RV sign_digest(const struct tpm_token *token, const struct tpm_key *ke
     if (size > sizeof signing->digest.buffer)
         return CKR_DATA_LEN_RANGE;
     memcpy(signing->digest.buffer, digest, size);
-    return tpm_with_key_auth(token, key, auth, "sign", sign_with, signing);
+    return sign_where_it_stays(token, key, auth, signing);
 }
 
 /* --- RSA
@@ -239,15 +292,6 @@ static enum p11_hash ec_hash(const struct p11_curve *curve)
         if (ec_hashes[i].bits == curve->bits)
             return ec_hashes[i].hash;
     return HASH_NONE;
-}
-
-static bool put_number(const TPM2B_ECC_PARAMETER *number, uint8_t *out, size_t size)
-{
-    if (number->size > size)
-        return false;
-    memset(out, 0, size - number->size);
-    memcpy(out + (size - number->size), number->buffer, number->size);
-    return true;
 }
 
 /*
