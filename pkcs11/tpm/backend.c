@@ -283,6 +283,7 @@ const struct backend tpm_backend = {
     .generate_pair = tpm_generate_pair,
     .generate = tpm_generate,
     .import = tpm_import,
+    .unwrap = tpm_unwrap,
     .sign = tpm_sign,
     .decrypt = tpm_decrypt,
     .derive = tpm_derive,

@@ -295,6 +295,8 @@ bool tpm_supports(const void *instance, const struct mechanism *row)
     const struct tpm_token *token = instance;
     enum p11_hash hash = tpm_hmac_hash(row->key_type);
 
+    if (row->scheme == SCHEME_CREDENTIAL)
+        return tpm_has_rsa(&token->capability, 2048);
     if (row->scheme == SCHEME_TSS2_KEY)
         return true;
     if (row->scheme >= sizeof schemes / sizeof schemes[0] || !schemes[row->scheme])
@@ -326,7 +328,7 @@ void tpm_limits(const void *instance, const struct mechanism *row, CK_MECHANISM_
 {
     const struct tpm_capability *capability = &((const struct tpm_token *)instance)->capability;
 
-    if (row->scheme == SCHEME_TSS2_KEY)
+    if (row->scheme == SCHEME_TSS2_KEY || row->scheme == SCHEME_CREDENTIAL)
         return;
     if (row->key_type == CKK_RSA) {
         info->ulMinKeySize = capability->rsa_minimum;

@@ -3,6 +3,7 @@
 
 #include "common/log.h"
 #include "pkcs11/failure.h"
+#include "pkcs11/mechanism.h"
 #include "pkcs11/tpm/command.h"
 #include "pkcs11/tpm/create.h"
 #include "pkcs11/tpm/endorsement.h"
@@ -330,4 +331,13 @@ CK_RV tpm_credential_open(const struct tpm_token *token, const struct tpm_key *e
     created.public_area = credential.public_area;
     created.private_area = opening.private_area;
     return tpm_created_block(token, &created, TSS_KEY_LOADABLE, true, block);
+}
+
+CK_RV tpm_unwrap(void *instance, void *key, const struct mechanism *row,
+                 const struct p11_parameters *parameters, const struct bytes *wrapped, struct bytes *block)
+{
+    *block = BYTES_EMPTY;
+    if (row->scheme != SCHEME_CREDENTIAL)
+        return p11_fail(CKR_MECHANISM_INVALID, "%s does not unwrap keys inside a TPM", row->name);
+    return tpm_credential_open(instance, key, parameters->parent, wrapped, block);
 }

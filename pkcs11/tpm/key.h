@@ -57,6 +57,8 @@ CK_RV tpm_sign(void *instance, void *key, enum p11_scheme scheme, const struct p
                const uint8_t *input, size_t input_size, uint8_t *out, size_t size);
 CK_RV tpm_decrypt(void *instance, void *key, enum p11_scheme scheme, const struct p11_parameters *parameters,
                   const uint8_t *input, size_t input_size, struct bytes *out);
+CK_RV tpm_unwrap(void *instance, void *key, const struct mechanism *row,
+                 const struct p11_parameters *parameters, const struct bytes *wrapped, struct bytes *block);
 CK_RV tpm_derive(void *instance, void *key, const struct public_key *peer, struct bytes *secret);
 CK_RV tpm_stream_begin(void *instance, void *key, enum p11_scheme scheme,
                        const struct p11_parameters *parameters, bool encrypt, void **stream);
