@@ -24,7 +24,7 @@
 
 CK_RV store_open(const char *path, struct store *store)
 {
-    *store = (struct store){.directory = -1, .lock_milliseconds = LOCK_MILLISECONDS};
+    *store = (struct store){.directory = -1, .lock_milliseconds = LOCK_MILLISECONDS, .leftovers = true};
     store->path = strdup(path);
     if (store->path == NULL)
         return CKR_HOST_MEMORY;
@@ -92,24 +92,39 @@ static bool is_object_file(const char *name)
            strcmp(name, "pin.pem") != 0;
 }
 
-CK_RV store_each(const struct store *store, store_file *each, void *data)
+/* What file_replace writes before it is renamed. */
+static bool is_temporary(const char *name)
+{
+    size_t length = strlen(name);
+
+    return name[0] == '.' && length > 5 && strcmp(name + length - 4, ".tmp") == 0;
+}
+
+static DIR *open_listing(const struct store *store)
 {
     int fd = openat(store->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *listing = fd >= 0 ? fdopendir(fd) : NULL;
+    int error = errno;
+
+    if (listing == NULL && fd >= 0)
+        close(fd);
+    errno = error;
+    return listing;
+}
+
+CK_RV store_each(struct store *store, store_file *each, void *data)
+{
+    DIR *listing = open_listing(store);
     struct dirent *entry;
     CK_RV rv = CKR_OK;
 
-    if (listing == NULL) {
-        int error = errno;
-
-        if (fd >= 0)
-            close(fd);
+    if (listing == NULL)
         return p11_fail(CKR_DEVICE_ERROR, "token directory %s cannot be listed: %s", store->path,
-                        strerror(error));
-    }
+                        strerror(errno));
     while (rv == CKR_OK && (entry = readdir(listing)) != NULL) {
         struct stat status;
 
+        store->leftovers |= is_temporary(entry->d_name);
         if (is_object_file(entry->d_name) && fstatat(store->directory, entry->d_name, &status, 0) == 0 &&
             S_ISREG(status.st_mode))
             rv = each(data, entry->d_name, &status);
@@ -127,10 +142,28 @@ CK_RV store_read(const struct store *store, const char *name, struct bytes *cont
     return p11_fail(CKR_DEVICE_ERROR, "%s/%s cannot be read: %s", store->path, name, strerror(error));
 }
 
+CK_RV store_failure(int error)
+{
+    static const struct {
+        int error;
+        CK_RV rv;
+    } rows[] = {
+        {EROFS,  CKR_TOKEN_WRITE_PROTECTED},
+        {EACCES, CKR_TOKEN_WRITE_PROTECTED},
+        {EPERM,  CKR_TOKEN_WRITE_PROTECTED},
+        {ENOSPC, CKR_DEVICE_MEMORY        },
+        {EDQUOT, CKR_DEVICE_MEMORY        },
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (rows[i].error == error)
+            return rows[i].rv;
+    return CKR_DEVICE_ERROR;
+}
+
 static CK_RV write_failed(const struct store *store, const char *name, int error)
 {
-    CK_RV rv =
-        error == EROFS || error == EACCES || error == EPERM ? CKR_TOKEN_WRITE_PROTECTED : CKR_DEVICE_ERROR;
+    CK_RV rv = store_failure(error);
 
     if (error == ETIMEDOUT)
         return p11_fail(rv, "%s/" LOCK_FILE " is held by another process; try again when it has finished",
@@ -146,11 +179,29 @@ static int bump_generation(const struct store *store)
     return file_replace(store->directory, GENERATION_FILE, "", 0, 0600);
 }
 
-static CK_RV lock_store(const struct store *store, int *lock)
+/* Under the lock no other writer has a temporary file: those that are there were left by killed ones. */
+static void remove_leftovers(struct store *store)
+{
+    DIR *listing = open_listing(store);
+    struct dirent *entry;
+
+    store->leftovers = listing == NULL;
+    while (listing != NULL && (entry = readdir(listing)) != NULL)
+        if (is_temporary(entry->d_name))
+            unlinkat(store->directory, entry->d_name, 0);
+    if (listing != NULL)
+        closedir(listing);
+}
+
+static CK_RV lock_store(struct store *store, int *lock)
 {
     int error = file_lock(store->directory, LOCK_FILE, store->lock_milliseconds, lock);
 
-    return error == 0 ? CKR_OK : write_failed(store, LOCK_FILE, error);
+    if (error != 0)
+        return write_failed(store, LOCK_FILE, error);
+    if (store->leftovers)
+        remove_leftovers(store);
+    return CKR_OK;
 }
 
 CK_RV store_replace(struct store *store, const char *name, const void *data, size_t size)

@@ -19,7 +19,9 @@ struct store {
         struct timespec modified; /* of the directory */
         ino_t generation;         /* inode of .generation, 0 when there is none */
     } seen;
-    bool settled; /* `seen` is old enough that a later change cannot have the same time */
+    bool settled;   /* `seen` is old enough that a later change cannot have the same time */
+    bool leftovers; /* there may be temporary files of writers that were killed: the next writer removes them
+                     */
 };
 
 /* CKR_TOKEN_NOT_PRESENT: the directory cannot be opened, with the reason said. */
@@ -34,7 +36,7 @@ void store_look_again(struct store *store);
 
 /* Calls `each` for every object file (*.pem that is not pin.pem) until it answers other than CKR_OK. */
 typedef CK_RV store_file(void *data, const char *name, const struct stat *status);
-CK_RV store_each(const struct store *store, store_file *each, void *data);
+CK_RV store_each(struct store *store, store_file *each, void *data);
 
 /* CKR_DEVICE_ERROR with the reason said. */
 CK_RV store_read(const struct store *store, const char *name, struct bytes *content);
@@ -42,7 +44,8 @@ CK_RV store_read(const struct store *store, const char *name, struct bytes *cont
 /*
  * Writes or removes one file, whole or not at all. store_add picks a name that is free, made of `label` and
  * `suffix`, and answers it (malloc'ed). CKR_TOKEN_WRITE_PROTECTED: the directory or file system is read-only;
- * CKR_DEVICE_ERROR: anything else, such as a full disk or another writer that does not finish.
+ * CKR_DEVICE_MEMORY: the disk is full; CKR_DEVICE_ERROR: anything else, such as another writer that does not
+ * finish.
  */
 CK_RV store_add(struct store *store, const char *label, const char *suffix, const void *data, size_t size,
                 char **name);
@@ -58,6 +61,9 @@ CK_RV store_remove(struct store *store, const char *name);
 typedef CK_RV store_editor(void *data, const struct stat *status, const struct bytes *old,
                            struct buffer *new);
 CK_RV store_edit(struct store *store, const char *name, store_editor *editor, void *data, struct buffer *new);
+
+/* What the errno of a write that failed is to the caller, in the codes above. */
+CK_RV store_failure(int error);
 
 /* A file name made of a label: ASCII letters in lower case, digits, '.', '_', '-'; others become '-'; "key"
  * when nothing is left. malloc'ed. */

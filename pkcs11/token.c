@@ -18,9 +18,12 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SERIAL_BYTES 8
+#define HIDDEN ".new-"     /* a directory that is to become a token */
+#define STALE_SECONDS 3600 /* no token takes so long to make */
 
 /* What token.conf does not say, the process's configuration does. */
 static CK_RV complete_conf(struct token_conf *conf, const struct config *config)
@@ -263,16 +266,13 @@ static CK_RV fill_conf(struct token_conf *conf, const struct backend *backend, c
 
 static CK_RV cannot_make(const char *path, int error)
 {
-    CK_RV rv =
-        error == EROFS || error == EACCES || error == EPERM ? CKR_TOKEN_WRITE_PROTECTED : CKR_DEVICE_ERROR;
-
-    return p11_fail(rv, "token directory %s cannot be made: %s", path, strerror(error));
+    return p11_fail(store_failure(error), "token directory %s cannot be made: %s", path, strerror(error));
 }
 
 /* Only what was made here is in it, and no directory. */
 static void remove_directory(int tokens, const char *name)
 {
-    int fd = openat(tokens, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = openat(tokens, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     DIR *listing = fd >= 0 ? fdopendir(fd) : NULL;
     struct dirent *entry;
 
@@ -283,6 +283,25 @@ static void remove_directory(int tokens, const char *name)
     if (listing != NULL)
         closedir(listing);
     unlinkat(tokens, name, AT_REMOVEDIR);
+}
+
+/* Directories of processes that were killed while they made a token. They hold no key that anybody uses. */
+static void remove_stale_directories(int tokens)
+{
+    DIR *listing = fdopendir(openat(tokens, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    time_t now = time(NULL);
+    struct dirent *entry;
+
+    while (listing != NULL && (entry = readdir(listing)) != NULL) {
+        struct stat status;
+
+        if (strncmp(entry->d_name, HIDDEN, strlen(HIDDEN)) == 0 &&
+            fstatat(tokens, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(status.st_mode) &&
+            now - status.st_mtime > STALE_SECONDS)
+            remove_directory(tokens, entry->d_name);
+    }
+    if (listing != NULL)
+        closedir(listing);
 }
 
 /* The token's secret and the SO's PIN, and the device's own objects, in a directory that is a token already
@@ -324,6 +343,7 @@ static CK_RV fill_directory(int tokens, const char *name, const struct token_con
 static CK_RV give_name(int tokens, const char *hidden, const char *base, const char *root, char **path)
 {
     char name[NAME_MAX];
+    CK_RV rv;
 
     snprintf(name, sizeof name, "%s", base);
     for (unsigned i = 2; renameat2(tokens, hidden, tokens, name, RENAME_NOREPLACE) != 0; i++) {
@@ -331,7 +351,11 @@ static CK_RV give_name(int tokens, const char *hidden, const char *base, const c
             return cannot_make(root, errno);
         snprintf(name, sizeof name, "%s-%u", base, i);
     }
-    fsync(tokens);
+    if (fsync(tokens) != 0 && errno != EINVAL) {
+        rv = cannot_make(root, errno);
+        renameat(tokens, name, tokens, hidden);
+        return rv;
+    }
     return asprintf(path, "%s/%s", root, name) >= 0 ? CKR_OK : CKR_HOST_MEMORY;
 }
 
@@ -342,7 +366,8 @@ static CK_RV write_directory(int tokens, const char *base, const struct token_co
     char hidden[64];
     CK_RV rv;
 
-    snprintf(hidden, sizeof hidden, ".new-%s", token_conf_get(conf, "serial"));
+    remove_stale_directories(tokens);
+    snprintf(hidden, sizeof hidden, HIDDEN "%s", token_conf_get(conf, "serial"));
     if (mkdirat(tokens, hidden, 0700) != 0)
         return cannot_make(config->tokens, errno);
     rv = fill_directory(tokens, hidden, conf, config, so_pin);

@@ -5,6 +5,7 @@
 #include "common/file.h"
 #include "common/settings.h"
 #include "pkcs11/failure.h"
+#include "pkcs11/store.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -179,6 +180,6 @@ CK_RV token_conf_write(int directory, const char *path, const struct token_conf 
     error = text.failed ? ENOMEM : file_replace(directory, TOKEN_CONF_FILE, text.data, text.size, 0600);
     buffer_free(&text);
     return error == 0 ? CKR_OK
-                      : p11_fail(CKR_DEVICE_ERROR, "%s/" TOKEN_CONF_FILE " cannot be written: %s", path,
+                      : p11_fail(store_failure(error), "%s/" TOKEN_CONF_FILE " cannot be written: %s", path,
                                  strerror(error));
 }

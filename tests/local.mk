@@ -12,6 +12,7 @@ pkcs11_tests = \
 	tests/pkcs11/test_attribute \
 	tests/pkcs11/test_authenticate \
 	tests/pkcs11/test_config \
+	tests/pkcs11/test_crash \
 	tests/pkcs11/test_curve \
 	tests/pkcs11/test_derive \
 	tests/pkcs11/test_digest \
