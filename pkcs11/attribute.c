@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define DATA_MAXIMUM ((CK_ULONG)-1 >> 2)
+#define TEMPLATE_MAXIMUM 4096
+
 void attributes_free(struct attributes *attributes)
 {
     for (size_t i = 0; i < attributes->count; i++) {
@@ -95,6 +98,16 @@ bool attributes_get_bool(const struct attributes *attributes, CK_ATTRIBUTE_TYPE 
 CK_ULONG attributes_get_ulong(const struct attributes *attributes, CK_ATTRIBUTE_TYPE type, CK_ULONG otherwise)
 {
     return template_get_ulong(attributes->items, attributes->count, type, otherwise);
+}
+
+bool caller_has_data(const void *data, CK_ULONG size)
+{
+    return size == 0 || (data != NULL && size <= DATA_MAXIMUM);
+}
+
+bool caller_has_template(const CK_ATTRIBUTE *items, CK_ULONG count)
+{
+    return count == 0 || (items != NULL && count <= TEMPLATE_MAXIMUM);
 }
 
 const CK_ATTRIBUTE *template_find(const CK_ATTRIBUTE *items, CK_ULONG count, CK_ATTRIBUTE_TYPE type)

@@ -28,7 +28,12 @@ bool attributes_get_bool(const struct attributes *attributes, CK_ATTRIBUTE_TYPE 
 CK_ULONG attributes_get_ulong(const struct attributes *attributes, CK_ATTRIBUTE_TYPE type,
                               CK_ULONG otherwise);
 
-/* The same on a caller's template, whose values are not to be trusted: sizes are checked, and NULL values are
+/* Whether what a caller hands in can be what it says: NULL has nothing in it, and no length is longer than
+ * anything real. */
+bool caller_has_data(const void *data, CK_ULONG size);
+bool caller_has_template(const CK_ATTRIBUTE *items, CK_ULONG count);
+
+/* The same as above on a caller's template, whose values are not to be trusted: sizes are checked, and NULL values are
  * taken for absent ones. */
 const CK_ATTRIBUTE *template_find(const CK_ATTRIBUTE *items, CK_ULONG count, CK_ATTRIBUTE_TYPE type);
 CK_ULONG template_get_ulong(const CK_ATTRIBUTE *items, CK_ULONG count, CK_ATTRIBUTE_TYPE type,

@@ -300,7 +300,7 @@ CK_RV C_DeriveKey(CK_SESSION_HANDLE handle, CK_MECHANISM *mechanism, CK_OBJECT_H
 
     if (rv != CKR_OK)
         return rv;
-    if (mechanism == NULL || key == NULL || (items == NULL && count != 0))
+    if (mechanism == NULL || key == NULL || !caller_has_template(items, count))
         return session_leave(session, CKR_ARGUMENTS_BAD);
     rv = operation_begin(session, &operation, mechanism, base, CKF_DERIVE, base_class(mechanism->mechanism),
                          CKA_DERIVE);

@@ -38,7 +38,7 @@ static CK_RV finish(struct digest *digest, const void *data, size_t data_size, u
 {
     CK_RV rv = CKR_ARGUMENTS_BAD;
 
-    if (size != NULL && (data != NULL || data_size == 0)) {
+    if (size != NULL && caller_has_data(data, data_size)) {
         if (!operation_has_room(soft_hash_size(digest->row->digest), out, size, &rv))
             return rv;
         rv = soft_digest_update(digest->running, data, data_size);
@@ -74,7 +74,7 @@ CK_RV C_Digest(CK_SESSION_HANDLE handle, CK_BYTE *data, CK_ULONG data_size, CK_B
 CK_RV digest_update(struct digest *digest, const void *data, size_t size)
 {
     CK_RV rv =
-        data != NULL || size == 0 ? soft_digest_update(digest->running, data, size) : CKR_ARGUMENTS_BAD;
+        caller_has_data(data, size) ? soft_digest_update(digest->running, data, size) : CKR_ARGUMENTS_BAD;
 
     digest->updated = true;
     if (rv != CKR_OK)

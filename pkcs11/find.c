@@ -60,7 +60,7 @@ CK_RV C_FindObjectsInit(CK_SESSION_HANDLE handle, CK_ATTRIBUTE *items, CK_ULONG 
 
     if (rv != CKR_OK)
         return rv;
-    if (items == NULL && count != 0)
+    if (!caller_has_template(items, count))
         return session_leave(session, CKR_ARGUMENTS_BAD);
     if (session->find.active)
         return session_leave(session, CKR_OPERATION_ACTIVE);

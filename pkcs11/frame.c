@@ -24,7 +24,7 @@ typedef CK_RV frame_step(struct operation *operation, const struct call *call);
 
 static CK_RV take_step(frame_step *step, struct operation *operation, const struct call *call)
 {
-    return call->input == NULL && call->input_size != 0 ? CKR_ARGUMENTS_BAD : step(operation, call);
+    return caller_has_data(call->input, call->input_size) ? step(operation, call) : CKR_ARGUMENTS_BAD;
 }
 
 /* PKCS#11 2.40, 5.2: asking for the length, or for less room than it takes, ends nothing. */

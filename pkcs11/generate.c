@@ -139,7 +139,8 @@ CK_RV C_GenerateKeyPair(CK_SESSION_HANDLE handle, CK_MECHANISM *mechanism, CK_AT
     if (rv != CKR_OK)
         return rv;
     if (mechanism == NULL || public == NULL || private == NULL ||
-        (public_items == NULL && public_count != 0) || (private_items == NULL && private_count != 0))
+        !caller_has_template(public_items, public_count) ||
+        !caller_has_template(private_items, private_count))
         return session_leave(session, CKR_ARGUMENTS_BAD);
     rv = read_mechanism(session, mechanism, &row);
     if (rv == CKR_OK)

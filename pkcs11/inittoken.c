@@ -65,7 +65,7 @@ CK_RV C_InitToken(CK_SLOT_ID id, CK_UTF8CHAR *pin, CK_ULONG pin_size, CK_UTF8CHA
     rv = module_refresh_slots(module); /* another process may have made a token in this slot */
     if (rv == CKR_OK)
         rv = module_slot(module, id, &slot);
-    if (rv == CKR_OK && (label_field == NULL || (pin == NULL && pin_size != 0)))
+    if (rv == CKR_OK && (label_field == NULL || !caller_has_data(pin, pin_size)))
         rv = CKR_ARGUMENTS_BAD;
     if (rv == CKR_OK && slot->token != NULL)
         rv = p11_fail(CKR_FUNCTION_NOT_SUPPORTED,

@@ -258,7 +258,7 @@ static bool matches(const struct object *object, const CK_ATTRIBUTE *item)
     struct bytes value;
     bool same;
 
-    if (item->pValue == NULL && item->ulValueLen != 0)
+    if (!caller_has_data(item->pValue, item->ulValueLen))
         return false;
     if (stored != NULL) {
         const struct attribute_rule *rule = template_rule(object->object_class, object->key_type, item->type);

@@ -74,7 +74,7 @@ CK_RV C_Login(CK_SESSION_HANDLE handle, CK_USER_TYPE user, CK_UTF8CHAR *pin, CK_
 
     if (rv != CKR_OK)
         return rv;
-    if (pin == NULL && pin_size != 0)
+    if (!caller_has_data(pin, pin_size))
         return session_leave(session, CKR_ARGUMENTS_BAD);
     rv = user == CKU_CONTEXT_SPECIFIC ? login_for_operation(session, pin, pin_size)
                                       : login(session->token, user, pin, pin_size);

@@ -93,7 +93,7 @@ CK_RV C_SetAttributeValue(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object_hand
 
     if (rv != CKR_OK)
         return rv;
-    if (items == NULL)
+    if (items == NULL || !caller_has_template(items, count))
         return session_leave(session, CKR_ARGUMENTS_BAD);
     rv = session_find_object(session, object_handle, &object);
     if (rv == CKR_OK)
@@ -181,7 +181,7 @@ CK_RV C_CopyObject(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object_handle, CK_
 
     if (rv != CKR_OK)
         return rv;
-    if ((items == NULL && count != 0) || copy == NULL)
+    if (!caller_has_template(items, count) || copy == NULL)
         return session_leave(session, CKR_ARGUMENTS_BAD);
     rv = session_find_object(session, object_handle, &object);
     if (rv == CKR_OK)

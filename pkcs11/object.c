@@ -95,7 +95,7 @@ CK_RV C_CreateObject(CK_SESSION_HANDLE handle, CK_ATTRIBUTE *items, CK_ULONG cou
 
     if (rv != CKR_OK)
         return rv;
-    if ((items == NULL && count != 0) || object == NULL)
+    if (!caller_has_template(items, count) || object == NULL)
         return session_leave(session, CKR_ARGUMENTS_BAD);
     object_class = template_get_ulong(items, count, CKA_CLASS, CK_UNAVAILABLE_INFORMATION);
     if (object_class == CK_UNAVAILABLE_INFORMATION)
@@ -180,7 +180,7 @@ CK_RV C_GetAttributeValue(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object_hand
 
     if (rv != CKR_OK)
         return rv;
-    if (items == NULL)
+    if (items == NULL || !caller_has_template(items, count))
         return session_leave(session, CKR_ARGUMENTS_BAD);
     rv = session_find_object(session, object_handle, &object);
     for (CK_ULONG i = 0; object != NULL && i < count; i++) {

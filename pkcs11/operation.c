@@ -117,7 +117,7 @@ static bool is_mac(const struct operation *operation)
 
 CK_RV operation_update(struct operation *operation, const void *data, size_t size)
 {
-    if (data == NULL && size != 0)
+    if (!caller_has_data(data, size))
         return CKR_ARGUMENTS_BAD;
     if (operation->hash != NULL)
         return soft_hash_update(operation->hash, data, size);

@@ -47,7 +47,7 @@ CK_RV C_InitPIN(CK_SESSION_HANDLE handle, CK_UTF8CHAR *pin, CK_ULONG size)
 
     if (rv != CKR_OK)
         return rv;
-    if (pin == NULL && size != 0)
+    if (!caller_has_data(pin, size))
         return session_leave(session, CKR_ARGUMENTS_BAD);
     rv = check_token(session->token);
     if (rv == CKR_OK && login_of(session->token) != LOGIN_SO)
@@ -67,7 +67,7 @@ CK_RV C_SetPIN(CK_SESSION_HANDLE handle, CK_UTF8CHAR *old, CK_ULONG old_size, CK
 
     if (rv != CKR_OK)
         return rv;
-    if ((old == NULL && old_size != 0) || (pin == NULL && size != 0))
+    if (!caller_has_data(old, old_size) || !caller_has_data(pin, size))
         return session_leave(session, CKR_ARGUMENTS_BAD);
     rv = check_token(session->token);
     if (rv == CKR_OK && !session->writable)

@@ -16,7 +16,7 @@ CK_RV C_GenerateRandom(CK_SESSION_HANDLE handle, CK_BYTE *out, CK_ULONG size)
 
     if (rv != CKR_OK)
         return rv;
-    if (out == NULL && size != 0)
+    if (!caller_has_data(out, size))
         return session_leave(session, CKR_ARGUMENTS_BAD);
     return session_leave(session, generate(session->token, out, size));
 }
@@ -40,7 +40,7 @@ CK_RV C_SeedRandom(CK_SESSION_HANDLE handle, CK_BYTE *data, CK_ULONG size)
 
     if (rv != CKR_OK)
         return rv;
-    if (data == NULL && size != 0)
+    if (!caller_has_data(data, size))
         return session_leave(session, CKR_ARGUMENTS_BAD);
     return session_leave(session, seed(session->token, data, size));
 }

@@ -102,7 +102,7 @@ CK_RV C_GenerateKey(CK_SESSION_HANDLE handle, CK_MECHANISM *mechanism, CK_ATTRIB
 
     if (rv != CKR_OK)
         return rv;
-    if (mechanism == NULL || key == NULL || (items == NULL && count != 0))
+    if (mechanism == NULL || key == NULL || !caller_has_template(items, count))
         return session_leave(session, CKR_ARGUMENTS_BAD);
     rv = read_mechanism(session, mechanism, &row);
     if (rv == CKR_OK)

@@ -192,7 +192,7 @@ const struct attribute_rule *template_rule(CK_OBJECT_CLASS object_class, CK_KEY_
 
 static bool value_fits(enum attribute_kind kind, const CK_ATTRIBUTE *item)
 {
-    if (item->ulValueLen == CK_UNAVAILABLE_INFORMATION || (item->pValue == NULL && item->ulValueLen != 0))
+    if (!caller_has_data(item->pValue, item->ulValueLen))
         return false;
     switch (kind) {
     case KIND_BOOL:

@@ -303,7 +303,7 @@ CK_RV C_UnwrapKey(CK_SESSION_HANDLE handle, CK_MECHANISM *mechanism, CK_OBJECT_H
 
     if (rv != CKR_OK)
         return rv;
-    if (mechanism == NULL || wrapped == NULL || key == NULL || (items == NULL && count != 0))
+    if (mechanism == NULL || wrapped == NULL || key == NULL || !caller_has_template(items, count))
         rv = CKR_ARGUMENTS_BAD;
     else if (wrapped_size > WRAPPED_MAXIMUM)
         rv = p11_fail(CKR_WRAPPED_KEY_LEN_RANGE, "no wrapped key has %lu bytes", wrapped_size);

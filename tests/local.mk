@@ -20,6 +20,7 @@ pkcs11_tests = \
 	tests/pkcs11/test_entry \
 	tests/pkcs11/test_failure \
 	tests/pkcs11/test_handle \
+	tests/pkcs11/test_hostile \
 	tests/pkcs11/test_index \
 	tests/pkcs11/test_keyfile \
 	tests/pkcs11/test_mechanism \
