@@ -28,6 +28,7 @@ pkcs11_tests = \
 	tests/pkcs11/test_operation \
 	tests/pkcs11/test_pin \
 	tests/pkcs11/test_pinfile \
+	tests/pkcs11/test_processes \
 	tests/pkcs11/test_publickey \
 	tests/pkcs11/test_publicobject \
 	tests/pkcs11/test_store \
@@ -47,6 +48,7 @@ pkcs11_tests = \
 	tests/pkcs11/test_session \
 	tests/pkcs11/test_sign \
 	tests/pkcs11/test_slot \
+	tests/pkcs11/test_threads \
 	tests/pkcs11/test_tokenconf \
 	tests/pkcs11/test_verify \
 	tests/pkcs11/test_wrap \
@@ -290,7 +292,7 @@ endif
 endif
 
 EXTRA_DIST += $(fuzz_data) $(story_tests) $(emulator_story_tests) $(rule_tests) tests/cli/capture.h tests/support/run \
-	tests/story/lib.sh tests/story/cloud.sh tests/story/reply.py tests/check.sh tests/ci.sh
+	tests/story/lib.sh tests/story/cloud.sh tests/story/reply.py tests/check.sh tests/ci.sh tests/tsan.sh tests/tsan.supp
 
 AM_TESTS_ENVIRONMENT = \
 	DEVID_TEST_SOURCE='$(abs_top_srcdir)'; export DEVID_TEST_SOURCE; \
