@@ -56,6 +56,8 @@ static void describe_token(const struct slot *slot, CK_TOKEN_INFO *info)
     p11_pad(info->serialNumber, sizeof info->serialNumber, token_conf_get(&token->conf, "serial"));
     info->flags |= CKF_TOKEN_INITIALIZED | (slot->backend->random != NULL ? CKF_RNG : 0);
     info->ulSessionCount = slot->sessions;
+    if (!store_is_writable(&token->store))
+        info->flags |= CKF_WRITE_PROTECTED;
     if (token->has_pin) {
         info->flags |= CKF_LOGIN_REQUIRED;
         info->ulMinPinLen = PIN_MINIMUM;

@@ -44,6 +44,11 @@ void store_close(struct store *store)
     *store = (struct store){.directory = -1};
 }
 
+bool store_is_writable(const struct store *store)
+{
+    return faccessat(store->directory, ".", W_OK, AT_EACCESS) == 0;
+}
+
 static struct store_stamp stamp_now(const struct store *store)
 {
     struct stat directory = {0};

@@ -28,6 +28,9 @@ struct store {
 CK_RV store_open(const char *path, struct store *store);
 void store_close(struct store *store);
 
+/* Whether this process may write there, as far as rights tell. */
+bool store_is_writable(const struct store *store);
+
 /* Whether anything may have changed since the last call that answered true (the first call does). */
 bool store_changed(struct store *store);
 

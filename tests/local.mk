@@ -19,6 +19,7 @@ pkcs11_tests = \
 	tests/pkcs11/test_dual \
 	tests/pkcs11/test_entry \
 	tests/pkcs11/test_failure \
+	tests/pkcs11/test_faults \
 	tests/pkcs11/test_handle \
 	tests/pkcs11/test_hostile \
 	tests/pkcs11/test_index \
