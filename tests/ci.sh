@@ -23,15 +23,21 @@ count() { # LINE STATUS: adds "N passed, M failed, K skipped"; a line that is no
     fi
 }
 
-check() { # NAME ARGUMENT...: tests/check.sh, counted
+script() { # NAME COMMAND...: one whose last line has its counts
     local log status
     stage "$1"
     shift
     log=$(mktemp)
-    ./tests/check.sh "$@" </dev/null 2>&1 | tee "$log"
+    "$@" </dev/null 2>&1 | tee "$log"
     status=${PIPESTATUS[0]}
     count "$(tail -n 1 "$log")" "$status"
     rm -f "$log"
+}
+
+check() { # NAME ARGUMENT...: tests/check.sh, counted
+    local name=$1
+    shift
+    script "$name" ./tests/check.sh "$@"
 }
 
 one() { # NAME COMMAND...: one test, its output shown
@@ -55,6 +61,7 @@ distcheck() {
 check 'tests, warnings as errors' --enable-werror
 one 'quick start' env DEVID_CONFIGURE_OPTIONS=--enable-werror ./examples/quickstart.sh
 check 'tests with AddressSanitizer and UndefinedBehaviorSanitizer' --build build-asan --enable-asan --enable-werror
+script 'threads, with ThreadSanitizer' ./tests/tsan.sh --build build-tsan
 one 'make distcheck' distcheck
 stage "end"
 [ "$skipped" -eq 0 ] && skipped= || skipped=", $skipped skipped"

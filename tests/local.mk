@@ -101,6 +101,7 @@ fuzz_tests = \
 	tests/fuzz/fuzz_keyfile \
 	tests/fuzz/fuzz_message \
 	tests/fuzz/fuzz_pem \
+	tests/fuzz/fuzz_template \
 	tests/fuzz/fuzz_tokenconf \
 	tests/fuzz/fuzz_tsskey
 
@@ -123,6 +124,8 @@ fuzz_data = \
 	tests/data/fuzz/message/lookup \
 	tests/data/fuzz/pem/bundle \
 	tests/data/fuzz/pem/uri \
+	tests/data/fuzz/template/data \
+	tests/data/fuzz/template/keys \
 	tests/data/fuzz/tokenconf/owner \
 	tests/data/fuzz/tokenconf/tpm \
 	tests/data/fuzz/tsskey/ec \
@@ -202,6 +205,7 @@ story_tests = \
 	tests/story/file_token.sh \
 	tests/story/openssl_tpm.sh \
 	tests/story/pkcs11_keys.sh \
+	tests/story/pkcs11_clients.sh \
 	tests/story/pkcs11_pin.sh \
 	tests/story/pkcs11_tools.sh \
 	tests/story/provider_softhsm.sh \
@@ -266,6 +270,7 @@ tests_fuzz_fuzz_credential_SOURCES = tests/fuzz/fuzz_credential.c tests/fuzz/mai
 tests_fuzz_fuzz_keyfile_SOURCES = tests/fuzz/fuzz_keyfile.c tests/fuzz/main.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_message_SOURCES = tests/fuzz/fuzz_message.c tests/fuzz/main.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_pem_SOURCES = tests/fuzz/fuzz_pem.c tests/fuzz/main.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_template_SOURCES = tests/fuzz/fuzz_template.c tests/fuzz/main.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_tokenconf_SOURCES = tests/fuzz/fuzz_tokenconf.c tests/fuzz/main.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_tsskey_SOURCES = tests/fuzz/fuzz_tsskey.c tests/fuzz/main.c tests/fuzz/fuzz.h
 
@@ -293,7 +298,7 @@ endif
 endif
 
 EXTRA_DIST += $(fuzz_data) $(story_tests) $(emulator_story_tests) $(rule_tests) tests/cli/capture.h tests/support/run \
-	tests/story/lib.sh tests/story/cloud.sh tests/story/reply.py tests/check.sh tests/ci.sh tests/tsan.sh tests/tsan.supp
+	tests/story/lib.sh tests/story/cloud.sh tests/story/reply.py tests/check.sh tests/ci.sh tests/fuzz.sh tests/tsan.sh tests/tsan.supp
 
 AM_TESTS_ENVIRONMENT = \
 	DEVID_TEST_SOURCE='$(abs_top_srcdir)'; export DEVID_TEST_SOURCE; \
@@ -307,3 +312,12 @@ LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver
 SH_LOG_DRIVER = $(LOG_DRIVER)
 LOG_COMPILER = $(SHELL) $(top_srcdir)/tests/support/run
 SH_LOG_COMPILER = $(SHELL) $(top_srcdir)/tests/support/run
+
+# Longer than `make check`: the full counts of the tests that do less there, and the fuzzers with libFuzzer.
+.PHONY: check-long fuzz
+check-long: all
+	DEVID_TEST_LONG=yes $(MAKE) $(AM_MAKEFLAGS) check \
+		TESTS='tests/pkcs11/test_threads tests/pkcs11/test_processes tests/pkcs11/file/test_threads'
+FUZZ_SECONDS = 60
+fuzz:
+	$(top_srcdir)/tests/fuzz.sh --build $(abs_builddir)/fuzz $(FUZZ_SECONDS) $(fuzz_tests)

@@ -6,8 +6,7 @@
 #include <stdint.h>
 
 /*
- * A fuzzer is one file with these two. With libFuzzer it is linked as it is:
- *     clang -g -fsanitize=fuzzer,address,undefined ... tests/fuzz/fuzz_NAME.c LIBRARIES
+ * A fuzzer is one file with these two. `make fuzz` links it with libFuzzer (tests/fuzz.sh).
  * As a program of `make check` it is linked with main.c, which runs it over its seeds and over changes of
  * them that are the same every time; given arguments, it runs over those files ("-": standard input).
  */

@@ -148,6 +148,7 @@ static int run_seeds(void)
     return number != 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+#ifndef DEVID_LIBFUZZER /* which has a main of its own */
 int main(int argc, char **argv)
 {
     bool good = true;
@@ -158,3 +159,4 @@ int main(int argc, char **argv)
         good = (strcmp(argv[i], "-") == 0 ? run_standard_input() : run_file(argv[i], false)) && good;
     return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
+#endif
