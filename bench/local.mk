@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # Measurements, not tests: `make bench` builds and runs them.
 EXTRA_PROGRAMS = $(bench_programs)
-bench_programs = bench/bench_file bench/bench_find
+bench_programs = bench/bench_file bench/bench_find bench/bench_load
 
 bench_bench_file_SOURCES = bench/bench_file.c
 bench_bench_file_CPPFLAGS = $(AM_CPPFLAGS) $(CRYPTO_CFLAGS)
 bench_bench_file_LDADD = $(CRYPTO_LIBS) -ldl -lpthread
 bench_bench_find_LDADD = -ldl
+bench_bench_load_LDADD = -ldl
 
 .PHONY: bench
 bench: all $(bench_programs)

@@ -11,6 +11,7 @@
 #include <openssl/params.h>
 #include <openssl/provider.h>
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,9 +21,12 @@
 /*
  * One context for the life of the process: it is not freed at C_Finalize, because that may run inside
  * OPENSSL_cleanup, and a module that is initialised again needs the same. (A child after fork makes its own.)
- * It reads no configuration, so that
- * an openssl.cnf that activates a PKCS#11 provider cannot lead back into this module.
+ * It reads no configuration, so that an openssl.cnf that activates a PKCS#11 provider cannot lead back into
+ * this module. The first fetch of a kind makes libcrypto build all of that kind, half a millisecond each:
+ * what a process never uses it does not pay for.
  */
+enum family { DIGESTS, MACS, CIPHERS, FAMILIES };
+
 static struct soft {
     OSSL_LIB_CTX *libctx;
     OSSL_PROVIDER *provider;
@@ -30,8 +34,10 @@ static struct soft {
     EVP_MAC_CTX *mac[HASH_COUNT]; /* HMAC with a key of no use, to be copied: it copies no keyless one */
     EVP_CIPHER *aes128_cfb;
     EVP_CIPHER *aes[MODE_COUNT][AES_SIZES];
-    struct soft *parents; /* what the parent had before a fork: kept in sight of memory checkers */
-} soft;
+    pthread_mutex_t lock;   /* of the fetching; nothing else is locked after it */
+    bool fetched[FAMILIES]; /* read without the lock */
+    struct soft *parents;   /* what the parent had before a fork: kept in sight of memory checkers */
+} soft = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static const char *const md_names[HASH_COUNT] = {
     [HASH_SHA1] = "SHA1",         [HASH_SHA224] = "SHA2-224",   [HASH_SHA256] = "SHA2-256",
@@ -54,6 +60,7 @@ void soft_prepare(void)
 static bool fetch_digests(void)
 {
     for (enum p11_hash hash = HASH_SHA1; hash < HASH_COUNT; hash++) {
+        EVP_MD_free(soft.md[hash]);
         soft.md[hash] = EVP_MD_fetch(soft.libctx, md_names[hash], NULL);
         if (soft.md[hash] == NULL)
             return false;
@@ -72,6 +79,7 @@ static bool fetch_macs(void)
 
         snprintf(name, sizeof name, "%s", md_names[hash]);
         params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0);
+        EVP_MAC_CTX_free(soft.mac[hash]);
         soft.mac[hash] = EVP_MAC_CTX_new(mac);
         made = soft.mac[hash] != NULL && EVP_MAC_init(soft.mac[hash], (const uint8_t *)"", 0, params) == 1;
     }
@@ -83,6 +91,7 @@ static bool fetch_ciphers(void)
 {
     bool fetched;
 
+    EVP_CIPHER_free(soft.aes128_cfb);
     soft.aes128_cfb = EVP_CIPHER_fetch(soft.libctx, "AES-128-CFB", NULL);
     fetched = soft.aes128_cfb != NULL;
     for (enum soft_mode mode = 0; mode < MODE_COUNT; mode++) {
@@ -90,6 +99,7 @@ static bool fetch_ciphers(void)
             char name[16];
 
             snprintf(name, sizeof name, "AES-%zu-%s", 128 + 64 * i, mode_names[mode]);
+            EVP_CIPHER_free(soft.aes[mode][i]);
             soft.aes[mode][i] = EVP_CIPHER_fetch(soft.libctx, name, NULL);
             fetched = soft.aes[mode][i] != NULL;
         }
@@ -97,32 +107,23 @@ static bool fetch_ciphers(void)
     return fetched;
 }
 
-static void free_ciphers(void)
+/* False: libcrypto has no memory; the next call tries again. */
+static bool has(enum family family)
 {
-    EVP_CIPHER_free(soft.aes128_cfb);
-    soft.aes128_cfb = NULL;
-    for (enum soft_mode mode = 0; mode < MODE_COUNT; mode++) {
-        for (size_t i = 0; i < AES_SIZES; i++) {
-            EVP_CIPHER_free(soft.aes[mode][i]);
-            soft.aes[mode][i] = NULL;
-        }
-    }
-}
+    static bool (*const fetch[FAMILIES])(void) = {
+        [DIGESTS] = fetch_digests,
+        [MACS] = fetch_macs,
+        [CIPHERS] = fetch_ciphers,
+    };
+    bool fetched = __atomic_load_n(&soft.fetched[family], __ATOMIC_ACQUIRE);
 
-static void give_up(void)
-{
-    free_ciphers();
-    for (enum p11_hash hash = HASH_SHA1; hash < HASH_COUNT; hash++) {
-        EVP_MAC_CTX_free(soft.mac[hash]);
-        soft.mac[hash] = NULL;
-        EVP_MD_free(soft.md[hash]);
-        soft.md[hash] = NULL;
-    }
-    if (soft.provider != NULL)
-        OSSL_PROVIDER_unload(soft.provider);
-    soft.provider = NULL;
-    OSSL_LIB_CTX_free(soft.libctx);
-    soft.libctx = NULL;
+    if (fetched)
+        return true;
+    pthread_mutex_lock(&soft.lock);
+    fetched = soft.fetched[family] || fetch[family]();
+    __atomic_store_n(&soft.fetched[family], fetched, __ATOMIC_RELEASE);
+    pthread_mutex_unlock(&soft.lock);
+    return fetched;
 }
 
 CK_RV soft_start(void)
@@ -132,9 +133,10 @@ CK_RV soft_start(void)
     soft.libctx = OSSL_LIB_CTX_new();
     if (soft.libctx != NULL)
         soft.provider = OSSL_PROVIDER_load(soft.libctx, "default");
-    if (soft.provider != NULL && fetch_digests() && fetch_macs() && fetch_ciphers())
+    if (soft.provider != NULL)
         return CKR_OK;
-    give_up();
+    OSSL_LIB_CTX_free(soft.libctx);
+    soft.libctx = NULL;
     return p11_fail(CKR_GENERAL_ERROR,
                     "OpenSSL's default provider does not load; check the installation of libssl3");
 }
@@ -145,7 +147,7 @@ void soft_abandon(void)
 
     if (parents != NULL)
         *parents = soft;
-    soft = (struct soft){.parents = parents};
+    soft = (struct soft){.lock = PTHREAD_MUTEX_INITIALIZER, .parents = parents};
 }
 
 OSSL_LIB_CTX *soft_libctx(void)
@@ -155,7 +157,7 @@ OSSL_LIB_CTX *soft_libctx(void)
 
 const EVP_MD *soft_md(enum p11_hash hash)
 {
-    return hash < HASH_COUNT ? soft.md[hash] : NULL;
+    return hash < HASH_COUNT && has(DIGESTS) ? soft.md[hash] : NULL;
 }
 
 const char *soft_md_name(enum p11_hash hash)
@@ -165,19 +167,19 @@ const char *soft_md_name(enum p11_hash hash)
 
 const EVP_MAC_CTX *soft_mac(enum p11_hash hash)
 {
-    return hash < HASH_COUNT ? soft.mac[hash] : NULL;
+    return hash < HASH_COUNT && has(MACS) ? soft.mac[hash] : NULL;
 }
 
 const EVP_CIPHER *soft_aes128_cfb_cipher(void)
 {
-    return soft.aes128_cfb;
+    return has(CIPHERS) ? soft.aes128_cfb : NULL;
 }
 
 const EVP_CIPHER *soft_aes_cipher(enum soft_mode mode, size_t key_size)
 {
     size_t i = key_size / 8 - 2;
 
-    return key_size % 8 == 0 && i < AES_SIZES ? soft.aes[mode][i] : NULL;
+    return key_size % 8 == 0 && i < AES_SIZES && has(CIPHERS) ? soft.aes[mode][i] : NULL;
 }
 
 bool soft_at_exit(void (*handler)(void))
