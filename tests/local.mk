@@ -91,6 +91,7 @@ pkcs11_tests = \
 	tests/pkcs11/tpm/test_random \
 	tests/pkcs11/tpm/test_rc \
 	tests/pkcs11/tpm/test_stay \
+	tests/pkcs11/tpm/test_tss2key \
 	tests/pkcs11/tpm/test_session \
 	tests/pkcs11/tpm/test_sharing
 
@@ -210,6 +211,7 @@ story_tests = \
 	tests/story/pkcs11_tools.sh \
 	tests/story/provider_softhsm.sh \
 	tests/story/tpm_objects.sh
+	tests/story/wrap_derive.sh
 emulator_story_tests = \
 	tests/story/bad_input.sh \
 	tests/story/emulator.sh \
