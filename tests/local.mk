@@ -103,6 +103,7 @@ fuzz_tests = \
 	tests/fuzz/fuzz_message \
 	tests/fuzz/fuzz_pem \
 	tests/fuzz/fuzz_template \
+	tests/fuzz/fuzz_pkcs8 \
 	tests/fuzz/fuzz_tokenconf \
 	tests/fuzz/fuzz_tsskey
 
@@ -127,6 +128,10 @@ fuzz_data = \
 	tests/data/fuzz/pem/uri \
 	tests/data/fuzz/template/data \
 	tests/data/fuzz/template/keys \
+	tests/data/fuzz/pkcs8/ec \
+	tests/data/fuzz/pkcs8/rsa \
+	tests/data/fuzz/pkcs8/sec1 \
+	tests/data/fuzz/pkcs8/x25519 \
 	tests/data/fuzz/tokenconf/owner \
 	tests/data/fuzz/tokenconf/tpm \
 	tests/data/fuzz/tsskey/ec \
@@ -272,7 +277,8 @@ tests_fuzz_fuzz_credential_SOURCES = tests/fuzz/fuzz_credential.c tests/fuzz/mai
 tests_fuzz_fuzz_keyfile_SOURCES = tests/fuzz/fuzz_keyfile.c tests/fuzz/main.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_message_SOURCES = tests/fuzz/fuzz_message.c tests/fuzz/main.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_pem_SOURCES = tests/fuzz/fuzz_pem.c tests/fuzz/main.c tests/fuzz/fuzz.h
-tests_fuzz_fuzz_template_SOURCES = tests/fuzz/fuzz_template.c tests/fuzz/main.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_template_SOURCES = tests/fuzz/fuzz_template.c tests/fuzz/main.c tests/fuzz/fuzz.h \
+tests_fuzz_fuzz_pkcs8_SOURCES = tests/fuzz/fuzz_pkcs8.c tests/fuzz/main.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_tokenconf_SOURCES = tests/fuzz/fuzz_tokenconf.c tests/fuzz/main.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_tsskey_SOURCES = tests/fuzz/fuzz_tsskey.c tests/fuzz/main.c tests/fuzz/fuzz.h
 

@@ -686,7 +686,7 @@ Suite *suite(void)
     Suite *suite = suite_create("pkcs11/derive");
     TCase *tcase = tcase_create("derive");
 
-    tcase_set_timeout(tcase, 60);
+    tcase_set_timeout(tcase, 300);
     tcase_add_checked_fixture(tcase, up, filetoken_down);
     tcase_add_loop_test(tcase, both_parties_come_to_the_same_key, 0, 4);
     tcase_add_test(tcase, without_a_kdf_the_front_is_cut_off);

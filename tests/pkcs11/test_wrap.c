@@ -786,7 +786,7 @@ Suite *suite(void)
     Suite *suite = suite_create("pkcs11/wrap");
     TCase *tcase = tcase_create("wrap");
 
-    tcase_set_timeout(tcase, 60);
+    tcase_set_timeout(tcase, 300);
     tcase_add_checked_fixture(tcase, up, filetoken_down);
     tcase_add_loop_test(tcase, aes_wraps_as_the_rfcs_say, 0, (int)(sizeof vectors / sizeof vectors[0]));
     tcase_add_test(tcase, an_unwrapped_key_has_a_past_outside);
