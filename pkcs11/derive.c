@@ -245,7 +245,7 @@ static CK_RV add(struct derivation *derivation, const struct bytes *value, CK_OB
     if (derivation->data)
         return add_data(derivation, value, handle);
     rv = inherit(derivation->operation->object, &derivation->asked);
-    return rv == CKR_OK ? secret_add(derivation->session, &derivation->asked, value, handle) : rv;
+    return rv == CKR_OK ? secret_add_derived(derivation->session, &derivation->asked, value, handle) : rv;
 }
 
 static CK_RV run(struct derivation *derivation, CK_OBJECT_HANDLE *handle)

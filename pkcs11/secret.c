@@ -152,12 +152,11 @@ static CK_RV import(struct session *session, const struct backend *backend,
     return rv;
 }
 
-CK_RV secret_add(struct session *session, const struct attributes *attributes, const struct bytes *value,
-                 CK_OBJECT_HANDLE *handle)
+static CK_RV add_to(const struct backend *backend, struct session *session,
+                    const struct attributes *attributes, const struct bytes *value, CK_OBJECT_HANDLE *handle)
 {
     const struct secret_type *type =
         secret_type(attributes_get_ulong(attributes, CKA_KEY_TYPE, CK_UNAVAILABLE_INFORMATION));
-    const struct backend *backend = secret_backend(session, attributes);
     struct bytes block = BYTES_EMPTY;
     CK_RV rv;
 
@@ -172,6 +171,22 @@ CK_RV secret_add(struct session *session, const struct attributes *attributes, c
         rv = secret_add_block(session, attributes, backend, &block, handle);
     bytes_free(&block);
     return rv;
+}
+
+CK_RV secret_add(struct session *session, const struct attributes *attributes, const struct bytes *value,
+                 CK_OBJECT_HANDLE *handle)
+{
+    return add_to(secret_backend(session, attributes), session, attributes, value, handle);
+}
+
+CK_RV secret_add_derived(struct session *session, const struct attributes *attributes,
+                         const struct bytes *value, CK_OBJECT_HANDLE *handle)
+{
+    const struct backend *backend = attributes_get_bool(attributes, CKA_TOKEN, false)
+                                        ? secret_backend(session, attributes)
+                                        : backend_in_software();
+
+    return add_to(backend, session, attributes, value, handle);
 }
 
 CK_RV create_secret_key(struct session *session, const CK_ATTRIBUTE *items, CK_ULONG count,

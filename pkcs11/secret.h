@@ -25,6 +25,11 @@ CK_RV secret_may_add(const struct session *session, const struct attributes *att
 CK_RV secret_add(struct session *session, const struct attributes *attributes, const struct bytes *value,
                  CK_OBJECT_HANDLE *handle);
 
+/* The same for a value that was worked out in this process: to take a key of the session into a device would
+ * hide nothing any more. */
+CK_RV secret_add_derived(struct session *session, const struct attributes *attributes,
+                         const struct bytes *value, CK_OBJECT_HANDLE *handle);
+
 /* Makes the object of a block that the backend has made; secret_may_add comes before. */
 CK_RV secret_add_block(struct session *session, const struct attributes *attributes,
                        const struct backend *backend, const struct bytes *block, CK_OBJECT_HANDLE *handle);

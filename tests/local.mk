@@ -10,6 +10,7 @@ common_tests = \
 
 pkcs11_tests = \
 	tests/pkcs11/test_attribute \
+	tests/pkcs11/test_aziot \
 	tests/pkcs11/test_authenticate \
 	tests/pkcs11/test_config \
 	tests/pkcs11/test_crash \
@@ -82,7 +83,11 @@ pkcs11_tests = \
 	tests/pkcs11/tpm/test_cipher \
 	tests/pkcs11/tpm/test_decrypt \
 	tests/pkcs11/tpm/test_derive \
+<<<<<<< HEAD
 	tests/pkcs11/tpm/test_hmac \
+=======
+	tests/pkcs11/tpm/test_derivekey \
+>>>>>>> 8cb3ddb (pkcs11: a derived session key of a TPM token stays in software)
 	tests/pkcs11/tpm/test_import \
 	tests/pkcs11/tpm/test_loaded \
 	tests/pkcs11/tpm/test_ownauth \
@@ -215,7 +220,7 @@ story_tests = \
 	tests/story/pkcs11_pin.sh \
 	tests/story/pkcs11_tools.sh \
 	tests/story/provider_softhsm.sh \
-	tests/story/tpm_objects.sh
+	tests/story/tpm_objects.sh \
 	tests/story/wrap_derive.sh
 emulator_story_tests = \
 	tests/story/bad_input.sh \
