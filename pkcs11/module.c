@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct {
     pthread_mutex_t lock;
@@ -64,6 +65,8 @@ static void drop_parent_state(void)
     for (size_t i = 0; state.up && i < state.module.slot_count; i++)
         if (state.module.slots[i].token != NULL)
             token_abandon(state.module.slots[i].token);
+    for (size_t i = 0; state.up && i < state.module.retired_count; i++)
+        token_abandon(state.module.retired[i]);
     state.module = (struct module){0};
     state.up = false;
     state.fork_id = fork_id;
@@ -217,10 +220,52 @@ static bool has_empty_slot(const struct module *module, const struct backend *ba
     return false;
 }
 
+/* The memory stays until C_Finalize: a call of another thread, whose session was closed meanwhile, may be at
+ * work with it. */
+static CK_RV retire(struct module *module, struct token *token)
+{
+    struct token **grown = realloc(module->retired, (module->retired_count + 1) * sizeof *grown);
+
+    if (grown == NULL)
+        return CKR_HOST_MEMORY;
+    module->retired = grown;
+    grown[module->retired_count++] = token;
+    return CKR_OK;
+}
+
+CK_RV module_replace_token(struct module *module, struct slot *slot)
+{
+    struct token *fresh;
+    CK_RV rv = token_open(slot->token->store.path, &module->config, &fresh);
+
+    if (rv == CKR_OK)
+        rv = retire(module, slot->token);
+    if (rv != CKR_OK)
+        return rv;
+    fresh->slot = slot->id;
+    slot->token = fresh;
+    slot->backend = fresh->backend;
+    return CKR_OK;
+}
+
+/* Another process initialised the token anew. Who has sessions open keeps what was, which has no files any
+ * more. */
+static void look_for_replaced(struct module *module)
+{
+    for (size_t i = 0; i < module->slot_count; i++) {
+        struct slot *slot = &module->slots[i];
+
+        if (slot->token != NULL && slot->sessions == 0 && !token_is_there(slot->token) &&
+            access(slot->token->store.path, F_OK) == 0 && module_replace_token(module, slot) != CKR_OK)
+            p11_failure_to_note(slot->token->store.path, CKR_DEVICE_ERROR, "mend or remove it");
+    }
+}
+
 CK_RV module_refresh_slots(struct module *module)
 {
     CK_RV rv = CKR_OK;
 
+    look_for_replaced(module);
     look_for_tokens(module);
     for (size_t i = 0; rv == CKR_OK && module->config.empty_slots && p11_backends[i] != NULL; i++)
         if (!has_empty_slot(module, p11_backends[i]))
@@ -239,6 +284,9 @@ static void free_module(struct module *module)
     for (size_t i = 0; i < module->slot_count; i++)
         if (module->slots[i].token != NULL)
             token_close(module->slots[i].token);
+    for (size_t i = 0; i < module->retired_count; i++)
+        token_close(module->retired[i]);
+    free(module->retired);
     free(module->slots);
     config_free(&module->config);
     *module = (struct module){0};

@@ -20,6 +20,8 @@ struct module {
     struct slot *slots;
     size_t slot_count;
     struct handle_map sessions;
+    struct token **retired; /* replaced by C_InitToken; a call that is still under way may use them */
+    size_t retired_count;
 };
 
 /*
@@ -39,6 +41,10 @@ CK_RV module_stop(void);
 
 /* CKR_SLOT_ID_INVALID. The pointer is good until the module is unlocked. */
 CK_RV module_slot(struct module *module, CK_SLOT_ID id, struct slot **slot);
+/* Has the slot's token read again from its directory, where there is another one now. Its sessions are
+ * closed.
+ */
+CK_RV module_replace_token(struct module *module, struct slot *slot);
 /* Finds tokens that came since, and offers an uninitialised slot per backend when the configuration wants it.
  */
 CK_RV module_refresh_slots(struct module *module);

@@ -46,6 +46,20 @@ void token_idle(struct token *token);
 CK_RV token_create(const struct config *config, const struct backend *backend, const char *label,
                    CK_SLOT_ID slot, const struct bytes *so_pin, char **path);
 
+/*
+ * Makes an empty token in the place of one that is there, with the same slot, serial number and settings, and
+ * all objects and PINs gone. Its directory is exchanged with one rename: killed at any instant, there is the
+ * old token or the new one. The SO's PIN was checked, and no session is open; `token` is of the past
+ * afterwards.
+ */
+CK_RV token_renew(const struct config *config, const struct token *token, const char *label,
+                  const struct bytes *so_pin);
+/* Adds to `conf` what the process's configuration says and it does not. */
+CK_RV token_complete_conf(struct token_conf *conf, const struct config *config);
+/* Whether its directory is still where it was: not replaced by C_InitToken of another process, nor removed.
+ */
+bool token_is_there(const struct token *token);
+
 void *token_instance(const struct token *token, const struct backend *backend);
 /* Whether the token's own backend can serve the mechanism row, and its key sizes. */
 bool token_supports(const struct token *token, const struct mechanism *row);

@@ -28,6 +28,7 @@ pkcs11_tests = \
 	tests/pkcs11/test_mechanism \
 	tests/pkcs11/test_modify \
 	tests/pkcs11/test_operation \
+	tests/pkcs11/test_newtoken \
 	tests/pkcs11/test_pin \
 	tests/pkcs11/test_pinfile \
 	tests/pkcs11/test_processes \
@@ -83,11 +84,8 @@ pkcs11_tests = \
 	tests/pkcs11/tpm/test_cipher \
 	tests/pkcs11/tpm/test_decrypt \
 	tests/pkcs11/tpm/test_derive \
-<<<<<<< HEAD
 	tests/pkcs11/tpm/test_hmac \
-=======
 	tests/pkcs11/tpm/test_derivekey \
->>>>>>> 8cb3ddb (pkcs11: a derived session key of a TPM token stays in software)
 	tests/pkcs11/tpm/test_import \
 	tests/pkcs11/tpm/test_loaded \
 	tests/pkcs11/tpm/test_ownauth \
