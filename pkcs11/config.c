@@ -60,6 +60,7 @@ static const struct {
     {"bus-protection",   "DEVID_BUS_PROTECTION",   set_protection, offsetof(struct config, bus_protection)  },
     {"owner-auth",       "DEVID_OWNER_AUTH",       set_text,       offsetof(struct config, owner_auth)      },
     {"endorsement-auth", "DEVID_ENDORSEMENT_AUTH", set_text,       offsetof(struct config, endorsement_auth)},
+    {"pin-source",       "DEVID_PIN_SOURCE",       set_text,       offsetof(struct config, pin_source)      },
     {"device-objects",   "DEVID_DEVICE_OBJECTS",   set_switch,     offsetof(struct config, device_objects)  },
 };
 
@@ -160,6 +161,7 @@ void config_free(struct config *config)
     free(config->tokens);
     free(config->tcti);
     free(config->parent);
+    free(config->pin_source);
     free(config->bus_protection);
     *config = (struct config){0};
 }

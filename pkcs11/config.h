@@ -17,6 +17,7 @@ struct config {
     /* Passwords of the TPM's hierarchies, or where they are: "file:PATH", "hex:DIGITS" or the text itself. */
     char *owner_auth;
     char *endorsement_auth;
+    char *pin_source; /* of the user's PIN: "file:PATH", "PATH" or "env:NAME"; NULL: token.conf's, or none */
     bool device_objects; /* new TPM tokens show the TPM's own keys and certificates */
 };
 

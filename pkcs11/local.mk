@@ -59,6 +59,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/template.c pkcs11/template.h \
 	pkcs11/state.c \
 	pkcs11/token.c pkcs11/token.h \
+	pkcs11/pinsource.c pkcs11/pinsource.h \
 	pkcs11/tokensecret.c pkcs11/tokensecret.h \
 	pkcs11/tokenconf.c pkcs11/tokenconf.h \
 	pkcs11/unsupported.c \

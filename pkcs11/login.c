@@ -2,6 +2,7 @@
 #include "pkcs11/login.h"
 
 #include "pkcs11/failure.h"
+#include "pkcs11/pinsource.h"
 
 /*
  * Who may log in while who is (PKCS#11 2.40, 5.6). On a token without a PIN there is nothing to check: a user
@@ -34,7 +35,28 @@ static CK_RV may_login(const struct token *token, CK_USER_TYPE user)
     return CKR_USER_TYPE_INVALID;
 }
 
-CK_RV login_check_pin(const struct token *token, CK_USER_TYPE user, CK_UTF8CHAR *pin, CK_ULONG size)
+static CK_RV check_pin(const struct token *token, CK_USER_TYPE user, const struct bytes *pin)
+{
+    if (pin->size < PIN_MINIMUM || pin->size > PIN_MAXIMUM) /* the TPM need not count this one */
+        return p11_fail(CKR_PIN_INCORRECT, "PINs have %d to %d bytes", PIN_MINIMUM, PIN_MAXIMUM);
+    return token->backend->login(token_instance(token, token->backend), user, pin);
+}
+
+static CK_RV check_pin_of_source(struct token *token)
+{
+    struct bytes pin;
+    CK_RV rv = pin_source_read(token, &pin);
+
+    if (rv != CKR_OK)
+        return rv;
+    rv = check_pin(token, CKU_USER, &pin);
+    if (rv == CKR_PIN_INCORRECT)
+        pin_source_refused(token, &pin);
+    bytes_free(&pin);
+    return rv;
+}
+
+CK_RV login_check_pin(struct token *token, CK_USER_TYPE user, CK_UTF8CHAR *pin, CK_ULONG size)
 {
     const struct bytes view = {pin, size};
 
@@ -42,9 +64,8 @@ CK_RV login_check_pin(const struct token *token, CK_USER_TYPE user, CK_UTF8CHAR 
         return CKR_OK;
     if (token->backend->login == NULL)
         return backend_missing(token->backend, "check a PIN");
-    if (size < PIN_MINIMUM || size > PIN_MAXIMUM) /* the TPM need not count this one */
-        return p11_fail(CKR_PIN_INCORRECT, "PINs have %d to %d bytes", PIN_MINIMUM, PIN_MAXIMUM);
-    return token->backend->login(token_instance(token, token->backend), user, &view);
+    return pin == NULL && user == CKU_USER && pin_source_is_set(token) ? check_pin_of_source(token)
+                                                                       : check_pin(token, user, &view);
 }
 
 /* The PIN is checked without the token's lock, which takes its time; another thread may have come first. */

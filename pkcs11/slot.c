@@ -2,6 +2,7 @@
 #include "pkcs11/failure.h"
 #include "pkcs11/mechanism.h"
 #include "pkcs11/module.h"
+#include "pkcs11/pinsource.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -62,6 +63,8 @@ static void describe_token(const struct slot *slot, CK_TOKEN_INFO *info)
         info->flags |= CKF_LOGIN_REQUIRED;
         info->ulMinPinLen = PIN_MINIMUM;
         info->ulMaxPinLen = PIN_MAXIMUM;
+        if (pin_source_is_set(token))
+            info->flags |= CKF_PROTECTED_AUTHENTICATION_PATH;
     }
     if (slot->backend->token_info != NULL)
         slot->backend->token_info(token_instance(token, slot->backend), info);

@@ -22,6 +22,7 @@ CK_RV token_complete_conf(struct token_conf *conf, const struct config *config)
         {"bus-protection",   config->bus_protection  },
         {"owner-auth",       config->owner_auth      },
         {"endorsement-auth", config->endorsement_auth},
+        {"pin-source",       config->pin_source      },
     };
     CK_RV rv = CKR_OK;
 

@@ -29,6 +29,8 @@ struct token {
     struct objects objects;
     enum login login; /* ends with the last session; read without the lock by token_login */
     unsigned readers; /* read-only sessions that are open */
+    bool pin_refused; /* the PIN of the source, with this SHA-256 */
+    uint8_t refused_pin[32];
 };
 
 /* Opens the token in the directory; what token.conf leaves open, the configuration says.

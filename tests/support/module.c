@@ -34,8 +34,8 @@ void test_rv(const char *file, int line, const char *what, CK_RV got, CK_RV want
 void test_module_environment(void)
 {
     static const char *const unset[] = {
-        "DEVID_EMPTY_SLOTS", "DEVID_PARENT",           "DEVID_LOG",
-        "DEVID_OWNER_AUTH",  "DEVID_ENDORSEMENT_AUTH", "CREDENTIALS_DIRECTORY"};
+        "DEVID_EMPTY_SLOTS",      "DEVID_PARENT",          "DEVID_LOG",       "DEVID_OWNER_AUTH",
+        "DEVID_ENDORSEMENT_AUTH", "CREDENTIALS_DIRECTORY", "DEVID_PIN_SOURCE"};
     const char *tokens = support_path("tokens");
 
     for (size_t i = 0; i < sizeof unset / sizeof unset[0]; i++)
