@@ -22,7 +22,7 @@ struct cli_command {
     enum cli_status (*run)(const void *values);
 };
 
-extern const struct cli_command cli_token_init, cli_token_list;
+extern const struct cli_command cli_token_init, cli_token_list, cli_token_pin;
 extern const struct cli_command cli_key_generate, cli_key_list, cli_key_pem;
 extern const struct cli_command cli_key_persist, cli_key_unpersist;
 extern const struct cli_command cli_tpm_setup;

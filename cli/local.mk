@@ -19,6 +19,7 @@ cli_libcore_la_SOURCES = \
 	cli/state.c cli/state.h \
 	cli/status.c cli/status.h \
 	cli/subject.c cli/subject.h \
+	cli/tokenpin.c \
 	cli/uri.c cli/uri.h \
 	cli/uripem.c cli/uripem.h
 cli_libcore_la_CPPFLAGS = $(AM_CPPFLAGS) $(CRYPTO_CFLAGS) $(JANSSON_CFLAGS)

@@ -7,9 +7,9 @@
 
 /* The sub-commands, in the order in which a new device needs them. */
 static const struct cli_command *const commands[] = {
-    &cli_token_init, &cli_token_list,  &cli_key_generate,  &cli_key_list,
-    &cli_key_pem,    &cli_key_persist, &cli_key_unpersist, &cli_tpm_setup,
-    &cli_csr,        &cli_cert_import, &cli_provision,     &cli_send,
+    &cli_token_init,  &cli_token_list,  &cli_token_pin,     &cli_key_generate, &cli_key_list,
+    &cli_key_pem,     &cli_key_persist, &cli_key_unpersist, &cli_tpm_setup,    &cli_csr,
+    &cli_cert_import, &cli_provision,   &cli_send,
 };
 
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])

@@ -222,6 +222,8 @@ static const struct flag_row {
     const char *name;
 } flags[] = {
     {CKF_LOGIN_REQUIRED,                "pin"       },
+    {CKF_SO_PIN_COUNT_LOW,              "so-pin-failed"},
+    {CKF_SO_PIN_LOCKED,                 "so-pin-locked"},
     {CKF_PROTECTED_AUTHENTICATION_PATH, "pin-source"},
     {CKF_WRITE_PROTECTED,               "read-only" },
     {CKF_USER_PIN_COUNT_LOW,            "pin-failed"},
@@ -234,6 +236,8 @@ static void name_flags(CK_FLAGS set, char *out, size_t size)
     size_t length = 0;
 
     out[0] = '\0';
+    if ((set & CKF_LOGIN_REQUIRED) != 0 && (set & CKF_USER_PIN_INITIALIZED) == 0)
+        length = (size_t)snprintf(out, size, "no-user-pin");
     for (size_t i = 0; i < sizeof flags / sizeof flags[0] && length < size; i++)
         if ((set & flags[i].flag) != 0)
             length +=
