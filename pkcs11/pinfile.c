@@ -195,20 +195,28 @@ static bool read_block(const struct keyfile_block *block, struct pinfile *pins)
     return false;
 }
 
-static CK_RV parse(const struct store *store, enum pin_form form, const struct bytes *text,
-                   struct pinfile *pins)
+bool pinfile_parse(enum pin_form form, const char *text, size_t size, struct pinfile *pins)
 {
     struct keyfile_block block;
     size_t offset = 0;
     bool good = true;
 
     *pins = (struct pinfile){.form = form};
-    while (good && keyfile_next((const char *)text->data, text->size, &offset, &block))
+    while (good && keyfile_next(text, size, &offset, &block))
         good = read_block(&block, pins);
-    if (good && offset >= text->size && pins->of[CKU_SO].block.size != 0)
-        return CKR_OK;
+    if (good && offset >= size && pins->of[CKU_SO].block.size != 0)
+        return true;
     pinfile_free(pins);
-    return p11_fail(CKR_DEVICE_ERROR, "%s/" PIN_FILE " is broken; bring it back from a backup", store->path);
+    return false;
+}
+
+static CK_RV parse(const struct store *store, enum pin_form form, const struct bytes *text,
+                   struct pinfile *pins)
+{
+    return pinfile_parse(form, (const char *)text->data, text->size, pins)
+               ? CKR_OK
+               : p11_fail(CKR_DEVICE_ERROR, "%s/" PIN_FILE " is broken; bring it back from a backup",
+                          store->path);
 }
 
 CK_RV pinfile_read(const struct store *store, enum pin_form form, struct pinfile *pins)
@@ -241,7 +249,7 @@ void pinfile_heading(enum pin_form form, CK_USER_TYPE user, const struct pin_sea
     buffer_addf(out, "Salt: %s\n", hex);
 }
 
-static CK_RV write_all(const struct pinfile *pins, struct buffer *text)
+CK_RV pinfile_write(const struct pinfile *pins, struct buffer *text)
 {
     CK_RV rv = CKR_OK;
 
@@ -260,7 +268,7 @@ CK_RV pinfile_create(struct store *store, const struct pinfile *pins)
     CK_RV rv;
 
     buffer_init(&text, FILE_MAXIMUM);
-    rv = write_all(pins, &text);
+    rv = pinfile_write(pins, &text);
     if (rv == CKR_OK)
         rv = store_replace(store, PIN_FILE, text.data, text.size);
     buffer_free(&text);
@@ -293,7 +301,7 @@ static CK_RV change_file(void *data, const struct stat *status, const struct byt
         rv = CKR_FUNCTION_CANCELED;
     pins.of[change->user] = *change->seal; /* lent */
     if (rv == CKR_OK)
-        rv = write_all(&pins, new);
+        rv = pinfile_write(&pins, new);
     pins.of[change->user] = kept;
     pinfile_free(&pins);
     return rv;

@@ -48,6 +48,10 @@ CK_RV pinfile_create(struct store *store, const struct pinfile *pins);
 CK_RV pinfile_change(struct store *store, enum pin_form form, CK_USER_TYPE user, const struct pin_seal *seal,
                      const struct pinfile *seen);
 
+/* The text of the file, and back. False: it is broken, or of the other kind. */
+bool pinfile_parse(enum pin_form form, const char *text, size_t size, struct pinfile *pins);
+CK_RV pinfile_write(const struct pinfile *pins, struct buffer *text);
+
 /* The lines above a user's block, as they are written. */
 void pinfile_heading(enum pin_form form, CK_USER_TYPE user, const struct pin_seal *seal, struct buffer *out);
 

@@ -32,6 +32,7 @@ pkcs11_tests = \
 	tests/pkcs11/test_pin \
 	tests/pkcs11/test_pinfile \
 	tests/pkcs11/test_processes \
+	tests/pkcs11/test_pinsource \
 	tests/pkcs11/test_publickey \
 	tests/pkcs11/test_publicobject \
 	tests/pkcs11/test_store \
@@ -104,9 +105,11 @@ fuzz_tests = \
 	tests/fuzz/fuzz_credential \
 	tests/fuzz/fuzz_keyfile \
 	tests/fuzz/fuzz_message \
+	tests/fuzz/fuzz_pbes2 \
 	tests/fuzz/fuzz_pem \
 	tests/fuzz/fuzz_template \
 	tests/fuzz/fuzz_pkcs8 \
+	tests/fuzz/fuzz_pinfile \
 	tests/fuzz/fuzz_tokenconf \
 	tests/fuzz/fuzz_tsskey
 
@@ -127,6 +130,8 @@ fuzz_data = \
 	tests/data/fuzz/message/failed \
 	tests/data/fuzz/message/issued \
 	tests/data/fuzz/message/lookup \
+	tests/data/fuzz/pbes2/openssl \
+	tests/data/fuzz/pbes2/own \
 	tests/data/fuzz/pem/bundle \
 	tests/data/fuzz/pem/uri \
 	tests/data/fuzz/template/data \
@@ -135,6 +140,8 @@ fuzz_data = \
 	tests/data/fuzz/pkcs8/rsa \
 	tests/data/fuzz/pkcs8/sec1 \
 	tests/data/fuzz/pkcs8/x25519 \
+	tests/data/fuzz/pinfile/file \
+	tests/data/fuzz/pinfile/tpm \
 	tests/data/fuzz/tokenconf/owner \
 	tests/data/fuzz/tokenconf/tpm \
 	tests/data/fuzz/tsskey/ec \
@@ -211,6 +218,7 @@ cli_tests = \
 
 story_tests = \
 	tests/story/cli_softhsm.sh \
+	tests/story/file_pin.sh \
 	tests/story/file_token.sh \
 	tests/story/openssl_tpm.sh \
 	tests/story/pkcs11_keys.sh \
@@ -279,9 +287,11 @@ tests_fuzz_fuzz_base64_SOURCES = tests/fuzz/fuzz_base64.c tests/fuzz/main.c test
 tests_fuzz_fuzz_credential_SOURCES = tests/fuzz/fuzz_credential.c tests/fuzz/main.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_keyfile_SOURCES = tests/fuzz/fuzz_keyfile.c tests/fuzz/main.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_message_SOURCES = tests/fuzz/fuzz_message.c tests/fuzz/main.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_pbes2_SOURCES = tests/fuzz/fuzz_pbes2.c tests/fuzz/main.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_pem_SOURCES = tests/fuzz/fuzz_pem.c tests/fuzz/main.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_template_SOURCES = tests/fuzz/fuzz_template.c tests/fuzz/main.c tests/fuzz/fuzz.h \
-tests_fuzz_fuzz_pkcs8_SOURCES = tests/fuzz/fuzz_pkcs8.c tests/fuzz/main.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_pkcs8_SOURCES = tests/fuzz/fuzz_pkcs8.c tests/fuzz/main.c tests/fuzz/fuzz.h \
+tests_fuzz_fuzz_pinfile_SOURCES = tests/fuzz/fuzz_pinfile.c tests/fuzz/main.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_tokenconf_SOURCES = tests/fuzz/fuzz_tokenconf.c tests/fuzz/main.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_tsskey_SOURCES = tests/fuzz/fuzz_tsskey.c tests/fuzz/main.c tests/fuzz/fuzz.h
 
