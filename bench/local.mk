@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 # Measurements, not tests: `make bench` builds and runs them.
 EXTRA_PROGRAMS = $(bench_programs)
-bench_programs = bench/bench_file bench/bench_find bench/bench_load
+bench_programs = bench/bench_file bench/bench_find bench/bench_load bench/bench_secret
 
 bench_bench_file_SOURCES = bench/bench_file.c
 bench_bench_file_CPPFLAGS = $(AM_CPPFLAGS) $(CRYPTO_CFLAGS)
 bench_bench_file_LDADD = $(CRYPTO_LIBS) -ldl -lpthread
 bench_bench_find_LDADD = -ldl
 bench_bench_load_LDADD = -ldl
+bench_bench_secret_SOURCES = bench/bench_secret.c
+bench_bench_secret_CPPFLAGS = $(AM_CPPFLAGS) $(CRYPTO_CFLAGS)
+bench_bench_secret_LDADD = $(CRYPTO_LIBS) -ldl
 
 .PHONY: bench
 bench: all $(bench_programs)

@@ -60,6 +60,35 @@ signs() { # OBJECT PUBLIC-KEY: by the provider
 check 'openssl signs with the EC key' signs ec "$work/ec.pub"
 check 'openssl signs with the RSA key' signs rsa "$work/rsa.pub"
 
+# Secret keys: pkcs11-tool makes and imports them, and openssl comes to the same.
+iv=000102030405060708090a0b0c0d0e0f
+printf 'sixteen bytes ok' >"$work/raw"
+raw=$(od -An -tx1 "$work/raw" | tr -d ' \n')
+check 'an AES key' token --keygen --key-type AES:32 --label aes --id 20
+aes_round_trip() {
+    token --encrypt --mechanism AES-CBC-PAD --iv $iv --id 20 -i "$work/data" -o "$work/encrypted" &&
+        ! cmp -s "$work/data" "$work/encrypted" &&
+        token --decrypt --mechanism AES-CBC-PAD --iv $iv --id 20 -i "$work/encrypted" -o "$work/decrypted" &&
+        cmp "$work/data" "$work/decrypted"
+}
+check 'what it encrypts it decrypts' aes_round_trip
+check 'an AES key that exists is written' token --write-object "$work/raw" --type secrkey --key-type AES:16 --label known --id 21
+aes_is_aes() {
+    token --encrypt --mechanism AES-CBC-PAD --iv $iv --id 21 -i "$work/data" -o "$work/encrypted" &&
+        openssl enc -d -aes-128-cbc -K "$raw" -iv $iv -in "$work/encrypted" -out "$work/decrypted" && cmp "$work/data" "$work/decrypted"
+}
+check 'openssl decrypts what it encrypts' aes_is_aes
+check 'its file is PKCS#8' eval "openssl asn1parse -in $work/tokens/disk/known.pem | grep -q 2.16.840.1.101.3.4.1"
+check 'an HMAC key' token --keygen --key-type GENERIC:32 --label mac --id 22
+mac_verifies() {
+    token --sign --mechanism SHA256-HMAC --id 22 -i "$work/data" -o "$work/mac" && test "$(stat -c %s "$work/mac")" = 32 &&
+        token --verify --mechanism SHA256-HMAC --id 22 -i "$work/data" --signature-file "$work/mac" | grep -q 'Signature is valid'
+}
+check 'its MAC verifies' mac_verifies
+for name in aes known mac; do
+    check "$name is deleted with its file" eval "token --delete-object --type secrkey --label $name && test ! -e $work/tokens/disk/$name.pem"
+done
+
 # The other way round: files that openssl made.
 (
     umask 077
