@@ -149,7 +149,7 @@ static dps_status tpm_take_key(void *state, enum dps_attest_purpose purpose, con
     struct bytes blob;
     dps_status status;
 
-    if (!dps_base64_read(wrapped, strlen(wrapped), &blob) || blob.size == 0)
+    if (wrapped[0] == '\0' || !dps_base64_read(wrapped, strlen(wrapped), &blob))
         return dps_report_fail(
             tpm->settings->report, DPS_PROTOCOL,
             "the service sent an \"authenticationKey\" of %zu characters that is not base64",

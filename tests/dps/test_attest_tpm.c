@@ -389,6 +389,28 @@ START_TEST(a_challenge_in_between_is_met)
 }
 END_TEST
 
+/* The connection is cut at each of the requests in turn: asked again, and nothing is unwrapped twice. */
+START_TEST(a_cut_connection_costs_one_request)
+{
+    struct dps_server_row rows[COUNT(whole) + 1];
+    struct dps_server *server;
+    dps_client *client;
+    dps_registration *registration;
+
+    for (int i = 0; i < (int)COUNT(rows); i++)
+        rows[i] = i < _i ? whole[i] : whole[i > 0 ? i - 1 : 0];
+    rows[_i] = (struct dps_server_row){.conduct = SERVER_CLOSES};
+    server = dps_fixture_server(rows, COUNT(rows));
+    client = make_client(server, "dev-1");
+    ck_assert_msg(dps_client_register(client, &registration) == DPS_OK, "%s", dps_client_error(client));
+    ck_assert_uint_eq(tpm->unwraps, 2);
+    ck_assert_uint_eq(tpm->signs, 1);
+    dps_registration_free(registration);
+    dps_client_free(client);
+    dps_server_finish(server);
+}
+END_TEST
+
 START_TEST(a_lookup_proves_the_tpm_too)
 {
     static const struct dps_server_row rows[] = {
@@ -432,6 +454,7 @@ Suite *suite(void)
     tcase_add_test(t, a_token_with_a_pin_is_logged_in_to_once);
     tcase_add_loop_test(t, a_failure_ends_the_registration_and_leaves_no_key, 0, COUNT(failures));
     tcase_add_test(t, a_challenge_in_between_is_met);
+    tcase_add_loop_test(t, a_cut_connection_costs_one_request, 0, COUNT(whole));
     tcase_add_test(t, a_lookup_proves_the_tpm_too);
     suite_add_tcase(s, t);
     return s;
