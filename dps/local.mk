@@ -35,6 +35,7 @@ dps_libcore_la_SOURCES = \
 	dps/source.c dps/source.h \
 	dps/status.c \
 	dps/tls.c dps/tls.h \
+	dps/tlsload.c dps/tlsload.h \
 	dps/token.c dps/token.h \
 	dps/url.c dps/url.h
 dps_libcore_la_CPPFLAGS = $(AM_CPPFLAGS) $(CURL_CFLAGS) $(SSL_CFLAGS) $(CRYPTO_CFLAGS) $(JANSSON_CFLAGS)

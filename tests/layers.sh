@@ -44,11 +44,11 @@ rule 'pkcs11/tpm includes the TSS system API, no ESYS' \
     "\"pkcs11/((soft|tpm)/)?[a-z0-9_]+\.h\"|$p11|$vendor|<tss2/tss2_(sys|mu|rc|tcti|tctildr|tpm2_types|common)\.h>" $(files pkcs11/tpm)
 rule 'provider includes openssl core headers and p11-kit' "\"provider/|\"devid/pkcs11\.h\"|<openssl/|<p11-kit/" $(files provider)
 rule 'dps includes only itself where no foreign library is named' '"dps/|"devid/dps\.h"' \
-    $(files dps http.c tls.c crypto.c key.c token.c token.h message.c batch.c record.c)
+    $(files dps http.c tls.c tlsload.c tlsload.h crypto.c key.c token.c token.h message.c batch.c record.c)
 rule 'dps/http.c includes curl' '"dps/|"devid/dps\.h"|<curl/' dps/http.c
-rule 'dps/tls.c and crypto.c include openssl' '"dps/|"devid/dps\.h"|<openssl/' dps/tls.c dps/crypto.c
+rule 'dps/tls.c, tlsload.c and crypto.c include openssl' '"dps/|"devid/dps\.h"|<openssl/' dps/tls.c dps/tlsload.c dps/tlsload.h dps/crypto.c
 rule 'dps/token.c and key.c include PKCS#11' "\"dps/|\"devid/(dps|pkcs11)\.h\"|<p11-kit/" dps/token.c dps/token.h dps/key.c
-rule 'token.h stays between those two' '"(dps/([a-su-z]|t[a-np-z])[a-z0-9_]*|devid/dps)\.h"' $(files dps http.c tls.c crypto.c key.c token.c token.h message.c batch.c record.c)
+rule 'token.h and tlsload.h stay with theirs' '"(dps/([a-su-z][a-z0-9_]*|tls)|devid/dps)\.h"' $(files dps http.c tls.c tlsload.c tlsload.h crypto.c key.c token.c token.h message.c batch.c record.c)
 rule 'dps reads and writes JSON in message.c, batch.c and record.c' '"dps/|"devid/dps\.h"|<jansson' dps/message.c dps/batch.c dps/record.c
 rule 'emulator includes libmicrohttpd in http.c' '"emulator/|<openssl/|<jansson|<microhttpd|<gnutls/' emulator/http.c
 rule 'emulator includes sqlite in store.c' '"emulator/|<openssl/|<jansson|<sqlite3' emulator/store.c
