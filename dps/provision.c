@@ -59,6 +59,11 @@ bool dps_provision_is_dynamic(const struct dps_client *client)
            client->reprovision == DPS_REPROVISION_DYNAMIC;
 }
 
+static bool same(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
 /* ---- what is kept ---- */
 
 static const char *attestation_of(const struct dps_client *client)
@@ -74,12 +79,14 @@ static const char *attestation_of(const struct dps_client *client)
 static bool describe_client(const struct dps_client *client, struct dps_record *record)
 {
     bool tpm = client->attest == &dps_attest_tpm;
+    /* a client that came from such a file names the key store as its key */
+    const char *key = same(client->key, client->key_store) ? NULL : client->key;
 
     return dps_record_set(record, DPS_RECORD_ID_SCOPE, client->id_scope) &&
            dps_record_set(record, DPS_RECORD_ENDPOINT, client->origin) &&
            dps_record_set(record, DPS_RECORD_ATTESTATION, attestation_of(client)) &&
            dps_record_set_path(record, DPS_RECORD_CERTIFICATE, client->certificate) &&
-           dps_record_set_path(record, DPS_RECORD_KEY, client->key) &&
+           dps_record_set_path(record, DPS_RECORD_KEY, key) &&
            dps_record_set_path(record, DPS_RECORD_KEY_STORE, client->key_store) &&
            dps_record_set_path(record, DPS_RECORD_TOKEN, client->token) &&
            dps_record_set(record, DPS_RECORD_TPM_ID, tpm ? tpm_ids[client->tpm_id] : NULL) &&
@@ -141,11 +148,6 @@ static dps_registration *to_registration(const struct dps_record *record)
 }
 
 /* ---- whether it still counts ---- */
-
-static bool same(const char *a, const char *b)
-{
-    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
 
 /* A record is for this client when nothing differs that decides who registers where. */
 static bool is_for(const struct dps_client *client, const struct dps_record *record)

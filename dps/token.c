@@ -294,6 +294,20 @@ static dps_status read_uri(struct dps_token *token, const char *text)
                                                   : "it has an attribute that RFC 7512 does not know");
 }
 
+/* A URI that says nothing is no name for what it turned out to mean. */
+static dps_status name_token(struct dps_token *token)
+{
+    char *name = NULL;
+
+    if (strcasecmp(token->name, "pkcs11:") != 0)
+        return DPS_OK;
+    if (asprintf(&name, "pkcs11:token=%s", token->label) < 0)
+        return dps_report_no_memory(token->settings.report);
+    free(token->name);
+    token->name = name; /* transferred */
+    return DPS_OK;
+}
+
 static dps_status enter(struct dps_token *token, CK_SLOT_ID slot)
 {
     CK_TOKEN_INFO info;
@@ -305,6 +319,8 @@ static dps_status enter(struct dps_token *token, CK_SLOT_ID slot)
     while (length > 0 && info.label[length - 1] == ' ')
         length--;
     memcpy(token->label, info.label, length);
+    if (name_token(token) != DPS_OK)
+        return DPS_NO_MEMORY;
     rv = open_session(token, slot);
     return rv == CKR_OK ? login(token, info.flags) : dps_token_fail(token, "opening a session", rv);
 }

@@ -391,6 +391,31 @@ START_TEST(a_key_by_value_is_not_kept)
 }
 END_TEST
 
+/* A key that moved into a token is found there by a client from the file, and what was kept counts for it. */
+START_TEST(a_key_store_comes_back)
+{
+    static const char store[] = "pkcs11:token=t;object=o";
+    dps_registration registration = {.field = {[DPS_FIELD_HUB] = (char *)(uintptr_t) "h",
+                                               [DPS_FIELD_REGISTRATION_ID] = (char *)(uintptr_t) "r",
+                                               [DPS_FIELD_DEVICE_ID] = (char *)(uintptr_t) "d"}};
+    dps_client *client = dps_client_new("s", "r");
+    dps_client *later;
+    dps_registration *loaded;
+
+    ck_assert_int_eq(dps_client_use_symmetric_value(client, "AAAA"), DPS_OK);
+    ck_assert_int_eq(dps_client_set_key_store(client, store), DPS_OK);
+    ck_assert_int_eq(dps_client_save(client, &registration, support_path("store.json")), DPS_OK);
+    ck_assert_int_eq(dps_client_load(support_path("store.json"), &later, &loaded), DPS_OK);
+    dps_registration_free(loaded);
+    ck_assert_str_eq(later->key_store, store);
+    ck_assert_str_eq(provision(later), "h (kept)");
+    ck_assert_int_eq(dps_client_set_state(client, support_path("store.json")), DPS_OK);
+    ck_assert_str_eq(provision(client), "h (kept)");
+    dps_client_free(later);
+    dps_client_free(client);
+}
+END_TEST
+
 START_TEST(a_file_that_is_missing_makes_a_client_that_says_so)
 {
     dps_registration *registration;
@@ -505,6 +530,7 @@ Suite *suite(void)
     tcase_add_test(t, a_client_comes_back_from_its_file);
     tcase_add_loop_test(t, each_way_to_prove_a_device_comes_back, 0, COUNT(uses));
     tcase_add_test(t, a_key_by_value_is_not_kept);
+    tcase_add_test(t, a_key_store_comes_back);
     tcase_add_test(t, a_file_that_is_missing_makes_a_client_that_says_so);
     tcase_add_loop_test(t, a_record_is_looked_up, 0, COUNT(lookups));
     tcase_add_test(t, a_certificate_is_asked_for_and_given);
