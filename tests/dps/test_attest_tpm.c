@@ -257,6 +257,21 @@ START_TEST(keys_that_the_service_does_not_take_are_named)
 }
 END_TEST
 
+/* A public area that is cut off is no key, wherever. */
+START_TEST(half_a_public_area_is_no_key)
+{
+    dps_client *client = make_client(NULL, NULL);
+    struct dps_tpm_identity identity;
+
+    for (tpm->area_size = 1; tpm->area_size < 58; tpm->area_size++) {
+        ck_assert_int_eq(dps_client_tpm_identity(client, &identity), DPS_KEY);
+        ck_assert_ptr_null(identity.endorsement_key);
+    }
+    ck_assert_int_eq(dps_client_tpm_identity(client, &identity), DPS_OK);
+    dps_client_free(client);
+}
+END_TEST
+
 START_TEST(a_token_with_a_pin_is_logged_in_to_once)
 {
     struct dps_server *server = dps_fixture_server(whole, COUNT(whole));
@@ -451,6 +466,7 @@ Suite *suite(void)
     tcase_add_test(t, only_a_tpm_has_an_identity);
     tcase_add_test(t, the_tpm_is_found_among_other_tokens);
     tcase_add_test(t, keys_that_the_service_does_not_take_are_named);
+    tcase_add_test(t, half_a_public_area_is_no_key);
     tcase_add_test(t, a_token_with_a_pin_is_logged_in_to_once);
     tcase_add_loop_test(t, a_failure_ends_the_registration_and_leaves_no_key, 0, COUNT(failures));
     tcase_add_test(t, a_challenge_in_between_is_met);

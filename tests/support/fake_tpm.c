@@ -178,7 +178,7 @@ static CK_RV get_attribute_value(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE obj
     if (state.no_rsa)
         area[3] = 0x23;
     memcpy(template->pValue, area, sizeof area);
-    template->ulValueLen = sizeof area;
+    template->ulValueLen = state.area_size != 0 ? state.area_size : sizeof area;
     return CKR_OK;
 }
 

@@ -5,6 +5,7 @@
 #include "devid/pkcs11.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /*
  * tests/support/.libs/fake_tpm.so is a PKCS#11 module with a token of a TPM that is none: it shows an
@@ -22,6 +23,7 @@ struct fake_tpm {
     bool no_rsa;              /* both keys are on a curve */
     bool wants_pin;           /* CKF_LOGIN_REQUIRED; nothing works before C_Login */
     bool keeps_nothing;       /* CKA_TOKEN keys are CKR_TEMPLATE_INCONSISTENT */
+    size_t area_size;         /* of the public areas that it shows; 0: all of them */
     CK_RV unwrap_rv;          /* of each C_UnwrapKey; CKR_OK: as it comes */
     CK_RV sign_rv;
     /* what it saw */
