@@ -31,6 +31,7 @@ static const struct {
     NAME(CKR_ATTRIBUTE_TYPE_INVALID),
     NAME(CKR_ATTRIBUTE_VALUE_INVALID),
     NAME(CKR_CRYPTOKI_NOT_INITIALIZED),
+    NAME(CKR_DATA_INVALID),
     NAME(CKR_DEVICE_ERROR),
     NAME(CKR_DEVICE_REMOVED),
     NAME(CKR_KEY_FUNCTION_NOT_PERMITTED),
@@ -55,7 +56,7 @@ static const char *rv_name(CK_RV rv, char *out, size_t size)
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (names[i].rv == rv)
             return names[i].name;
-    snprintf(out, size, "CKR_ 0x%08lx", rv);
+    snprintf(out, size, "CKR_0x%08lx", rv);
     return out;
 }
 
