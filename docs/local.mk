@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 dist_man_MANS += \
 	docs/man/devid.1 \
-	docs/man/devid.conf.5
+	docs/man/devid.conf.5 \
+	docs/man/devid-dps.3
 EXTRA_DIST += \
 	docs/architecture.md \
 	docs/decisions \

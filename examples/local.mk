@@ -5,4 +5,7 @@ EXTRA_DIST += \
 	examples/enroll-x509.sh \
 	examples/openssl.cnf \
 	examples/quickstart.sh \
+	examples/register_symmetric.c \
+	examples/register_tpm.c \
+	examples/register_x509.c \
 	examples/setup.sh

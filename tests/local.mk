@@ -232,6 +232,7 @@ emulator_story_tests = \
 	tests/story/bad_input.sh \
 	tests/story/emulator.sh \
 	tests/story/end_to_end.sh \
+	tests/story/examples.sh \
 	tests/story/judge.sh \
 	tests/story/symmetric_key.sh
 
