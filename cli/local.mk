@@ -5,6 +5,8 @@ cli_libcore_la_SOURCES = \
 	cli/command.h \
 	cli/token.c cli/tpm.c cli/key.c cli/persist.c cli/csr.c cli/cert.c cli/provision.c cli/send.c \
 	cli/client.c cli/client.h \
+	cli/config.c cli/config.h \
+	cli/connection.c cli/connection.h \
 	cli/crypto.c cli/crypto.h \
 	cli/files.c cli/files.h \
 	cli/keypair.c cli/keypair.h \
@@ -14,20 +16,23 @@ cli_libcore_la_SOURCES = \
 	cli/output.c cli/output.h \
 	cli/publickey.c \
 	cli/rv.c cli/rv.h \
+	cli/scan.c cli/scan.h \
 	cli/session.c cli/session.h \
 	cli/slot.c cli/slot.h \
 	cli/state.c cli/state.h \
 	cli/status.c cli/status.h \
 	cli/subject.c cli/subject.h \
 	cli/tokenpin.c \
+	cli/toml.c cli/toml.h \
 	cli/uri.c cli/uri.h \
-	cli/uripem.c cli/uripem.h
-cli_libcore_la_CPPFLAGS = $(AM_CPPFLAGS) $(CRYPTO_CFLAGS) $(JANSSON_CFLAGS)
+	cli/uripem.c cli/uripem.h \
+	cli/yaml.c cli/yaml.h
+cli_libcore_la_CPPFLAGS = $(AM_CPPFLAGS) $(CRYPTO_CFLAGS) $(JANSSON_CFLAGS) $(YAML_CFLAGS) $(CURL_CFLAGS)
 
 bin_PROGRAMS += cli/devid
 cli_devid_SOURCES = cli/main.c
 cli_devid_LDADD = cli/libcore.la dps/libdevid-dps.la common/libcommon.la \
-	$(CRYPTO_LIBS) $(P11KIT_LIBS) $(JANSSON_LIBS) -ldl
+	$(CRYPTO_LIBS) $(P11KIT_LIBS) $(JANSSON_LIBS) $(YAML_LIBS) $(CURL_LIBS) -ldl
 
 bashcompletiondir = $(datadir)/bash-completion/completions
 dist_bashcompletion_DATA = cli/completion/devid

@@ -4,7 +4,7 @@
 
 # THE list of Debian packages: to build, to run the quick start, to run all tests.
 packages_build='gcc libc6-dev make autoconf automake libtool pkg-config libssl-dev libtss2-dev libp11-kit-dev
-    libcurl4-openssl-dev libjansson-dev libmicrohttpd-dev libgnutls28-dev libsqlite3-dev check'
+    libcurl4-openssl-dev libjansson-dev libyaml-dev libmicrohttpd-dev libgnutls28-dev libsqlite3-dev check'
 packages_run='swtpm openssl curl ca-certificates'
 packages_test='opensc gnutls-bin softhsm2 p11-kit tpm2-tools tpm2-openssl tpm2-abrmd libtss2-tcti-tabrmd0 dbus
     python3 valgrind openssh-client libnss3-tools'

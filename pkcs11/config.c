@@ -66,9 +66,14 @@ static const struct {
 
 #define ROWS (sizeof rows / sizeof rows[0])
 
+/* What `devid provision` reads in the same file. */
+static const char others_prefix[] = "provisioning-";
+
 static bool read_setting(void *data, unsigned line, const char *name, const char *value)
 {
     (void)line;
+    if (strncmp(name, others_prefix, strlen(others_prefix)) == 0)
+        return true;
     for (size_t i = 0; i < ROWS; i++)
         if (strcmp(rows[i].name, name) == 0)
             return rows[i].set((char *)data + rows[i].offset, value);

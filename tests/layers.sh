@@ -32,7 +32,7 @@ files() { # all C files of a folder but those named
 
 p11='<p11-kit/(pkcs11|pkcs11x)\.h>'
 vendor='"devid/pkcs11\.h"'
-echo 1..18
+echo 1..19
 rule 'common includes nothing but itself' 'x^' $(files common)
 rule 'pkcs11 includes no foreign library but the PKCS#11 header' \
     "\"pkcs11/([a-z0-9_]+|pkcs11-3\.0|soft/[a-z0-9_]+|tpm/backend|file/backend)\.h\"|$p11|$vendor" $(files pkcs11)
@@ -53,5 +53,6 @@ rule 'dps reads and writes JSON in message.c, batch.c and record.c' '"dps/|"devi
 rule 'emulator includes libmicrohttpd in http.c' '"emulator/|<openssl/|<jansson|<microhttpd|<gnutls/' emulator/http.c
 rule 'emulator includes sqlite in store.c' '"emulator/|<openssl/|<jansson|<sqlite3' emulator/store.c
 rule 'the rest of the emulator includes openssl and jansson' '"emulator/|<openssl/|<jansson' $(files emulator http.c store.c)
-rule 'cli includes no TPM code and no internals' '"cli/|"devid/|<openssl/|<p11-kit/|<jansson|<curl/' $(files cli)
+rule 'cli includes no TPM code and no internals' '"cli/|"devid/|<openssl/|<p11-kit/|<jansson|<curl/' $(files cli yaml.c)
+rule 'cli includes libyaml in yaml.c' '"cli/|<jansson|<yaml\.h>' cli/yaml.c
 rule 'the public headers include no foreign header but pkcs11.h' "\"devid/|$p11" include/devid/*.h

@@ -101,6 +101,8 @@ pkcs11_tests = \
 
 # Each runs as a libFuzzer target too, see tests/fuzz/fuzz.h.
 fuzz_tests = \
+	tests/fuzz/fuzz_config \
+	tests/fuzz/fuzz_connection \
 	tests/fuzz/fuzz_base64 \
 	tests/fuzz/fuzz_credential \
 	tests/fuzz/fuzz_keyfile \
@@ -114,6 +116,11 @@ fuzz_tests = \
 	tests/fuzz/fuzz_tsskey
 
 fuzz_data = \
+	tests/data/fuzz/config/conf \
+	tests/data/fuzz/config/toml \
+	tests/data/fuzz/config/yaml \
+	tests/data/fuzz/connection/device \
+	tests/data/fuzz/connection/service \
 	tests/data/fuzz/base64/key \
 	tests/data/fuzz/base64/request \
 	tests/data/fuzz/credential/empty \
@@ -209,12 +216,16 @@ emulator_tests = \
 	tests/emulator/test_tpm_public
 
 cli_tests = \
+	tests/cli/test_config \
+	tests/cli/test_connection \
 	tests/cli/test_options \
 	tests/cli/test_output \
 	tests/cli/test_state \
 	tests/cli/test_subject \
+	tests/cli/test_toml \
 	tests/cli/test_uri \
-	tests/cli/test_uripem
+	tests/cli/test_uripem \
+	tests/cli/test_yaml
 
 story_tests = \
 	tests/story/cli_softhsm.sh \
@@ -286,12 +297,14 @@ endif
 
 tests_fuzz_fuzz_base64_SOURCES = tests/fuzz/fuzz_base64.c tests/fuzz/main.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_credential_SOURCES = tests/fuzz/fuzz_credential.c tests/fuzz/main.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz_config.c tests/fuzz/main.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_connection_SOURCES = tests/fuzz/fuzz_connection.c tests/fuzz/main.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_keyfile_SOURCES = tests/fuzz/fuzz_keyfile.c tests/fuzz/main.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_message_SOURCES = tests/fuzz/fuzz_message.c tests/fuzz/main.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_pbes2_SOURCES = tests/fuzz/fuzz_pbes2.c tests/fuzz/main.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_pem_SOURCES = tests/fuzz/fuzz_pem.c tests/fuzz/main.c tests/fuzz/fuzz.h
-tests_fuzz_fuzz_template_SOURCES = tests/fuzz/fuzz_template.c tests/fuzz/main.c tests/fuzz/fuzz.h \
-tests_fuzz_fuzz_pkcs8_SOURCES = tests/fuzz/fuzz_pkcs8.c tests/fuzz/main.c tests/fuzz/fuzz.h \
+tests_fuzz_fuzz_template_SOURCES = tests/fuzz/fuzz_template.c tests/fuzz/main.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_pkcs8_SOURCES = tests/fuzz/fuzz_pkcs8.c tests/fuzz/main.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_pinfile_SOURCES = tests/fuzz/fuzz_pinfile.c tests/fuzz/main.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_tokenconf_SOURCES = tests/fuzz/fuzz_tokenconf.c tests/fuzz/main.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_tsskey_SOURCES = tests/fuzz/fuzz_tsskey.c tests/fuzz/main.c tests/fuzz/fuzz.h
@@ -304,7 +317,7 @@ AM_CPPFLAGS += $(CHECK_CFLAGS)
 LDADD = $(fixture_libraries) tests/support/libsupport.la \
 	$(layer_libraries) \
 	common/libcommon.la \
-	$(TSS2_LIBS) $(P11KIT_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(CHECK_LIBS) -ldl -lpthread
+	$(TSS2_LIBS) $(P11KIT_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(YAML_LIBS) $(CHECK_LIBS) -ldl -lpthread
 # Sessions made by tpm2-tss's ESYS stand beside ours.
 tests_pkcs11_tpm_test_session_LDADD = $(LDADD) $(TSS2_ESYS_LIBS)
 layer_libraries = cli/libcore.la dps/libcore.la provider/libcore.la pkcs11/libcore.la

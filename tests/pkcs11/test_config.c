@@ -46,6 +46,13 @@ START_TEST(the_file_is_read)
 }
 END_TEST
 
+START_TEST(what_is_for_provisioning_is_passed_over)
+{
+    ck_assert_rv(load_file("provisioning-source = dps\ntokens = /t\nprovisioning-whatever = 1\n"), CKR_OK);
+    ck_assert_str_eq(config.tokens, "/t");
+}
+END_TEST
+
 START_TEST(the_environment_beats_the_file)
 {
     setenv("DEVID_TOKENS", "/e", 1);
@@ -140,6 +147,7 @@ Suite *suite(void)
     tcase_add_unchecked_fixture(t, make_directory, NULL);
     tcase_add_checked_fixture(t, clear_environment, free_config);
     tcase_add_test(t, the_file_is_read);
+    tcase_add_test(t, what_is_for_provisioning_is_passed_over);
     tcase_add_test(t, the_environment_beats_the_file);
     tcase_add_test(t, there_are_defaults);
     tcase_add_test(t, a_user_has_tokens_where_the_base_directories_say);
