@@ -8,6 +8,7 @@ cli_libcore_la_SOURCES = \
 	cli/config.c cli/config.h \
 	cli/connection.c cli/connection.h \
 	cli/crypto.c cli/crypto.h \
+	cli/enrollment.c cli/enrollment.h cli/enrollment_body.c \
 	cli/files.c cli/files.h \
 	cli/keypair.c cli/keypair.h \
 	cli/module.c cli/module.h \
@@ -16,7 +17,9 @@ cli_libcore_la_SOURCES = \
 	cli/output.c cli/output.h \
 	cli/publickey.c \
 	cli/rv.c cli/rv.h \
+	cli/sas.c cli/sas.h \
 	cli/scan.c cli/scan.h \
+	cli/service.c cli/service.h \
 	cli/session.c cli/session.h \
 	cli/slot.c cli/slot.h \
 	cli/state.c cli/state.h \

@@ -7,9 +7,27 @@
 
 /* The sub-commands, in the order in which a new device needs them. */
 static const struct cli_command *const commands[] = {
-    &cli_token_init,  &cli_token_list,  &cli_token_pin,     &cli_key_generate, &cli_key_list,
-    &cli_key_pem,     &cli_key_persist, &cli_key_unpersist, &cli_tpm_setup,    &cli_csr,
-    &cli_cert_import, &cli_provision,   &cli_send,
+    &cli_token_init,
+    &cli_token_list,
+    &cli_token_pin,
+    &cli_key_generate,
+    &cli_key_list,
+    &cli_key_pem,
+    &cli_key_persist,
+    &cli_key_unpersist,
+    &cli_tpm_setup,
+    &cli_csr,
+    &cli_cert_import,
+    &cli_provision,
+    &cli_send,
+    &cli_enrollment_create_command,
+    &cli_enrollment_list,
+    &cli_enrollment_show,
+    &cli_enrollment_delete,
+    &cli_group_create,
+    &cli_group_list,
+    &cli_group_show,
+    &cli_group_delete,
 };
 
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
@@ -21,7 +39,7 @@ static void print_usage(FILE *to)
             "A device's identity: keys in a TPM, certificates, registration with Azure DPS, telemetry.\n\n"
             "Commands:\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        fprintf(to, "  %-16s%s\n", commands[i]->name, commands[i]->summary);
+        fprintf(to, "  %-19s%s\n", commands[i]->name, commands[i]->summary);
     fprintf(to,
             "\n'devid COMMAND --help' explains one of them; devid(1) explains all, with the exit codes.\n");
 }

@@ -218,7 +218,9 @@ emulator_tests = \
 cli_tests = \
 	tests/cli/test_config \
 	tests/cli/test_connection \
+	tests/cli/test_enrollment \
 	tests/cli/test_options \
+	tests/cli/test_sas \
 	tests/cli/test_output \
 	tests/cli/test_state \
 	tests/cli/test_subject \
@@ -244,6 +246,7 @@ emulator_story_tests = \
 	tests/story/emulator.sh \
 	tests/story/end_to_end.sh \
 	tests/story/examples.sh \
+	tests/story/enrollments.sh \
 	tests/story/judge.sh \
 	tests/story/symmetric_key.sh
 
