@@ -168,6 +168,8 @@ static dps_status configure(const struct cli_client_settings *settings, int tpm_
         status = dps_client_set_endpoint(client, settings->endpoint);
     if (status == DPS_OK)
         status = dps_client_set_payload(client, settings->payload);
+    if (status == DPS_OK)
+        status = dps_client_set_csr(client, settings->request, settings->request_size);
     return status == DPS_OK ? adjust(settings, client) : status;
 }
 

@@ -29,7 +29,7 @@ extern const struct cli_command cli_tpm_setup;
 extern const struct cli_command cli_csr;
 extern const struct cli_command cli_cert_import;
 extern const struct cli_command cli_provision;
-extern const struct cli_command cli_send;
+extern const struct cli_command cli_send, cli_receive, cli_sas, cli_status_command;
 extern const struct cli_command cli_enrollment_create_command, cli_enrollment_list, cli_enrollment_show,
     cli_enrollment_delete;
 extern const struct cli_command cli_group_create, cli_group_list, cli_group_show, cli_group_delete;

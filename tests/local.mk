@@ -220,6 +220,7 @@ cli_tests = \
 	tests/cli/test_connection \
 	tests/cli/test_enrollment \
 	tests/cli/test_options \
+	tests/cli/test_provision_config \
 	tests/cli/test_sas \
 	tests/cli/test_output \
 	tests/cli/test_state \
@@ -243,6 +244,7 @@ story_tests = \
 	tests/story/wrap_derive.sh
 emulator_story_tests = \
 	tests/story/bad_input.sh \
+	tests/story/edge.sh \
 	tests/story/emulator.sh \
 	tests/story/end_to_end.sh \
 	tests/story/examples.sh \
