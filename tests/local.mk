@@ -121,6 +121,9 @@ fuzz_data = \
 	tests/data/fuzz/config/yaml \
 	tests/data/fuzz/connection/device \
 	tests/data/fuzz/connection/service \
+	tests/data/fuzz/judge/fault \
+	tests/data/fuzz/judge/key \
+	tests/data/fuzz/judge/token \
 	tests/data/fuzz/base64/key \
 	tests/data/fuzz/base64/request \
 	tests/data/fuzz/credential/empty \
@@ -298,6 +301,9 @@ unit_tests = $(common_tests) $(pkcs11_tests) $(provider_tests) $(dps_tests) $(cl
 if ENABLE_EMULATOR
 unit_tests += $(emulator_tests)
 TESTS += $(emulator_story_tests)
+tests_fuzz_fuzz_judge_SOURCES = tests/fuzz/fuzz_judge.c tests/fuzz/main.c tests/fuzz/fuzz.h
+check_PROGRAMS += tests/fuzz/fuzz_judge
+TESTS += tests/fuzz/fuzz_judge
 endif
 
 tests_fuzz_fuzz_base64_SOURCES = tests/fuzz/fuzz_base64.c tests/fuzz/main.c tests/fuzz/fuzz.h
