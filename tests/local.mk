@@ -248,6 +248,7 @@ story_tests = \
 emulator_story_tests = \
 	tests/story/bad_input.sh \
 	tests/story/edge.sh \
+	tests/story/edge_tpm.sh \
 	tests/story/emulator.sh \
 	tests/story/end_to_end.sh \
 	tests/story/examples.sh \
