@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "devid/pkcs11.h"
 #include "pkcs11/device.h"
+#include "tests/support/credential.h"
 #include "tests/support/module.h"
 #include "tests/support/tpm.h"
 
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/x509.h>
 #include <tss2/tss2_tpm2_types.h>
 
@@ -413,6 +415,69 @@ START_TEST(the_endorsement_password_does_not_cross_the_bus)
 }
 END_TEST
 
+/* --- what they are for */
+
+/* DPS's TPM attestation, from the areas that go to the service to a signature with the key that comes back.
+ */
+START_TEST(a_credential_for_them_becomes_a_key_that_signs)
+{
+    struct test_credential made = test_credential_known();
+    CK_OBJECT_CLASS object_class = CKO_SECRET_KEY;
+    CK_KEY_TYPE type = CKK_GENERIC_SECRET;
+    CK_ATTRIBUTE items[] = {
+        {CKA_CLASS,    &object_class,                sizeof object_class},
+        {CKA_KEY_TYPE, &type,                        sizeof type        },
+        {CKA_TOKEN,    &test_yes,                    1                  },
+        {CKA_SIGN,     &test_yes,                    1                  },
+        {CKA_LABEL,    (void *)(uintptr_t) "device", 6                  },
+    };
+    CK_OBJECT_HANDLE srk;
+    CK_MECHANISM mechanism = {CKM_DEVID_TPM2_CREDENTIAL, &srk, sizeof srk};
+    CK_MECHANISM hmac = {CKM_SHA256_HMAC, NULL, 0};
+    CK_OBJECT_HANDLE secret;
+    uint8_t blob[TEST_CREDENTIAL_MAXIMUM];
+    unsigned char mac[32];
+    unsigned char wanted[32];
+    CK_ULONG size = sizeof mac;
+    unsigned char *ek_area;
+    unsigned char *srk_area;
+    size_t ek_size;
+    size_t srk_size;
+    size_t blob_size;
+
+    ck_assert_rv(init(), CKR_OK);
+    session = test_session();
+    srk = key(SRK);
+    ek_area = test_attribute(session, key(EK_RSA), CKA_DEVID_TPM2B_PUBLIC, &ek_size);
+    srk_area = test_attribute(session, srk, CKA_DEVID_TPM2B_PUBLIC, &srk_size);
+    blob_size = test_credential_make(&made, ek_area, ek_size, srk_area, srk_size, blob);
+    ck_assert_rv(C_UnwrapKey(session, &mechanism, key(EK_RSA), blob, blob_size, items, 5, &secret), CKR_OK);
+    let_go();
+    test_tpm_count_reset();
+    come_back();
+    secret = test_find(session, CKO_SECRET_KEY, "device");
+    ck_assert_rv(C_SignInit(session, &hmac, secret), CKR_OK);
+    ck_assert_rv(C_Sign(session, (unsigned char *)(uintptr_t) "hello", 5, mac, &size), CKR_OK);
+    HMAC(EVP_sha256(), made.key, sizeof made.key, (const unsigned char *)"hello", 5, wanted, NULL);
+    ck_assert_mem_eq(mac, wanted, sizeof wanted);
+    ck_assert_uint_eq(test_tpm_count()->total, 2); /* Load, HMAC */
+    srk = key(SRK);
+    blob[100] ^= 1;
+    ck_assert_rv(C_UnwrapKey(session, &mechanism, key(EK_RSA), blob, blob_size, items, 5, &secret),
+                 CKR_WRAPPED_KEY_INVALID);
+    blob[100] ^= 1;
+    srk = key(EK_RSA);
+    ck_assert_rv(C_UnwrapKey(session, &mechanism, key(EK_RSA), blob, blob_size, items, 5, &secret),
+                 CKR_MECHANISM_PARAM_INVALID);
+    srk = key(SRK);
+    ck_assert_rv(C_UnwrapKey(session, &mechanism, key(SRK), blob, blob_size, items, 5, &secret),
+                 CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT);
+    ck_assert_uint_eq(test_token_files(), 4);
+    free(ek_area);
+    free(srk_area);
+}
+END_TEST
+
 /* --- setup of a token that lacks them */
 
 START_TEST(setup_makes_the_keys_persistent_once)
@@ -481,6 +546,7 @@ Suite *suite(void)
     tcase_add_test(t, an_index_that_holds_no_certificate_is_left_out_with_words);
     tcase_add_test(t, without_the_endorsement_password_a_token_lacks_the_keys_and_says_so);
     tcase_add_test(t, the_endorsement_password_does_not_cross_the_bus);
+    tcase_add_test(t, a_credential_for_them_becomes_a_key_that_signs);
     tcase_add_test(t, setup_makes_the_keys_persistent_once);
     tcase_add_test(t, setup_is_refused_where_it_makes_no_sense);
     tcase_add_test(t, a_directory_that_cannot_be_written_is_a_failure);
