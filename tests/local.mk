@@ -254,7 +254,8 @@ emulator_story_tests = \
 	tests/story/examples.sh \
 	tests/story/enrollments.sh \
 	tests/story/judge.sh \
-	tests/story/symmetric_key.sh
+	tests/story/symmetric_key.sh \
+	tests/story/tpm_attestation.sh
 
 rule_tests = \
 	tests/layers.sh \
