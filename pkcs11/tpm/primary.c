@@ -195,7 +195,7 @@ TSS2_RC tpm_primary_handle(struct tpm *tpm, TPM2_HANDLE parent, TPM2_HANDLE *han
     TSS2_RC rc = TSS2_RC_SUCCESS;
 
     *handle = parent;
-    if (tpm_is_persistent(parent))
+    if (parent != TPM2_RH_OWNER && parent != TPM_OWNER_RSA) /* persistent, or somebody's transient one */
         return TSS2_RC_SUCCESS;
     if (tpm->primary != 0 && tpm->primary_parent != parent) {
         tpm_flush(tpm, tpm->primary);

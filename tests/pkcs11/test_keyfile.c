@@ -272,7 +272,7 @@ END_TEST
 
 START_TEST(lines_of_others_are_passed_over)
 {
-    static const char text[] = "no colon\n: nothing\nlabel: case counts\n Label: indented\nX-Label: other\n"
+    static const char text[] = "no colon\n: nothing\n Label: indented\nX-Label: other\n"
                                "Verify: no\nTrusted: yes\n-----END X-----\n" BLOCK;
     struct attributes set = {0};
 

@@ -85,7 +85,7 @@ static void begin(const struct mechanism *row)
                     CKR_OK);
 }
 
-/* The rows that sign, one after the other; NULL after the last. */
+/* The rows that sign with key pairs, one after the other; NULL after the last. */
 static const struct mechanism *next_row(size_t *i)
 {
     size_t count;
@@ -95,7 +95,7 @@ static const struct mechanism *next_row(size_t *i)
         const struct mechanism *row = &rows[(*i)++];
         CK_MECHANISM_INFO info;
 
-        if ((row->flags & CKF_SIGN) == 0 ||
+        if ((row->flags & CKF_SIGN) == 0 || (row->key_type != CKK_RSA && row->key_type != CKK_EC) ||
             C_GetMechanismInfo(test_slot("device"), row->type, &info) != CKR_OK)
             continue;
         return row;
