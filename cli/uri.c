@@ -53,6 +53,23 @@ static bool set_attribute(P11KitUri *uri, CK_ATTRIBUTE_TYPE type, const void *va
     return p11_kit_uri_set_attribute(uri, &attribute) == P11_KIT_URI_OK;
 }
 
+char *cli_uri_token_format(const char *token_label)
+{
+    P11KitUri *uri = p11_kit_uri_new();
+    char *text = NULL;
+    CK_TOKEN_INFO *info;
+
+    if (uri == NULL)
+        return NULL;
+    info = p11_kit_uri_get_token_info(uri);
+    memset(info->label, ' ', sizeof info->label);
+    memcpy(info->label, token_label, strnlen(token_label, sizeof info->label));
+    if (p11_kit_uri_format(uri, P11_KIT_URI_FOR_TOKEN, &text) != P11_KIT_URI_OK)
+        text = NULL;
+    p11_kit_uri_free(uri);
+    return text;
+}
+
 char *cli_uri_format(const char *token_label, CK_OBJECT_CLASS class, const char *label,
                      const struct bytes *id)
 {

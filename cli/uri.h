@@ -21,6 +21,9 @@ struct cli_pin cli_uri_pin(const P11KitUri *uri);
 char *cli_uri_format(const char *token_label, CK_OBJECT_CLASS class, const char *label,
                      const struct bytes *id);
 
+/* The URI of a token, by its label. malloc'ed; NULL: no memory. */
+char *cli_uri_token_format(const char *token_label);
+
 /* The one token that the URI fits. `text` is what messages call the URI. */
 enum cli_status cli_uri_token(struct cli_module *module, P11KitUri *uri, const char *text,
                               struct cli_token *token);

@@ -28,6 +28,17 @@ check 'the TPM tells its enrollment' says 'Endorsement Key:' foreign ./register_
 foreign ./register_tpm >identity
 id=$(sed -n 2p identity)
 endorsement_key=$(tail -1 identity)
+check_fails 'tpm info has one form at a time' 2 'leave one out' "$devid" tpm info --azure --json
+check_fails 'a token that is not there has no identity' 3 'nowhere' "$devid" tpm info --token nowhere
+check 'devid tells the same ids and key' sh -c "test \"\$('$devid' tpm info --json | sed -n 's/.*\"\(registration_id_base32\|endorsement_key\)\": \"\(.*\)\".*/\2/p')\" = '$id
+$endorsement_key'"
+check 'it takes the label of the token or its URI' sh -c "'$devid' tpm info --token device && '$devid' tpm info --token pkcs11:token=device"
+printf 'Registration Id:\n%s\n\nEndorsement Key:\n%s\n' "$id" "$endorsement_key" >azure
+check '--azure is what the SDK tool prints' sh -c "'$devid' tpm info --azure | cmp - azure"
+tpm_id=$(printf '%s' "$endorsement_key" | openssl base64 -d -A | openssl dgst -sha256 -r | cut -c1-64)
+check 'the hex id is the SHA-256 of the key' test "$("$devid" tpm info --azure --tpm-id hex | sed -n 2p)" = "$tpm_id"
+check 'the key is usable in an enrollment as printed' "$devid" enrollment create probe --ca-file "$cloud/ca.pem" \
+    --connection "$cloud/connection-string" --endorsement-key "$("$devid" tpm info --azure | tail -1)"
 enroll_tpm() { service PUT "/enrollments/$1" "{\"registrationId\":\"$1\",\"attestation\":{\"type\":\"tpm\",
     \"tpm\":{\"endorsementKey\":\"${2:-$endorsement_key}\"}}}"; }
 check_fails 'a TPM that is not enrolled is refused' 6 'not found' provision no.json
