@@ -26,6 +26,7 @@ extern const struct cli_command cli_token_init, cli_token_list, cli_token_pin;
 extern const struct cli_command cli_key_generate, cli_key_list, cli_key_pem;
 extern const struct cli_command cli_key_persist, cli_key_unpersist;
 extern const struct cli_command cli_tpm_info, cli_tpm_setup;
+extern const struct cli_command cli_check;
 extern const struct cli_command cli_csr;
 extern const struct cli_command cli_cert_import;
 extern const struct cli_command cli_provision;

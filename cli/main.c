@@ -17,6 +17,7 @@ static const struct cli_command *const commands[] = {
     &cli_key_unpersist,
     &cli_tpm_setup,
     &cli_tpm_info,
+    &cli_check,
     &cli_csr,
     &cli_cert_import,
     &cli_provision,

@@ -4,7 +4,6 @@
 
 #include <dlfcn.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 
 static const struct devid_functions *find_vendor_interface(void *library)
@@ -55,7 +54,7 @@ void cli_module_warn(const struct cli_module *module)
     const char *text = module->devid != NULL ? module->devid->error_text() : "";
 
     if (text[0] != '\0')
-        fprintf(stderr, "devid: warning: %s\n", text);
+        cli_warn("%s", text);
 }
 
 enum cli_status cli_call_failed(const struct cli_module *module, const char *call, const char *thing,

@@ -3,18 +3,59 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+
+/* Where messages go instead of standard error; NULL: nowhere. */
+static char *captured;
+static size_t capacity;
+
+void cli_capture(char *text, size_t size)
+{
+    captured = text;
+    capacity = size;
+    if (text != NULL)
+        text[0] = '\0';
+}
+
+/* Adds a message behind those that are captured already. */
+static void capture(const char *format, va_list arguments)
+{
+    size_t used = strlen(captured);
+
+    if (used != 0 && used + 3 < capacity)
+        used += (size_t)snprintf(captured + used, capacity - used, "; ");
+    vsnprintf(captured + used, capacity - used, format, arguments);
+}
+
+static void tell(const char *kind, const char *format, va_list arguments)
+{
+    if (captured != NULL) {
+        capture(format, arguments);
+        return;
+    }
+    fflush(stdout);
+    fprintf(stderr, "devid: %s", kind);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+}
 
 enum cli_status cli_fail(enum cli_status status, const char *format, ...)
 {
     va_list arguments;
 
-    fflush(stdout);
-    fputs("devid: ", stderr);
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    tell("", format, arguments);
     va_end(arguments);
-    fputc('\n', stderr);
     return status;
+}
+
+void cli_warn(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    tell("warning: ", format, arguments);
+    va_end(arguments);
 }
 
 enum cli_status cli_no_memory(void)

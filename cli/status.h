@@ -2,6 +2,8 @@
 #ifndef DEVID_CLI_STATUS_H
 #define DEVID_CLI_STATUS_H
 
+#include <stddef.h>
+
 /* The exit codes of devid(1). */
 enum cli_status {
     CLI_OK = 0,
@@ -20,6 +22,12 @@ enum cli_status {
  */
 enum cli_status cli_fail(enum cli_status status, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* Says "devid: warning: ..." there, of something that hinders nothing. */
+void cli_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* From now on messages go to text[size], joined by "; ", not to standard error; NULL ends that. */
+void cli_capture(char *text, size_t size);
 
 /* cli_fail for a failed allocation. */
 enum cli_status cli_no_memory(void);

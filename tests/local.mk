@@ -247,6 +247,7 @@ story_tests = \
 	tests/story/wrap_derive.sh
 emulator_story_tests = \
 	tests/story/bad_input.sh \
+	tests/story/check.sh \
 	tests/story/edge.sh \
 	tests/story/edge_tpm.sh \
 	tests/story/emulator.sh \
