@@ -243,6 +243,7 @@ story_tests = \
 	tests/story/pkcs11_pin.sh \
 	tests/story/pkcs11_tools.sh \
 	tests/story/provider_softhsm.sh \
+	tests/story/service.sh \
 	tests/story/tpm_objects.sh \
 	tests/story/wrap_derive.sh
 emulator_story_tests = \
