@@ -65,12 +65,13 @@ static void check_objects(struct cli_checks *checks, struct cli_module *module, 
     if (status == CLI_OK && (token->flags & CKF_RNG) != 0) {
         rv = module->functions->C_GenerateRandom(session.handle, random, sizeof random);
         if (rv != CKR_OK)
-            status = cli_call_failed(module, "C_GenerateRandom", "TPM", rv);
+            status = cli_call_failed(module, "C_GenerateRandom", "random numbers", rv);
     }
     if (status != CLI_OK)
         cli_check_fail(checks, status, WHAT, "'%s': %s", token->label, text);
     else if ((token->flags & CKF_RNG) != 0)
-        cli_check_ok(checks, WHAT, "'%s': its TPM answers", token->label);
+        cli_check_ok(checks, WHAT, "'%s': its %s answers", token->label,
+                     strstr(token->model, "TPM") != NULL ? "TPM" : "module");
     cli_capture(NULL, 0);
     cli_session_close(&session);
 }
