@@ -160,13 +160,21 @@ static CK_RV give_name(int tokens, const char *hidden, const char *base, const c
     return asprintf(path, "%s/%s", root, name) >= 0 ? CKR_OK : CKR_HOST_MEMORY;
 }
 
-/* Puts a directory in the place of a token's, which stays under the hidden name. */
+/* Puts a directory in the place of a token's, which goes. The old files are not removed before the exchange
+ * is durable: else a power failure could bring back the old directory without them. */
 static CK_RV take_place(int tokens, const char *hidden, const char *name, const char *root)
 {
-    if (renameat2(tokens, hidden, tokens, name, RENAME_EXCHANGE) != 0)
-        return cannot_make(root, errno);
-    fsync(tokens);
-    return CKR_OK;
+    CK_RV rv = CKR_OK;
+
+    if (renameat2(tokens, hidden, tokens, name, RENAME_EXCHANGE) != 0) {
+        rv = cannot_make(root, errno);
+    } else if (fsync(tokens) != 0 && errno != EINVAL) {
+        rv = cannot_make(root, errno);
+        if (renameat2(tokens, hidden, tokens, name, RENAME_EXCHANGE) != 0)
+            return rv; /* both stay; who makes a token later removes the hidden one */
+    }
+    remove_directory(tokens, root, hidden);
+    return rv;
 }
 
 /* All is made under a hidden name, so that a token appears whole or not at all. `old`: the directory whose
@@ -184,10 +192,11 @@ static CK_RV write_directory(int tokens, const char *base, const char *old, cons
     if (mkdirat(tokens, hidden, 0700) != 0)
         return cannot_make(config->tokens, errno);
     rv = fill_directory(tokens, hidden, conf, config, so_pin);
+    if (rv == CKR_OK && old != NULL)
+        return take_place(tokens, hidden, old, config->tokens);
     if (rv == CKR_OK)
-        rv = old != NULL ? take_place(tokens, hidden, old, config->tokens)
-                         : give_name(tokens, hidden, base, config->tokens, path);
-    if (rv != CKR_OK || old != NULL)
+        rv = give_name(tokens, hidden, base, config->tokens, path);
+    if (rv != CKR_OK)
         remove_directory(tokens, config->tokens, hidden);
     return rv;
 }

@@ -14,6 +14,7 @@ pkcs11_tests = \
 	tests/pkcs11/test_authenticate \
 	tests/pkcs11/test_config \
 	tests/pkcs11/test_crash \
+	tests/pkcs11/test_crash_pin \
 	tests/pkcs11/test_curve \
 	tests/pkcs11/test_derive \
 	tests/pkcs11/test_digest \
@@ -278,6 +279,11 @@ tests_support_libsupport_la_SOURCES = \
 	tests/support/module.c tests/support/module.h \
 	tests/support/tcti_count.h
 tests_support_libsupport_la_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+
+# Only where they are asked for: functions in the place of the C library's, see tests/support/trap.h.
+trap_sources = tests/support/trap.c tests/support/trap.h
+tests_pkcs11_test_crash_SOURCES = tests/pkcs11/test_crash.c $(trap_sources)
+tests_pkcs11_test_crash_pin_SOURCES = tests/pkcs11/test_crash_pin.c $(trap_sources)
 
 # A token of SoftHSM for the provider's tests, and a module around any other, see tests/support/p11_spy.h.
 check_LTLIBRARIES += tests/support/p11_spy.la

@@ -1,106 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A process is killed at each step of a write, or the disk is full from there on: every object is whole, old
- * or new, and the next process works. The functions of the C library that change files are replaced here; the
- * module is linked into this program and calls ours.
+ * or new, and the next process works.
  */
 #include "tests/support/filetoken.h"
+#include "tests/support/trap.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 #define OLD_VALUE "the old value"
 #define NEW_SIZE 9000 /* of the new value: more than one page */
-#define STEPS_MAXIMUM 200
-
-/* --- the trap
- * ------------------------------------------------------------------------------------------------- */
-
-static struct {
-    bool armed;
-    unsigned at;    /* the step at which it springs, from 1 */
-    int error;      /* every step from there on fails so; 0: the process is killed */
-    unsigned steps; /* so far */
-} trap;
-
-/* True: the step fails, with errno set. */
-static bool step(void)
-{
-    if (!trap.armed || ++trap.steps < trap.at)
-        return false;
-    if (trap.error == 0)
-        syscall(SYS_kill, getpid(), SIGKILL);
-    errno = trap.error;
-    return true;
-}
-
-int openat(int directory, const char *path, int flags, ...)
-{
-    va_list arguments;
-    mode_t mode;
-
-    va_start(arguments, flags);
-    mode = (flags & O_CREAT) != 0 ? va_arg(arguments, mode_t) : 0;
-    va_end(arguments);
-    if ((flags & O_CREAT) != 0 && step())
-        return -1;
-    return (int)syscall(SYS_openat, directory, path, flags, mode);
-}
-
-/* Half of it is written before the end. */
-ssize_t write(int fd, const void *data, size_t size)
-{
-    struct stat status;
-
-    if (trap.armed && fstat(fd, &status) == 0 && S_ISREG(status.st_mode)) {
-        if (trap.steps + 1 == trap.at)
-            syscall(SYS_write, fd, data, size / 2);
-        if (step())
-            return -1;
-    }
-    return syscall(SYS_write, fd, data, size);
-}
-
-int fsync(int fd)
-{
-    return step() ? -1 : (int)syscall(SYS_fsync, fd);
-}
-
-int fchmod(int fd, mode_t mode)
-{
-    return trap.error == 0 && step() ? -1 : (int)syscall(SYS_fchmod, fd, mode);
-}
-
-int renameat(int from, const char *old, int to, const char *new)
-{
-    return step() ? -1 : (int)syscall(SYS_renameat, from, old, to, new);
-}
-
-int renameat2(int from, const char *old, int to, const char *new, unsigned flags)
-{
-    return step() ? -1 : (int)syscall(SYS_renameat2, from, old, to, new, flags);
-}
-
-int mkdirat(int directory, const char *path, mode_t mode)
-{
-    return step() ? -1 : (int)syscall(SYS_mkdirat, directory, path, mode);
-}
-
-/* A full disk lets files go. */
-int unlinkat(int directory, const char *path, int flags)
-{
-    return trap.error == 0 && step() ? -1 : (int)syscall(SYS_unlinkat, directory, path, flags);
-}
 
 /* --- what is done, and what may be there afterwards
  * ------------------------------------------------------------ */
@@ -255,53 +166,23 @@ static void make(const struct row *row)
     if (row->with_pair)
         filetoken_assert_rv(generate(session), CKR_OK);
     filetoken_down();
-    ck_assert_int_eq(support_shell(NULL, "rm -rf '%s'; cp -a '%s' '%s'", support_path("made"),
-                                   support_path("tokens"), support_path("made")),
-                     0);
+    trap_keep();
 }
 
-static void child(const struct row *row, unsigned at, int error, int result)
+/* A trap_victim. */
+static CK_RV act(const void *data)
 {
+    const struct row *row = data;
     CK_SESSION_HANDLE session;
     CK_RV rv;
 
     filetoken_assert_rv(C_Initialize(NULL), CKR_OK);
     session = filetoken_session("disk");
     filetoken_find(session, CKO_DATA, "old");
-    trap.armed = true;
-    trap.at = at;
-    trap.error = error;
+    trap_arm();
     rv = row->run(session);
-    trap.armed = false;
-    if (write(result, &rv, sizeof rv) != (ssize_t)sizeof rv)
-        _exit(2);
-    _exit(trap.steps < at ? 0 : 1);
-}
-
-/* False: the operation has fewer steps than that. *rv: its result; CKR_CANCEL when it was killed. */
-static bool attempt(const struct row *row, unsigned at, int error, CK_RV *rv)
-{
-    int ends[2];
-    int status;
-    pid_t process;
-
-    ck_assert_int_eq(support_shell(NULL, "rm -rf '%s'; cp -a '%s' '%s'", support_path("tokens"),
-                                   support_path("made"), support_path("tokens")),
-                     0);
-    ck_assert_int_eq(pipe(ends), 0);
-    fflush(NULL);
-    process = fork();
-    if (process == 0)
-        child(row, at, error, ends[1]);
-    close(ends[1]);
-    *rv = CKR_CANCEL;
-    if (read(ends[0], rv, sizeof *rv) != (ssize_t)sizeof *rv)
-        *rv = CKR_CANCEL;
-    close(ends[0]);
-    ck_assert_int_eq(waitpid(process, &status, 0), process);
-    ck_assert_msg(WIFEXITED(status) ? WEXITSTATUS(status) < 2 : WTERMSIG(status) == SIGKILL,
-                  "%s, step %u: the process ended with 0x%x", row->name, at, (unsigned)status);
-    return !WIFEXITED(status) || WEXITSTATUS(status) == 1;
+    trap_disarm();
+    return rv;
 }
 
 static void assert_no_leftovers(const char *directory, const char *pattern)
@@ -362,10 +243,10 @@ START_TEST(a_process_may_be_killed_at_each_step)
     CK_RV rv;
 
     make(row);
-    while (attempt(row, at, 0, &rv)) {
+    while (trap_attempt(act, row, at, 0, &rv)) {
         ck_assert_msg(rv == CKR_CANCEL, "%s was not killed at step %u", row->name, at);
         assert_whole(row);
-        ck_assert_uint_lt(++at, STEPS_MAXIMUM);
+        ck_assert_uint_lt(++at, TRAP_STEPS_MAXIMUM);
     }
     ck_assert_msg(rv == CKR_OK, "%s is 0x%lx", row->name, rv);
     ck_assert_msg(at > 3, "%s has %u steps", row->name, at - 1);
@@ -379,10 +260,10 @@ START_TEST(the_disk_may_be_full_from_each_step_on)
     CK_RV rv;
 
     make(row);
-    while (attempt(row, at, ENOSPC, &rv)) {
+    while (trap_attempt(act, row, at, ENOSPC, &rv)) {
         ck_assert_msg(rv == CKR_DEVICE_MEMORY, "%s, step %u: 0x%lx", row->name, at, rv);
         assert_whole(row);
-        ck_assert_uint_lt(++at, STEPS_MAXIMUM);
+        ck_assert_uint_lt(++at, TRAP_STEPS_MAXIMUM);
     }
     ck_assert_msg(rv == CKR_OK, "%s is 0x%lx", row->name, rv);
     ck_assert_msg(at > 3, "%s has %u steps", row->name, at - 1);
