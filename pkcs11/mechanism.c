@@ -206,8 +206,8 @@ static const struct mechanism table[] = {
     {NAMED(CKM_EDDSA), ED_BITS, .flags = CKF_SIGN | ED_FORMS, .scheme = SCHEME_EDDSA, .parse = parse_eddsa},
 
     {NAMED(CKM_AES_ECB), AES_BYTES, .flags = CIPHER, .scheme = SCHEME_ECB, .parse = parse_none},
-    {NAMED(CKM_AES_CBC), AES_BYTES, .flags = CIPHER, .scheme = SCHEME_CBC, .parse = parameters_of_cbc},
-    {NAMED(CKM_AES_CBC_PAD), AES_BYTES, .flags = CIPHER, .scheme = SCHEME_CBC_PAD, .parse = parameters_of_cbc},
+    {NAMED(CKM_AES_CBC), AES_BYTES, .flags = CIPHER | WRAPPING, .scheme = SCHEME_CBC, .parse = parameters_of_cbc},
+    {NAMED(CKM_AES_CBC_PAD), AES_BYTES, .flags = CIPHER | WRAPPING, .scheme = SCHEME_CBC_PAD, .parse = parameters_of_cbc},
     {NAMED(CKM_AES_CTR), AES_BYTES, .flags = CIPHER, .scheme = SCHEME_CTR, .parse = parameters_of_ctr},
     {NAMED(CKM_AES_GCM), AES_BYTES, .flags = CIPHER, .scheme = SCHEME_GCM, .parse = parameters_of_gcm},
     {NAMED(CKM_AES_CMAC), AES_BYTES, .flags = MAC, .scheme = SCHEME_CMAC, .parse = parameters_of_mac},

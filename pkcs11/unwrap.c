@@ -121,6 +121,33 @@ static CK_RV open_key_wrap(const struct operation *operation, const struct bytes
     return rv;
 }
 
+/* Whatever is wrong with what comes out, the padding or the key, has one code. */
+static CK_RV open_cbc(struct operation *operation, const struct bytes *wrapped, struct bytes *plain)
+{
+    CK_RV rv;
+
+    *plain = BYTES_EMPTY;
+    if (wrapped->size == 0 || wrapped->size % OPERATION_BLOCK != 0)
+        return p11_fail(CKR_WRAPPED_KEY_LEN_RANGE, "%s unwraps whole blocks of %d bytes, not %zu bytes",
+                        operation->row->name, OPERATION_BLOCK, wrapped->size);
+    rv = wrap_by_cbc(operation, false, wrapped, plain);
+    return rv == CKR_ENCRYPTED_DATA_INVALID ? broken("its padding is wrong") : rv;
+}
+
+/* PKCS#11 2.40 current mechanisms, 2.8.4: CKA_VALUE_LEN says where the key ends and the zeros begin. */
+static CK_RV cut_zeros(const struct unwrapping *unwrapping, struct bytes *plain)
+{
+    size_t size = attributes_get_ulong(&unwrapping->asked, CKA_VALUE_LEN, plain->size);
+
+    if (size > plain->size || plain->size - size >= OPERATION_BLOCK)
+        return broken("its length is wrong");
+    for (size_t i = size; i < plain->size; i++)
+        if (plain->data[i] != 0)
+            return broken("what stands behind the key is not zero");
+    plain->size = size;
+    return CKR_OK;
+}
+
 static CK_RV add_secret(struct unwrapping *unwrapping, const struct bytes *value, CK_OBJECT_HANDLE *handle)
 {
     size_t wanted = attributes_get_ulong(&unwrapping->asked, CKA_VALUE_LEN, value->size);
@@ -161,13 +188,27 @@ static CK_RV add_plain(struct unwrapping *unwrapping, const struct bytes *plain,
                                                       : add_private(unwrapping, plain, handle);
 }
 
-static CK_RV unwrap_in_software(struct unwrapping *unwrapping, const struct operation *operation,
+static CK_RV open_wrapped(struct operation *operation, const struct bytes *wrapped, struct bytes *plain)
+{
+    if (operation->row->key_type == CKK_RSA)
+        return open_rsa(operation, wrapped, plain);
+    return wrap_is_cbc(operation->row) ? open_cbc(operation, wrapped, plain)
+                                       : open_key_wrap(operation, wrapped, plain);
+}
+
+static CK_RV unwrap_in_software(struct unwrapping *unwrapping, struct operation *operation,
                                 CK_OBJECT_HANDLE *handle)
 {
+    bool zeros = operation->row->scheme == SCHEME_CBC;
     struct bytes plain = BYTES_EMPTY;
-    CK_RV rv = operation->row->key_type == CKK_RSA ? open_rsa(operation, &unwrapping->wrapped, &plain)
-                                                   : open_key_wrap(operation, &unwrapping->wrapped, &plain);
+    CK_RV rv = CKR_OK;
 
+    if (zeros && unwrapping->object_class != CKO_SECRET_KEY)
+        rv = p11_fail(CKR_TEMPLATE_INCONSISTENT, "%s unwraps secret keys", operation->row->name);
+    if (rv == CKR_OK)
+        rv = open_wrapped(operation, &unwrapping->wrapped, &plain);
+    if (rv == CKR_OK && zeros)
+        rv = cut_zeros(unwrapping, &plain);
     if (rv == CKR_OK)
         rv = add_plain(unwrapping, &plain, handle);
     bytes_free(&plain);

@@ -5,6 +5,7 @@
 #include "pkcs11/failure.h"
 #include "pkcs11/soft/encrypt.h"
 #include "pkcs11/soft/keywrap.h"
+#include "pkcs11/stream.h"
 
 #include <string.h>
 
@@ -23,6 +24,8 @@ static const struct wrapper {
     {SCHEME_OAEP,         CKO_PUBLIC_KEY, CKA_WRAP, CKO_PRIVATE_KEY, CKA_UNWRAP},
     {SCHEME_KEY_WRAP,     CKO_SECRET_KEY, CKA_WRAP, CKO_SECRET_KEY,  CKA_UNWRAP},
     {SCHEME_KEY_WRAP_PAD, CKO_SECRET_KEY, CKA_WRAP, CKO_SECRET_KEY,  CKA_UNWRAP},
+    {SCHEME_CBC,          CKO_SECRET_KEY, CKA_WRAP, CKO_SECRET_KEY,  CKA_UNWRAP},
+    {SCHEME_CBC_PAD,      CKO_SECRET_KEY, CKA_WRAP, CKO_SECRET_KEY,  CKA_UNWRAP},
     {SCHEME_CREDENTIAL,   CKO_PUBLIC_KEY, CKA_WRAP, CKO_PUBLIC_KEY,
      ANY_USAGE                                                                 }, /* the endorsement key is shown so */
 };
@@ -59,6 +62,9 @@ CK_RV wrap_begin(struct session *session, struct operation *operation, const CK_
     rv = operation_begin(session, operation, mechanism, key, flag,
                          flag == CKF_WRAP ? wrapper.wraps : wrapper.unwraps,
                          flag == CKF_WRAP ? wrapper.wrap_usage : wrapper.unwrap_usage);
+    if (rv == CKR_OK && wrap_is_cbc(row) && operation->object->key->backend->plain == NULL)
+        rv = p11_fail(CKR_MECHANISM_INVALID, "%s encrypts with a key of this backend, but wraps no keys",
+                      row->name);
     if (rv == CKR_OK)
         rv = operation_may_use_key(operation);
     return code_of(rv, flag);
@@ -69,6 +75,32 @@ CK_RV wrap_plain(const struct key *key, struct bytes *plain)
     if (key->backend == NULL || key->backend->plain == NULL)
         return p11_fail(CKR_FUNCTION_NOT_SUPPORTED, "a key of this backend does not leave it");
     return key->backend->plain(key->instance, key->material, plain);
+}
+
+bool wrap_is_cbc(const struct mechanism *row)
+{
+    return row->scheme == SCHEME_CBC || row->scheme == SCHEME_CBC_PAD;
+}
+
+CK_RV wrap_by_cbc(struct operation *operation, bool encrypt, const struct bytes *input, struct bytes *out)
+{
+    struct call call = {.input = input->data, .input_size = input->size};
+    CK_ULONG size = input->size + OPERATION_BLOCK;
+    CK_RV rv;
+
+    *out = BYTES_EMPTY;
+    if (!bytes_alloc(out, size))
+        return CKR_HOST_MEMORY;
+    call.out = out->data;
+    call.size = &size;
+    rv = stream_once(operation, &call, encrypt);
+    if (rv != CKR_OK) {
+        bytes_free(out);
+        return rv;
+    }
+    bytes_wipe(out->data + size, out->size - size);
+    out->size = size;
+    return CKR_OK;
 }
 
 /* --- the key that is wrapped
@@ -86,6 +118,8 @@ static CK_RV may_be_wrapped(const struct object *target, const struct mechanism 
         return target->key == NULL ? CKR_KEY_HANDLE_INVALID : refuse("it is a public key");
     if (row->key_type == CKK_RSA && target->object_class != CKO_SECRET_KEY)
         return refuse("RSA wraps secret keys only");
+    if (row->scheme == SCHEME_CBC && target->object_class != CKO_SECRET_KEY)
+        return refuse("CKM_AES_CBC wraps secret keys only; CKM_AES_CBC_PAD wraps private ones too");
     if (!object_attribute_bool(target, CKA_EXTRACTABLE))
         return p11_fail(CKR_KEY_UNEXTRACTABLE, "the key has CKA_EXTRACTABLE false");
     if (object_attribute_bool(target, CKA_WRAP_WITH_TRUSTED) && !trusted)
@@ -93,7 +127,24 @@ static CK_RV may_be_wrapped(const struct object *target, const struct mechanism 
     return CKR_OK;
 }
 
-static CK_RV seal(const struct operation *operation, const struct bytes *plain, struct bytes *wrapped)
+static CK_RV seal_by_cbc(struct operation *operation, const struct bytes *plain, struct bytes *wrapped)
+{
+    bool pads = operation->row->scheme == SCHEME_CBC_PAD; /* else zeros, to the end of a block */
+    size_t rest = pads ? 0 : (0 - plain->size) % OPERATION_BLOCK;
+    struct bytes filled;
+    CK_RV rv;
+
+    *wrapped = BYTES_EMPTY;
+    if (!bytes_alloc(&filled, plain->size + rest))
+        return CKR_HOST_MEMORY;
+    memcpy(filled.data, plain->data, plain->size);
+    memset(filled.data + plain->size, 0, rest);
+    rv = wrap_by_cbc(operation, true, &filled, wrapped);
+    bytes_free(&filled);
+    return rv;
+}
+
+static CK_RV seal(struct operation *operation, const struct bytes *plain, struct bytes *wrapped)
 {
     const struct key *key = operation->object->key;
     bool padded = operation->row->scheme == SCHEME_KEY_WRAP_PAD;
@@ -105,6 +156,8 @@ static CK_RV seal(const struct operation *operation, const struct bytes *plain, 
                           plain->size, wrapped);
         return rv == CKR_DATA_LEN_RANGE ? CKR_KEY_SIZE_RANGE : rv;
     }
+    if (wrap_is_cbc(operation->row))
+        return seal_by_cbc(operation, plain, wrapped);
     rv = wrap_plain(key, &secret);
     if (rv == CKR_OK)
         rv = soft_key_wrap(padded, &secret, &operation->parameters.iv, plain, wrapped);
@@ -112,8 +165,7 @@ static CK_RV seal(const struct operation *operation, const struct bytes *plain, 
     return rv;
 }
 
-static CK_RV wrap_target(const struct operation *operation, const struct object *target,
-                         struct bytes *wrapped)
+static CK_RV wrap_target(struct operation *operation, const struct object *target, struct bytes *wrapped)
 {
     struct bytes plain = BYTES_EMPTY;
     CK_RV rv = may_be_wrapped(target, operation->row, object_attribute_bool(operation->object, CKA_TRUSTED));

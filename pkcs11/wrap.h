@@ -15,4 +15,10 @@ CK_RV wrap_begin(struct session *session, struct operation *operation, const CK_
 /* The bytes of a key that AES key wrap is done with, by whose backend lets them into this process. */
 CK_RV wrap_plain(const struct key *key, struct bytes *plain);
 
+/* Whether the mechanism is AES-CBC; the padded form takes any key, the other one fills secret keys up with
+ * zeros (PKCS#11 2.40 current mechanisms, 2.8). */
+bool wrap_is_cbc(const struct mechanism *row);
+/* Encrypts or decrypts at once with the operation's key. The codes are those of C_Encrypt and C_Decrypt. */
+CK_RV wrap_by_cbc(struct operation *operation, bool encrypt, const struct bytes *input, struct bytes *out);
+
 #endif

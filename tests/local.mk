@@ -57,6 +57,7 @@ pkcs11_tests = \
 	tests/pkcs11/test_tokenconf \
 	tests/pkcs11/test_verify \
 	tests/pkcs11/test_wrap \
+	tests/pkcs11/test_wrap_cbc \
 	tests/pkcs11/soft/test_aes \
 	tests/pkcs11/soft/test_hash \
 	tests/pkcs11/soft/test_hmac \

@@ -338,5 +338,6 @@ void tpm_limits(const void *instance, const struct mechanism *row, CK_MECHANISM_
         info->ulMaxKeySize = capability->curve_maximum;
     } else if (row->key_type == CKK_AES) {
         aes_limits(capability, info);
+        info->flags &= ~(CK_FLAGS)(CKF_WRAP | CKF_UNWRAP); /* what it would wrap does not leave the TPM */
     }
 }

@@ -392,7 +392,8 @@ START_TEST(unwrapping_a_key_is_a_decryption_and_an_import)
     CK_KEY_TYPE type = CKK_AES;
     CK_ATTRIBUTE items[] = {
         {CKA_CLASS,    &object_class, sizeof object_class},
-        {CKA_KEY_TYPE, &type,         sizeof type        }
+        {CKA_KEY_TYPE, &type,         sizeof type        },
+        {CKA_WRAP,     &test_yes,     1                  }
     };
     CK_MECHANISM rsa_gen = {CKM_RSA_PKCS_KEY_PAIR_GEN, NULL, 0};
     CK_ULONG bits = 2048;
@@ -421,7 +422,7 @@ START_TEST(unwrapping_a_key_is_a_decryption_and_an_import)
     ck_assert_rv(C_EncryptInit(session, &mechanism, public), CKR_OK);
     ck_assert_rv(C_Encrypt(session, value, sizeof value, block, &size), CKR_OK);
     test_tpm_count_reset();
-    ck_assert_rv(C_UnwrapKey(session, &mechanism, private, block, size, items, 2, &key), CKR_OK);
+    ck_assert_rv(C_UnwrapKey(session, &mechanism, private, block, size, items, 3, &key), CKR_OK);
     ck_assert_uint_eq(test_tpm_count_of(TPM2_CC_Load), 1);
     ck_assert_uint_eq(test_tpm_count_of(TPM2_CC_StartAuthSession), 1);
     ck_assert_uint_eq(test_tpm_count_of(TPM2_CC_RSA_Decrypt), 1);
@@ -435,6 +436,7 @@ START_TEST(unwrapping_a_key_is_a_decryption_and_an_import)
     ck_assert_int_eq(EVP_EncryptUpdate(context, wanted, &written, iv, sizeof iv), 1);
     ck_assert_mem_eq(made, wanted, 16);
     EVP_CIPHER_CTX_free(context);
+    ck_assert_rv(C_WrapKey(session, &cbc, key, key, made, &size), CKR_MECHANISM_INVALID);
 }
 END_TEST
 
