@@ -114,6 +114,7 @@ fuzz_tests = \
 	tests/fuzz/fuzz_template \
 	tests/fuzz/fuzz_pkcs8 \
 	tests/fuzz/fuzz_pinfile \
+	tests/fuzz/fuzz_record \
 	tests/fuzz/fuzz_tokenconf \
 	tests/fuzz/fuzz_tsskey
 
@@ -154,6 +155,8 @@ fuzz_data = \
 	tests/data/fuzz/pkcs8/x25519 \
 	tests/data/fuzz/pinfile/file \
 	tests/data/fuzz/pinfile/tpm \
+	tests/data/fuzz/record/assigned \
+	tests/data/fuzz/record/small \
 	tests/data/fuzz/tokenconf/owner \
 	tests/data/fuzz/tokenconf/tpm \
 	tests/data/fuzz/tsskey/ec \
@@ -328,6 +331,7 @@ tests_fuzz_fuzz_pem_SOURCES = tests/fuzz/fuzz_pem.c tests/fuzz/main.c tests/fuzz
 tests_fuzz_fuzz_template_SOURCES = tests/fuzz/fuzz_template.c tests/fuzz/main.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_pkcs8_SOURCES = tests/fuzz/fuzz_pkcs8.c tests/fuzz/main.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_pinfile_SOURCES = tests/fuzz/fuzz_pinfile.c tests/fuzz/main.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_record_SOURCES = tests/fuzz/fuzz_record.c tests/fuzz/main.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_tokenconf_SOURCES = tests/fuzz/fuzz_tokenconf.c tests/fuzz/main.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_tsskey_SOURCES = tests/fuzz/fuzz_tsskey.c tests/fuzz/main.c tests/fuzz/fuzz.h
 
