@@ -40,5 +40,16 @@ wraps() { # the key that was unwrapped, and its own value again
         openssl pkeyutl -decrypt -inkey "$work/tokens/disk/kek.pem" -in "$work/back" | cmp - "$work/aes"
 }
 check 'what it wraps, openssl unwraps' wraps
+
+# --- AES-CBC under an AES key
+iv=000102030405060708090a0b0c0d0e0f
+check 'an AES key that wraps' token --keygen --key-type AES:32 --label aeskek --id 0c --usage-wrap --extractable
+wraps_cbc() { # the key 0b, whose value is known; the other way round it is a key again
+    token --wrap -m AES-CBC-PAD --iv "$iv" --id 0c --application-id 0b -o "$work/cbc" && [ "$(wc -c <"$work/cbc")" -eq 32 ] &&
+        token --unwrap -m AES-CBC-PAD --iv "$iv" --id 0c -i "$work/cbc" --key-type AES: --application-id 0d --application-label again --extractable &&
+        token --wrap -m RSA-PKCS --id 0a --application-id 0d -o "$work/back" &&
+        openssl pkeyutl -decrypt -inkey "$work/tokens/disk/kek.pem" -in "$work/back" | cmp - "$work/aes"
+}
+check 'AES-CBC with padding wraps and unwraps' wraps_cbc
 check_fails 'a broken block is refused' 0 'C_UnwrapKey failed' token --unwrap -m AES-KEY-WRAP --id 0b -i "$work/aes" --key-type AES:
 done_testing
