@@ -19,13 +19,51 @@
  *     parent      INTEGER,
  *     pubkey      OCTET STRING,
  *     privkey     OCTET STRING }
+ *
+ * TPMPolicy ::= SEQUENCE {
+ *     commandCode   [0] EXPLICIT INTEGER,
+ *     commandPolicy [1] EXPLICIT OCTET STRING }
+ *
+ * TPMAuthPolicy ::= SEQUENCE {
+ *     name   [0] EXPLICIT UTF8String OPTIONAL,
+ *     policy [1] EXPLICIT SEQUENCE OF TPMPolicy }
  */
 typedef struct {
+    ASN1_INTEGER *code;
+    ASN1_OCTET_STRING *command;
+} TPM_POLICY;
+
+DEFINE_STACK_OF(TPM_POLICY)
+
+ASN1_SEQUENCE(TPM_POLICY) =
+    {
+        ASN1_EXP(TPM_POLICY, code, ASN1_INTEGER, 0),
+        ASN1_EXP(TPM_POLICY, command, ASN1_OCTET_STRING, 1),
+} static_ASN1_SEQUENCE_END(TPM_POLICY)
+
+        typedef struct {
+    ASN1_UTF8STRING *name;
+    STACK_OF(TPM_POLICY) * policy;
+} TPM_AUTH_POLICY;
+
+DEFINE_STACK_OF(TPM_AUTH_POLICY)
+
+ASN1_SEQUENCE(TPM_AUTH_POLICY) =
+    {
+        ASN1_EXP_OPT(TPM_AUTH_POLICY, name, ASN1_UTF8STRING, 0),
+        ASN1_EXP_SEQUENCE_OF(TPM_AUTH_POLICY, policy, TPM_POLICY, 1),
+} static_ASN1_SEQUENCE_END(TPM_AUTH_POLICY)
+
+        ASN1_ITEM_TEMPLATE(TPM_AUTH_POLICIES) = ASN1_EX_TEMPLATE_TYPE(ASN1_TFLG_SEQUENCE_OF, 0, policies,
+                                                                      TPM_AUTH_POLICY)
+            static_ASN1_ITEM_TEMPLATE_END(TPM_AUTH_POLICIES)
+
+                typedef struct {
     ASN1_OBJECT *type;
     ASN1_BOOLEAN empty_auth;
-    ASN1_TYPE *policy;
+    STACK_OF(TPM_POLICY) * policy;
     ASN1_OCTET_STRING *secret;
-    ASN1_TYPE *auth_policy;
+    STACK_OF(TPM_AUTH_POLICY) * auth_policy;
     ASN1_UTF8STRING *description;
     ASN1_BOOLEAN rsa_parent;
     ASN1_INTEGER *parent;
@@ -37,9 +75,9 @@ ASN1_SEQUENCE(TPM_KEY) =
     {
         ASN1_SIMPLE(TPM_KEY, type, ASN1_OBJECT),
         ASN1_EXP_OPT(TPM_KEY, empty_auth, ASN1_BOOLEAN, 0),
-        ASN1_EXP_OPT(TPM_KEY, policy, ASN1_ANY, 1),
+        ASN1_EXP_SEQUENCE_OF_OPT(TPM_KEY, policy, TPM_POLICY, 1),
         ASN1_EXP_OPT(TPM_KEY, secret, ASN1_OCTET_STRING, 2),
-        ASN1_EXP_OPT(TPM_KEY, auth_policy, ASN1_ANY, 3),
+        ASN1_EXP_SEQUENCE_OF_OPT(TPM_KEY, auth_policy, TPM_AUTH_POLICY, 3),
         ASN1_EXP_OPT(TPM_KEY, description, ASN1_UTF8STRING, 4),
         ASN1_EXP_OPT(TPM_KEY, rsa_parent, ASN1_BOOLEAN, 5),
         ASN1_SIMPLE(TPM_KEY, parent, ASN1_INTEGER),
@@ -70,6 +108,9 @@ void tss_key_free(struct tss_key *key)
     bytes_free(&key->private);
     bytes_free(&key->secret);
     bytes_free(&key->description);
+    for (size_t i = 0; i < key->policy_count; i++)
+        bytes_free(&key->policy[i].command);
+    bytes_free(&key->auth_policies);
     *key = (struct tss_key){0};
 }
 
@@ -88,9 +129,46 @@ static bool copy_string(struct bytes *to, const ASN1_STRING *from)
     return from == NULL || bytes_copy(to, ASN1_STRING_get0_data(from), (size_t)ASN1_STRING_length(from));
 }
 
+static CK_RV read_policy(const STACK_OF(TPM_POLICY) * from, struct tss_key *key)
+{
+    int count = sk_TPM_POLICY_num(from); /* -1: absent */
+
+    if (count > TSS_POLICY_COMMANDS)
+        return CKR_DATA_INVALID;
+    for (int i = 0; i < count; i++) {
+        const TPM_POLICY *command = sk_TPM_POLICY_value(from, i);
+        struct tss_policy *to = &key->policy[i];
+        uint64_t code;
+
+        if (ASN1_INTEGER_get_uint64(&code, command->code) != 1 || code > UINT32_MAX)
+            return CKR_DATA_INVALID;
+        to->code = (uint32_t)code;
+        if (!copy_string(&to->command, command->command))
+            return CKR_HOST_MEMORY;
+        key->policy_count++;
+    }
+    return CKR_OK;
+}
+
+/* Nothing here looks into them, but they are written as they were read. */
+static CK_RV read_auth_policies(const STACK_OF(TPM_AUTH_POLICY) * from, struct tss_key *key)
+{
+    unsigned char *der = NULL;
+    int size;
+    bool good;
+
+    if (sk_TPM_AUTH_POLICY_num(from) <= 0)
+        return CKR_OK;
+    size = ASN1_item_i2d((const ASN1_VALUE *)from, &der, ASN1_ITEM_rptr(TPM_AUTH_POLICIES));
+    good = size > 0 && bytes_copy(&key->auth_policies, der, (size_t)size);
+    OPENSSL_free(der);
+    return good ? CKR_OK : CKR_HOST_MEMORY;
+}
+
 static CK_RV read_fields(const TPM_KEY *from, struct tss_key *key)
 {
     uint64_t parent;
+    CK_RV rv;
 
     if (read_kind(from->type, &key->kind) != CKR_OK || ASN1_INTEGER_get_uint64(&parent, from->parent) != 1 ||
         parent > UINT32_MAX)
@@ -98,7 +176,11 @@ static CK_RV read_fields(const TPM_KEY *from, struct tss_key *key)
     key->parent = (uint32_t)parent;
     key->empty_auth = from->empty_auth > 0; /* -1: absent */
     key->rsa_parent = from->rsa_parent > 0;
-    key->has_policy = from->policy != NULL || from->auth_policy != NULL;
+    rv = read_policy(from->policy, key);
+    if (rv == CKR_OK)
+        rv = read_auth_policies(from->auth_policy, key);
+    if (rv != CKR_OK)
+        return rv;
     return copy_string(&key->public, from->public) && copy_string(&key->private, from->private) &&
                    copy_string(&key->secret, from->secret) &&
                    copy_string(&key->description, from->description)
@@ -139,6 +221,34 @@ static bool set_string(ASN1_STRING **to, int type, const struct bytes *from)
     return *to != NULL && ASN1_STRING_set(*to, from->data, (int)from->size) == 1;
 }
 
+static bool add_policy(const struct tss_policy *from, STACK_OF(TPM_POLICY) * to)
+{
+    TPM_POLICY *command = (TPM_POLICY *)ASN1_item_new(ASN1_ITEM_rptr(TPM_POLICY));
+
+    if (command != NULL && ASN1_INTEGER_set_uint64(command->code, from->code) == 1 &&
+        ASN1_OCTET_STRING_set(command->command, from->command.data, (int)from->command.size) == 1 &&
+        sk_TPM_POLICY_push(to, command) > 0)
+        return true;
+    ASN1_item_free((ASN1_VALUE *)command, ASN1_ITEM_rptr(TPM_POLICY));
+    return false;
+}
+
+static bool write_policy(const struct tss_key *key, TPM_KEY *to)
+{
+    const unsigned char *der = key->auth_policies.data;
+    bool good = true;
+
+    if (key->policy_count != 0 && (to->policy = sk_TPM_POLICY_new_null()) == NULL)
+        return false;
+    for (size_t i = 0; good && i < key->policy_count; i++)
+        good = add_policy(&key->policy[i], to->policy);
+    if (!good || key->auth_policies.size == 0)
+        return good;
+    to->auth_policy = (STACK_OF(TPM_AUTH_POLICY) *)ASN1_item_d2i(NULL, &der, (long)key->auth_policies.size,
+                                                                 ASN1_ITEM_rptr(TPM_AUTH_POLICIES));
+    return to->auth_policy != NULL;
+}
+
 static bool write_fields(const struct tss_key *key, TPM_KEY *to)
 {
     ASN1_OBJECT_free(to->type);
@@ -149,7 +259,7 @@ static bool write_fields(const struct tss_key *key, TPM_KEY *to)
            ASN1_OCTET_STRING_set(to->public, key->public.data, (int)key->public.size) == 1 &&
            ASN1_OCTET_STRING_set(to->private, key->private.data, (int)key->private.size) == 1 &&
            set_string(&to->secret, V_ASN1_OCTET_STRING, &key->secret) &&
-           set_string(&to->description, V_ASN1_UTF8STRING, &key->description);
+           set_string(&to->description, V_ASN1_UTF8STRING, &key->description) && write_policy(key, to);
 }
 
 CK_RV soft_tss_key_write(const struct tss_key *key, struct bytes *der)

@@ -11,11 +11,19 @@
 /* Which of the object identifiers 2.23.133.10.1.3 to .5 the file carries. */
 enum tss_key_kind { TSS_KEY_LOADABLE, TSS_KEY_IMPORTABLE, TSS_KEY_SEALED, TSS_KEY_KINDS };
 
+/* What a policy has at most; longer ones are refused. */
+#define TSS_POLICY_COMMANDS 16
+
+/* A policy command: what TPM2_Policy... is to be executed with. */
+struct tss_policy {
+    uint32_t code;        /* TPM_CC_... */
+    struct bytes command; /* its parameters as they go to the TPM, without the policy session's handle */
+};
+
 /* The content of a TSS2 PRIVATE KEY block: the TPMKey structure of draft-bottomley-tpm2-keys. */
 struct tss_key {
     enum tss_key_kind kind;
     bool empty_auth;
-    bool has_policy;      /* policy or authPolicy is there: kept in the file, not read here */
     bool rsa_parent;      /* a hierarchy parent means the RSA storage primary */
     uint32_t parent;      /* persistent handle, or a hierarchy: its standard ECC P-256 storage primary */
     struct bytes public;  /* TPM2B_PUBLIC */
@@ -23,6 +31,9 @@ struct tss_key {
     struct bytes
         secret; /* of an importable key: the seed of its wrapper, a TPM2B_ENCRYPTED_SECRET; else empty */
     struct bytes description; /* a text; empty: there is none */
+    size_t policy_count;      /* 0: no policy */
+    struct tss_policy policy[TSS_POLICY_COMMANDS];
+    struct bytes auth_policies; /* DER of the authPolicy field's SEQUENCE; empty: there is none in it */
 };
 
 void tss_key_free(struct tss_key *key);

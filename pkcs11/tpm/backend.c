@@ -157,7 +157,7 @@ static CK_RV check_file(const struct tss_key *file)
 {
     if (file->kind == TSS_KEY_SEALED)
         return p11_fail(CKR_DATA_INVALID, "the TSS2 block is sealed data, not a key");
-    if (file->has_policy)
+    if (file->policy_count != 0 || file->auth_policies.size != 0)
         return p11_fail(CKR_DATA_INVALID, "the TSS2 key has a policy; such keys are not used yet");
     if (file->parent != TPM2_RH_OWNER && !tpm_is_persistent(file->parent))
         return p11_fail(CKR_DATA_INVALID,

@@ -8,10 +8,23 @@
 
 const char fuzz_seeds[] = "tsskey";
 
+static bool same_policy(const struct tss_key *a, const struct tss_key *b)
+{
+    bool same =
+        a->policy_count == b->policy_count && bytes_equal(a->auth_policies.data, a->auth_policies.size,
+                                                          b->auth_policies.data, b->auth_policies.size);
+
+    for (size_t i = 0; same && i < a->policy_count; i++)
+        same = a->policy[i].code == b->policy[i].code &&
+               bytes_equal(a->policy[i].command.data, a->policy[i].command.size, b->policy[i].command.data,
+                           b->policy[i].command.size);
+    return same;
+}
+
 static bool same(const struct tss_key *a, const struct tss_key *b)
 {
     return a->kind == b->kind && a->empty_auth == b->empty_auth && a->rsa_parent == b->rsa_parent &&
-           a->parent == b->parent &&
+           a->parent == b->parent && same_policy(a, b) &&
            bytes_equal(a->public.data, a->public.size, b->public.data, b->public.size) &&
            bytes_equal(a->private.data, a->private.size, b->private.data, b->private.size);
 }
