@@ -64,6 +64,7 @@ struct generate {
     const char *label;
     const char *type;
     const char *id;
+    const char *pcrs;
     const char *pin_file;
     const char *module;
     bool force_duplicate;
@@ -109,7 +110,7 @@ static enum cli_status generate_in(struct cli_module *module, const struct gener
     if (status == CLI_OK && !options->force_duplicate)
         status = refuse_duplicate(&session, options->label);
     if (status == CLI_OK)
-        status = cli_keypair_generate(&session, type, options->label, id, &key);
+        status = cli_keypair_generate(&session, type, options->label, id, options->pcrs, &key);
     if (status == CLI_OK)
         status = show_new_key(&session, &key.items[0], options);
     cli_objects_free(&key);
@@ -145,12 +146,14 @@ static const struct cli_option generate_options[] = {
     {"label",    "LABEL", "name of the new key", CLI_TEXT, offsetof(struct generate, label), true},
     {"type", "TYPE", "ec-p256 (default) or rsa-2048", CLI_TEXT, offsetof(struct generate, type)},
     {"id",                     "HEX", "CKA_ID (default: SHA-1 of the public key)", CLI_TEXT, offsetof(struct generate, id)},
-    {"force-duplicate",                   NULL, "make it even when the label is taken", CLI_FLAG,
+    {"pcr",                   "PCRS", "bind it to what these PCRs hold now, such as sha256:0,7", CLI_TEXT,
+     offsetof(struct generate, pcrs)},
+    {"force-duplicate",    NULL, "make it even when the label is taken", CLI_FLAG,
      offsetof(struct generate, force_duplicate)},
     CLI_OPTION_PIN_FILE(struct generate),
     CLI_OPTION_MODULE(struct generate),
     CLI_OPTION_JSON(struct generate),
-    {0   },
+    {0},
 };
 
 static const struct generate generate_defaults = {.type = "ec-p256"};

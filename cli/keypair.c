@@ -2,6 +2,8 @@
 #include "cli/keypair.h"
 #include "cli/crypto.h"
 
+#include "devid/pkcs11.h"
+
 #include <openssl/x509.h>
 
 #include <stdlib.h>
@@ -115,7 +117,8 @@ static void add_private(struct template *template)
 }
 
 static CK_RV generate(const struct cli_session *session, const struct cli_key_type *type, const char *label,
-                      const struct bytes *id, CK_OBJECT_HANDLE *public, CK_OBJECT_HANDLE *private)
+                      const struct bytes *id, const char *pcrs, CK_OBJECT_HANDLE *public,
+                      CK_OBJECT_HANDLE *private)
 {
     CK_MECHANISM mechanism = {.mechanism = type->mechanism};
     struct template public_template = {0};
@@ -126,6 +129,8 @@ static CK_RV generate(const struct cli_session *session, const struct cli_key_ty
     add_public(&public_template, type, &bits);
     add_common(&private_template, label, id);
     add_private(&private_template);
+    if (pcrs != NULL)
+        add(&private_template, CKA_DEVID_POLICY_PCR, pcrs, strlen(pcrs));
     return session->module->functions->C_GenerateKeyPair(
         session->handle, &mechanism, public_template.attributes, public_template.count,
         private_template.attributes, private_template.count, public, private);
@@ -180,7 +185,8 @@ static enum cli_status complete_id(const struct cli_session *session, struct cli
 }
 
 enum cli_status cli_keypair_generate(const struct cli_session *session, const struct cli_key_type *type,
-                                     const char *label, const struct bytes *id, struct cli_objects *key)
+                                     const char *label, const struct bytes *id, const char *pcrs,
+                                     struct cli_objects *key)
 {
     struct cli_object public = {.key_type = type->key_type, .label = (char *)(uintptr_t)label};
     CK_OBJECT_HANDLE private;
@@ -188,7 +194,7 @@ enum cli_status cli_keypair_generate(const struct cli_session *session, const st
     CK_RV rv;
 
     *key = (struct cli_objects){0};
-    rv = generate(session, type, label, id, &public.handle, &private);
+    rv = generate(session, type, label, id, pcrs, &public.handle, &private);
     if (rv != CKR_OK)
         return cli_call_failed(session->module, "C_GenerateKeyPair", label, rv);
     key->items = calloc(1, sizeof *key->items);

@@ -27,9 +27,10 @@ enum cli_status cli_key_type_of(const struct cli_session *session, const struct 
 /*
  * Makes a key pair in the token for signatures, never to be extracted. `id` empty: the module chooses, and
  * where it does not, the id becomes the SHA-1 of the public key. *key is the private one; the caller frees
- * label and id as cli_objects_free does.
+ * label and id as cli_objects_free does. `pcrs`: those that the key is bound to ("sha256:0,7"), NULL: none.
  */
 enum cli_status cli_keypair_generate(const struct cli_session *session, const struct cli_key_type *type,
-                                     const char *label, const struct bytes *id, struct cli_objects *key);
+                                     const char *label, const struct bytes *id, const char *pcrs,
+                                     struct cli_objects *key);
 
 #endif

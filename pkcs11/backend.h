@@ -34,6 +34,7 @@ struct key_request {
     bool decrypt;                  /* RSA: decryption, and signatures that need the bare private operation */
     bool derive;                   /* EC: ECDH */
     bool private;                  /* CKA_PRIVATE: on a token with a PIN, for who is logged in */
+    struct bytes pcrs;             /* pairs: CKA_DEVID_POLICY_PCR, the caller's; empty: none */
 };
 
 /*

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "devid/pkcs11.h"
 #include "pkcs11/failure.h"
 #include "pkcs11/pair.h"
 #include "pkcs11/template.h"
@@ -48,6 +49,7 @@ static CK_RV make_request(const struct backend *backend, const struct mechanism 
                           struct key_request *request)
 {
     const struct attributes *private = &pair->private;
+    const CK_ATTRIBUTE *pcrs = attributes_find(private, CKA_DEVID_POLICY_PCR);
 
     *request = (struct key_request){
         .type = row->key_type,
@@ -57,6 +59,11 @@ static CK_RV make_request(const struct backend *backend, const struct mechanism 
         .derive = attributes_get_bool(private, CKA_DERIVE, false),
         .private = attributes_get_bool(private, CKA_PRIVATE, true),
     };
+    if (pcrs != NULL)
+        request->pcrs = (struct bytes){pcrs->pValue, pcrs->ulValueLen};
+    if (pcrs != NULL && pcrs->ulValueLen == 0)
+        return p11_fail(CKR_ATTRIBUTE_VALUE_INVALID,
+                        "CKA_DEVID_POLICY_PCR is empty; leave it out, or name PCRs");
     pair->token = attributes_get_bool(private, CKA_TOKEN, false);
     if (attributes_get_bool(&pair->public, CKA_TOKEN, false) != pair->token)
         return p11_fail(CKR_TEMPLATE_INCONSISTENT, "CKA_TOKEN must be the same for both halves of a pair");

@@ -135,6 +135,8 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/tpm/loaded.c pkcs11/tpm/loaded.h \
 	pkcs11/tpm/nv.c pkcs11/tpm/nv.h \
 	pkcs11/tpm/ownauth.c \
+	pkcs11/tpm/pcr.c pkcs11/tpm/pcr.h \
+	pkcs11/tpm/policy.c pkcs11/tpm/policy.h \
 	pkcs11/tpm/primary.c pkcs11/tpm/primary.h \
 	pkcs11/tpm/public.c pkcs11/tpm/public.h \
 	pkcs11/tpm/random.c \

@@ -92,6 +92,7 @@ pkcs11_tests = \
 	tests/pkcs11/tpm/test_import \
 	tests/pkcs11/tpm/test_loaded \
 	tests/pkcs11/tpm/test_ownauth \
+	tests/pkcs11/tpm/test_policy \
 	tests/pkcs11/tpm/test_primary \
 	tests/pkcs11/tpm/test_public \
 	tests/pkcs11/tpm/test_random \

@@ -23,6 +23,9 @@ extern "C" {
 #define CKA_DEVID_TPM2B_PUBLIC (DEVID_VENDOR | 0x02)
 /* Of keys in a TPM, CK_ULONG: the persistent handle where the key stays; none: it is loaded for use. */
 #define CKA_DEVID_PERSISTENT (DEVID_VENDOR | 0x04)
+/* In the private template of C_GenerateKeyPair in a TPM token, text without a NUL: the PCRs that the key is
+ * bound to, with the values that they have now, as a bank and numbers: "sha256:0,7". */
+#define CKA_DEVID_POLICY_PCR (DEVID_VENDOR | 0x05)
 /* Read-only, of keys: where the key lives, as text without a NUL: "tpm" or "file". */
 #define CKA_DEVID_BACKEND (DEVID_VENDOR | 0x03)
 

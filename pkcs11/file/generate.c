@@ -6,6 +6,10 @@
 CK_RV file_generate_pair(void *instance, const struct key_request *request, struct bytes *block)
 {
     (void)instance;
+    if (request->pcrs.size != 0)
+        return p11_fail(CKR_TEMPLATE_INCONSISTENT,
+                        "only keys in a TPM are bound to PCRs; make the key in a TPM token, or leave "
+                        "CKA_DEVID_POLICY_PCR out");
     if (request->curve != NULL)
         return soft_generate_on_curve(request->curve, block);
     if (request->bits < FILE_RSA_MINIMUM)

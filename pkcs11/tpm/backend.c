@@ -11,6 +11,7 @@
 #include "pkcs11/tpm/endorsement.h"
 #include "pkcs11/tpm/hierarchy.h"
 #include "pkcs11/tpm/loaded.h"
+#include "pkcs11/tpm/policy.h"
 #include "pkcs11/tpm/primary.h"
 #include "pkcs11/tpm/public.h"
 #include "pkcs11/tpm/stay.h"
@@ -131,6 +132,7 @@ void tpm_key_free(struct tpm_key *key)
     public_key_free(&key->public);
     free(key->arrival);
     free(key->stay);
+    free(key->policy);
     free(key);
 }
 
@@ -157,8 +159,6 @@ static CK_RV check_file(const struct tss_key *file)
 {
     if (file->kind == TSS_KEY_SEALED)
         return p11_fail(CKR_DATA_INVALID, "the TSS2 block is sealed data, not a key");
-    if (file->policy_count != 0 || file->auth_policies.size != 0)
-        return p11_fail(CKR_DATA_INVALID, "the TSS2 key has a policy; such keys are not used yet");
     if (file->parent != TPM2_RH_OWNER && !tpm_is_persistent(file->parent))
         return p11_fail(CKR_DATA_INVALID,
                         "the TSS2 key's parent 0x%08x is neither a persistent key nor the owner hierarchy",
@@ -183,12 +183,15 @@ static CK_RV read_arrival(const struct tss_key *file, struct tpm_key *key)
     return CKR_OK;
 }
 
-/* Which parent, and whose auth value: on a token with a PIN the token's secret, else one of the key's own. */
+/* Which parent, and whose auth value: on a token with a PIN the token's secret, else one of the key's own; a
+ * policy may do without. */
 static void set_use(const struct tpm_token *token, const struct tss_key *file, struct tpm_key *key)
 {
+    bool has_auth = !file->empty_auth && (key->policy == NULL || key->policy->auth_needed);
+
     key->parent = file->parent == TPM2_RH_OWNER && file->rsa_parent ? TPM_OWNER_RSA : file->parent;
-    key->auth = !file->empty_auth && token->has_pin ? &token->secret : NULL;
-    key->own_auth = !file->empty_auth && !token->has_pin;
+    key->auth = has_auth && token->has_pin ? &token->secret : NULL;
+    key->own_auth = has_auth && !token->has_pin;
 }
 
 static CK_RV load_key(void *instance, const struct bytes *block, void **out, struct public_key *public)
@@ -209,6 +212,8 @@ static CK_RV load_key(void *instance, const struct bytes *block, void **out, str
         rv = unmarshal(&file, key);
     if (rv == CKR_OK)
         rv = read_arrival(&file, key);
+    if (rv == CKR_OK)
+        rv = tpm_policy_read(&file, &key->policy);
     if (rv == CKR_OK && (key->stay = calloc(1, sizeof *key->stay)) == NULL)
         rv = CKR_HOST_MEMORY;
     if (rv == CKR_OK && !bytes_copy(&key->block, block->data, block->size))

@@ -2,6 +2,7 @@
 #include "pkcs11/tpm/bus.h"
 
 #include "pkcs11/failure.h"
+#include "pkcs11/tpm/policy.h"
 #include "pkcs11/tpm/primary.h"
 #include "pkcs11/tpm/public.h"
 
@@ -77,16 +78,20 @@ static bool by_policy(const struct tpm_guard *guard, const struct tpm_command *c
            command->authorizations > place;
 }
 
-static bool wants_session(const struct tpm_guard *guard, const struct tpm_command *command)
+/* Whether what it needs is protected by a salted session. */
+static bool wants_protection(const struct tpm_guard *guard, const struct tpm_command *command)
 {
     bool authorised = command->authorizations != 0 || command->secrets != 0;
 
-    if (by_policy(guard, command, 0))
-        return true;
     if (guard == NULL || guard->bus->protection == TPM_PROTECT_NEVER || !authorised)
         return false;
     return guard->bus->protection == TPM_PROTECT_ALWAYS || command->secrets != 0 ||
            (guard->auth != NULL && guard->auth->size != 0);
+}
+
+static bool wants_session(const struct tpm_guard *guard, const struct tpm_command *command)
+{
+    return by_policy(guard, command, 0) || wants_protection(guard, command);
 }
 
 static struct tpm_session *session_of(struct tpm_guard *guard, const struct tpm_command *command)
@@ -116,21 +121,32 @@ static struct tpm_session_use use_of(struct tpm_guard *guard, const struct tpm_c
     };
 }
 
+static TSS2_RC start_guards_policy(struct tpm *tpm, struct tpm_guard *guard, TPM2_HANDLE parent, bool salted)
+{
+    TSS2_RC rc = tpm_session_start_policy(tpm, parent, salted ? &guard->bus->area : NULL, guard->policy);
+
+    return rc == TSS2_RC_SUCCESS ? tpm_policy_execute(tpm, guard->bus, guard->steps, guard->policy) : rc;
+}
+
 /* The commands that make the session are not guarded themselves. */
 TSS2_RC tpm_bus_open(struct tpm *tpm, const struct tpm_command *command)
 {
     struct tpm_guard *guard = tpm->guard;
-    TPM2_HANDLE parent;
-    TSS2_RC rc;
+    bool salted = wants_protection(guard, command);
+    TPM2_HANDLE parent = 0;
+    TSS2_RC rc = TSS2_RC_SUCCESS;
 
     if (!wants_session(guard, command) || session_of(guard, command)->handle != 0)
         return TSS2_RC_SUCCESS;
-    if (guard->bus->area.size == 0)
+    if (salted && guard->bus->area.size == 0)
         return TPM_RC_NO_PINNED_PARENT;
     tpm->guard = NULL;
-    rc = tpm_primary_handle(tpm, guard->bus->parent, &parent);
+    if (salted)
+        rc = tpm_primary_handle(tpm, guard->bus->parent, &parent);
     if (rc == TSS2_RC_SUCCESS)
-        rc = tpm_session_start(tpm, parent, &guard->bus->area, &guard->session);
+        rc = by_policy(guard, command, 0)
+                 ? start_guards_policy(tpm, guard, parent, salted)
+                 : tpm_session_start(tpm, parent, &guard->bus->area, &guard->session);
     tpm->guard = guard;
     return rc;
 }
@@ -189,6 +205,8 @@ void tpm_bus_close(struct tpm *tpm)
         return;
     tpm->guard = NULL;
     tpm_session_end(tpm, &guard->session);
+    if (guard->steps != NULL)
+        tpm_session_end(tpm, guard->policy);
     tpm->guard = guard;
 }
 

@@ -25,6 +25,8 @@ CK_RV tpm_bus_read(const struct token_conf *conf, const char *path, struct tpm_b
 
 #define TPM_NAMES 2
 
+struct tpm_policy;
+
 /*
  * How commands are authorised while tpm->guard points here: set for the time of a use (loaded.c), and by
  * those who make a session last for several commands. On the stack of who holds the TPM's lock.
@@ -38,6 +40,8 @@ struct tpm_guard {
      * the first case protects what is secret too, if it is salted. NULL: no policy. */
     struct tpm_session *policy;
     unsigned policy_place;
+    /* What `policy` is to be started with for each command that needs it; NULL: it is started already. */
+    const struct tpm_policy *steps;
     struct tpm_session session;
 };
 

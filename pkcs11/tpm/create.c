@@ -121,6 +121,9 @@ CK_RV tpm_created_block(const struct tpm_token *token, const struct tpm_created 
     };
 
     describe(&created->secret, description, &file.description.size);
+    file.policy_count = created->policy_count;
+    for (size_t i = 0; i < created->policy_count; i++)
+        file.policy[i] = created->policy[i];
     if (Tss2_MU_TPM2B_PUBLIC_Marshal(&created->public_area, public_wire, sizeof public_wire,
                                      &file.public.size) != TSS2_RC_SUCCESS ||
         Tss2_MU_TPM2B_PRIVATE_Marshal(&created->private_area, private_wire, sizeof private_wire,

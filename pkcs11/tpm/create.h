@@ -16,6 +16,8 @@ struct tpm_created {
     TPM2B_PUBLIC public_area;
     TPM2B_PRIVATE private_area;
     struct tpm_secret secret;
+    size_t policy_count;             /* 0: no policy */
+    const struct tss_policy *policy; /* the caller's */
 };
 
 /* TPM2_Create under the token's parent. `sensitive` (auth value, data to seal) crosses the bus encrypted;

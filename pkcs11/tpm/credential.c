@@ -313,7 +313,7 @@ CK_RV tpm_credential_open(const struct tpm_token *token, const struct tpm_key *e
 {
     struct tpm_credential credential;
     struct opening opening = {.token = token, .ek = ek, .blob = &credential};
-    struct tpm_created created;
+    struct tpm_created created = {0};
     CK_RV rv = check_keys(token, ek, srk);
 
     *block = BYTES_EMPTY;

@@ -3,6 +3,7 @@
 #include "pkcs11/tpm/auth.h"
 #include "pkcs11/tpm/create.h"
 #include "pkcs11/tpm/keyarea.h"
+#include "pkcs11/tpm/pcr.h"
 
 #include <string.h>
 
@@ -33,19 +34,34 @@ static CK_RV create(const struct tpm_token *token, const struct key_request *req
     return rv;
 }
 
+/* The key is used by its policy, and by nothing else. */
+static void bind(const struct tpm_pcr_policy *policy, TPMT_PUBLIC *area)
+{
+    area->authPolicy = policy->digest;
+    area->objectAttributes &= ~(TPMA_OBJECT)TPMA_OBJECT_USERWITHAUTH;
+}
+
 CK_RV tpm_generate_pair(void *instance, const struct key_request *request, struct bytes *block)
 {
     const struct tpm_token *token = instance;
+    bool has_auth = token->has_pin && request->private;
+    struct tpm_pcr_policy policy = {0};
     TPM2B_PUBLIC template = {0};
     struct tpm_created created;
     CK_RV rv = check_size(token, request);
 
     if (rv == CKR_OK)
         rv = tpm_key_area(request, &template.publicArea);
+    if (rv == CKR_OK && request->pcrs.size != 0) {
+        rv = tpm_pcr_policy(token, &request->pcrs, has_auth, &policy);
+        bind(&policy, &template.publicArea);
+    }
     if (rv == CKR_OK)
         rv = create(token, request, &template, &created);
-    if (rv == CKR_OK)
-        rv =
-            tpm_created_block(token, &created, TSS_KEY_LOADABLE, !token->has_pin || !request->private, block);
+    if (rv != CKR_OK)
+        return rv;
+    created.policy = policy.commands;
+    created.policy_count = policy.count;
+    rv = tpm_created_block(token, &created, TSS_KEY_LOADABLE, !has_auth, block);
     return rv;
 }

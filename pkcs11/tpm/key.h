@@ -39,6 +39,7 @@ struct tpm_key {
     TPM2_HANDLE persistent;      /* of a key of the TPM itself: where it stays, 0: nowhere */
     struct tpm_stay *stay;       /* of others: the same (stay.h); owned */
     struct tpm_arrival *arrival; /* of an importable key, whose private area is the wrapped one; else NULL */
+    struct tpm_policy *policy;   /* that is executed for each use (policy.h); owned; NULL: none */
     const struct bytes *auth;    /* its auth value, read under the TPM's lock; NULL: empty */
     bool own_auth;               /* it has one of its own instead, which is given for each use */
     struct bytes block;          /* the DER it came from */

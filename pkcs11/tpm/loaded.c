@@ -118,13 +118,25 @@ static TSS2_RC guarded(struct tpm *tpm, struct tpm_guard *guard, TPM2_HANDLE han
     return rc;
 }
 
+/* `policy`: room for the session that the key's policy is executed in, if it has one. */
+static struct tpm_guard guard_of(const struct tpm_token *token, const struct tpm_key *key,
+                                 const struct bytes *auth, struct tpm_session *policy)
+{
+    return (struct tpm_guard){.bus = &token->bus,
+                              .names = {key->name},
+                              .auth = auth,
+                              .policy = key->policy != NULL ? policy : NULL,
+                              .steps = key->policy};
+}
+
 /* With the key that stays in the TPM, if it has one: then nothing is loaded. *done: it was used, or that
  * failed for another reason than that it is not there any more. */
 static TSS2_RC use_where_it_stays(const struct tpm_token *token, const struct tpm_key *key,
                                   const struct bytes *auth, bool check, tpm_key_use *use, void *data,
                                   bool *done)
 {
-    struct tpm_guard guard = {.bus = &token->bus, .names = {key->name}, .auth = auth};
+    struct tpm_session policy = {0};
+    struct tpm_guard guard = guard_of(token, key, auth, &policy);
     TSS2_RC rc = TSS2_RC_SUCCESS;
 
     *done = false;
@@ -147,7 +159,8 @@ static TSS2_RC load_and_use(const struct tpm_token *token, const struct tpm_key 
 {
     bool done;
     struct tpm *tpm = token->tpm;
-    struct tpm_guard guard = {.bus = &token->bus, .names = {key->name}, .auth = auth};
+    struct tpm_session policy = {0};
+    struct tpm_guard guard = guard_of(token, key, auth, &policy);
     struct tpm_loaded *entry = entry_of(tpm, key);
     TSS2_RC rc = use_where_it_stays(token, key, auth, check, use, data, &done);
 

@@ -68,6 +68,10 @@ void tpm_session_end(struct tpm *tpm, struct tpm_session *session);
 #define TPM_RC_NO_PINNED_PARENT ((TSS2_RC)(TSS2_SYS_RC_LAYER | TSS2_BASE_RC_NOT_PROVISIONED))
 /* What should be the key is another one: the TPM was cleared or exchanged. */
 #define TPM_RC_OTHER_KEY ((TSS2_RC)(TSS2_SYS_RC_LAYER | TSS2_BASE_RC_KEY_NOT_FOUND))
+/* The PCRs do not have the values that a key's policy asks for. */
+#define TPM_RC_PCRS_CHANGED ((TSS2_RC)(TSS2_SYS_RC_LAYER | TSS2_BASE_RC_PCR_NOT_RESETTABLE))
+/* A hierarchy that a key's policy asks for has another password than the configured one. */
+#define TPM_RC_HIERARCHY_REFUSED ((TSS2_RC)(TSS2_SYS_RC_LAYER | TSS2_BASE_RC_NOT_PERMITTED))
 /* The password of a hierarchy cannot be read; why is said already. */
 #define TPM_RC_NO_PASSWORD ((TSS2_RC)(TSS2_SYS_RC_LAYER | TSS2_BASE_RC_AUTHORIZATION_UNKNOWN))
 
