@@ -27,6 +27,7 @@ static const struct line {
     {"Label",                CKA_LABEL,                FORM_TEXT   },
     {"ID",                   CKA_ID,                   FORM_HEX    },
     {"Subject",              CKA_SUBJECT,              FORM_HEX    },
+    {"Policy-PCR",           CKA_DEVID_POLICY_PCR,     FORM_TEXT   },
     {"Start-Date",           CKA_START_DATE,           FORM_DATE   },
     {"End-Date",             CKA_END_DATE,             FORM_DATE   },
     {"Private",              CKA_PRIVATE,              FORM_BOOL   },

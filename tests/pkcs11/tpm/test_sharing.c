@@ -62,26 +62,11 @@ static int sign_all(CK_SESSION_HANDLE own)
     return 0;
 }
 
-/* Programs that are not built with the sanitizer can load our TCTI only with its run-time in front. */
-static void let_others_load_ours(void)
-{
-    const char *asan = getenv("DEVID_TEST_ASAN");
-    char *path;
-
-    if (asan == NULL || strcmp(asan, "yes") != 0)
-        return;
-    support_shell(&path, "${CC:-gcc} -print-file-name=libasan.so");
-    path[strcspn(path, "\n")] = '\0';
-    setenv("LD_PRELOAD", path, 1);
-    free(path);
-}
-
 /* A child's whole life. */
 static int child_signs(void)
 {
     CK_SESSION_HANDLE own = 0;
 
-    let_others_load_ours();
     if (C_Initialize(NULL) != CKR_OK)
         return 2;
     if (C_OpenSession(test_slot("device"), CKF_SERIAL_SESSION, NULL, NULL, &own) != CKR_OK)
@@ -168,7 +153,6 @@ static int is_killed(void)
 {
     CK_SESSION_HANDLE own = 0;
 
-    let_others_load_ours();
     if (C_Initialize(NULL) != CKR_OK ||
         C_OpenSession(test_slot("device"), CKF_SERIAL_SESSION, NULL, NULL, &own) != CKR_OK ||
         test_sign(own, test_find(own, CKO_PRIVATE_KEY, "ec")) != CKR_OK)
