@@ -120,6 +120,13 @@ ed_provider() { # KEY
 }
 check 'openssl signs with the Ed25519 key' ed_provider 'pkcs11:token=disk;object=ed;type=private'
 check 'and by its PEM form' eval '$devid key pem --key pkcs11:token=disk\;object=ed >$work/ed-uri.pem && ed_provider $work/ed-uri.pem'
+x_agrees() { # KEY
+    openssl genpkey -algorithm X25519 -out "$work/other.key" && openssl pkey -in "$work/other.key" -pubout -out "$work/other.pem" &&
+        conf pkey -in "$1" -pubout -out "$work/x.pem" &&
+        openssl pkeyutl -derive -inkey "$work/other.key" -peerkey "$work/x.pem" -out "$work/theirs" &&
+        conf pkeyutl -derive -inkey "$1" -peerkey "$work/other.pem" -out "$work/ours" && cmp "$work/ours" "$work/theirs"
+}
+check 'openssl agrees on a secret with the X25519 key' x_agrees 'pkcs11:token=disk;object=x;type=private'
 check 'a key is deleted with its file' eval "token --delete-object --type privkey --label imported && test ! -e $work/tokens/disk/imported.pem"
 
 # TLS client authentication
