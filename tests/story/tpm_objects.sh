@@ -37,10 +37,10 @@ check 'it is removed from the TPM' "$devid" key unpersist --key "$key"
 check 'where nothing is left' absent 0x81000222
 check 'it signs all the same' sign
 check 'a key is bound to a PCR' "$devid" key generate --token device --label bound --pcr sha256:0,23
-sign_bound() { p11 --sign --mechanism ECDSA-SHA256 --label bound -i "$work/data" -o "$work/signature"; }
+sign_bound() { "$devid" csr --key 'pkcs11:token=device;object=bound;type=private' --subject /CN=bound --out "$work/bound.csr"; }
 check 'it signs' sign_bound
 check 'the PCR changes' tool tpm2_pcrextend 23:sha256=0000000000000000000000000000000000000000000000000000000000000001
-check_fails 'then it does not sign' 0 CKR_FUNCTION_REJECTED sign_bound
+check_fails 'then it does not sign' 0 'PCRs have changed' sign_bound
 check_fails 'PCRs that are none are refused' 0 sha256:0,7 "$devid" key generate --token device --label none --pcr sha256:99
 check 'a second key takes the same handle' "$devid" key generate --token device --label second
 check 'which is free' says 0x81000200 "$devid" key persist --key 'pkcs11:token=device;object=second;type=private'
