@@ -8,12 +8,14 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 /* Changes of token objects: their file is edited under the writers' lock, as it is then. When another process
  * was there since this one read it, the file is read again and the edit begins anew. */
 
 #define FILE_MAXIMUM (1024 * 1024)
-#define TRIES 4
+#define TRIES 100 /* others may change the same file as fast as they can */
 
 /* One edit of one block of a file. */
 struct edit {
@@ -158,6 +160,15 @@ static CK_RV edit_once(struct token *token, const struct object *object, const s
     return rv;
 }
 
+/* Lets the others finish, each process after a time of its own. */
+static void step_back(int try)
+{
+    const struct timespec pause = {.tv_nsec = (1 + (getpid() + try) % 8) * 500000L};
+
+    if (try > 1)
+        nanosleep(&pause, NULL);
+}
+
 static CK_RV edit_object(struct token *token, CK_OBJECT_HANDLE handle, const struct attributes *changes)
 {
     CK_RV rv = CKR_DEVICE_ERROR;
@@ -172,6 +183,7 @@ static CK_RV edit_object(struct token *token, CK_OBJECT_HANDLE handle, const str
         rv = edit_once(token, object, changes, &stale);
         object_return(object);
         if (stale) {
+            step_back(i);
             store_look_again(&token->store);
             rv = objects_refresh(token);
         }
