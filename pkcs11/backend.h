@@ -90,6 +90,10 @@ struct backend {
     bool (*supports)(const void *instance, const struct mechanism *row);
     void (*limits)(const void *instance, const struct mechanism *row, CK_MECHANISM_INFO *info);
 
+    /* The backend that a block of these labels is for, where it has more than one kind; the other is not a
+     * token's, and has this one's instances. Optional: always this one. */
+    const struct backend *(*serving)(const struct bytes *block);
+
     /* Reads a key block (the DER inside the PEM) without touching the device. *key and *public are the
      * caller's, the former ended with drop. CKR_DATA_INVALID: not such a block, or one that this backend
      * cannot use. */
@@ -99,7 +103,7 @@ struct backend {
      * stands beside it: the block is opened when the key is used, and not before the user's login. Of
      * backends with in_clear; `load` takes such blocks too, after a login (else CKR_USER_NOT_LOGGED_IN).
      */
-    CK_RV (*load_locked)
+    CK_RV(*load_locked)
     (void *instance, const struct bytes *block, const struct public_key *public, void **key);
     void (*drop)(void *instance, void *key);
     /* A key of the device itself by what its file says: its area, its handle and the public key of the block,

@@ -61,6 +61,7 @@ static const struct {
     {"owner-auth",       "DEVID_OWNER_AUTH",       set_text,       offsetof(struct config, owner_auth)      },
     {"endorsement-auth", "DEVID_ENDORSEMENT_AUTH", set_text,       offsetof(struct config, endorsement_auth)},
     {"pin-source",       "DEVID_PIN_SOURCE",       set_text,       offsetof(struct config, pin_source)      },
+    {"software-secrets", "DEVID_SOFTWARE_SECRETS", set_text,       offsetof(struct config, software_secrets)},
     {"device-objects",   "DEVID_DEVICE_OBJECTS",   set_switch,     offsetof(struct config, device_objects)  },
 };
 
@@ -168,5 +169,6 @@ void config_free(struct config *config)
     free(config->parent);
     free(config->pin_source);
     free(config->bus_protection);
+    free(config->software_secrets);
     *config = (struct config){0};
 }

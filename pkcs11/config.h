@@ -9,11 +9,12 @@
 /* What the process asks for: environment first, then devid.conf ($DEVID_CONF or SYSCONFDIR/devid/devid.conf).
  */
 struct config {
-    char *tokens;         /* directory of the tokens, never NULL */
-    char *tcti;           /* NULL: token.conf's, else tpm2-tss's default order */
-    bool empty_slots;     /* offer an uninitialised slot per backend */
-    char *parent;         /* of new TPM tokens: "auto", "owner" or a persistent handle */
-    char *bus_protection; /* of TPM tokens: "auto", "always" or "never"; NULL: token.conf's, else auto */
+    char *tokens;           /* directory of the tokens, never NULL */
+    char *tcti;             /* NULL: token.conf's, else tpm2-tss's default order */
+    bool empty_slots;       /* offer an uninitialised slot per backend */
+    char *parent;           /* of new TPM tokens: "auto", "owner" or a persistent handle */
+    char *bus_protection;   /* of TPM tokens: "auto", "always" or "never"; NULL: token.conf's, else auto */
+    char *software_secrets; /* of TPM tokens: "sealed" or "none"; NULL: token.conf's, else none */
     /* Passwords of the TPM's hierarchies, or where they are: "file:PATH", "hex:DIGITS" or the text itself. */
     char *owner_auth;
     char *endorsement_auth;

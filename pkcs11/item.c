@@ -34,7 +34,7 @@ static CK_RV load(const struct backend *backend, void *instance, const struct by
     if (loaded == NULL)
         return CKR_HOST_MEMORY;
     loaded->references = 1;
-    loaded->backend = backend;
+    loaded->backend = backend->serving != NULL ? backend->serving(block) : backend;
     loaded->instance = instance;
     rv = load_into(loaded, block, public);
     if (rv != CKR_OK) {

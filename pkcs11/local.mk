@@ -143,6 +143,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/tpm/rc.c pkcs11/tpm/rc.h \
 	pkcs11/tpm/rsa.c pkcs11/tpm/rsa.h \
 	pkcs11/tpm/relay.c pkcs11/tpm/relay.h \
+	pkcs11/tpm/sealed.c pkcs11/tpm/sealed.h \
 	pkcs11/tpm/seal.c pkcs11/tpm/seal.h \
 	pkcs11/tpm/secret.c pkcs11/tpm/secret.h \
 	pkcs11/tpm/session.c pkcs11/tpm/session.h \

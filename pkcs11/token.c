@@ -23,6 +23,7 @@ CK_RV token_complete_conf(struct token_conf *conf, const struct config *config)
         {"owner-auth",       config->owner_auth      },
         {"endorsement-auth", config->endorsement_auth},
         {"pin-source",       config->pin_source      },
+        {"software-secrets", config->software_secrets},
     };
     CK_RV rv = CKR_OK;
 

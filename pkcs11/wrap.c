@@ -122,6 +122,8 @@ static CK_RV may_be_wrapped(const struct object *target, const struct mechanism 
         return refuse("CKM_AES_CBC wraps secret keys only; CKM_AES_CBC_PAD wraps private ones too");
     if (!object_attribute_bool(target, CKA_EXTRACTABLE))
         return p11_fail(CKR_KEY_UNEXTRACTABLE, "the key has CKA_EXTRACTABLE false");
+    if (target->key->backend != NULL && !target->key->backend->extractable)
+        return p11_fail(CKR_KEY_UNEXTRACTABLE, "a key in a TPM never leaves it, whatever its file says");
     if (object_attribute_bool(target, CKA_WRAP_WITH_TRUSTED) && !trusted)
         return refuse("it has CKA_WRAP_WITH_TRUSTED, and the wrapping key has not CKA_TRUSTED");
     return CKR_OK;

@@ -97,6 +97,7 @@ pkcs11_tests = \
 	tests/pkcs11/tpm/test_public \
 	tests/pkcs11/tpm/test_random \
 	tests/pkcs11/tpm/test_rc \
+	tests/pkcs11/tpm/test_sealed \
 	tests/pkcs11/tpm/test_stay \
 	tests/pkcs11/tpm/test_tss2key \
 	tests/pkcs11/tpm/test_session \

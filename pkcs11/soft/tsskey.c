@@ -188,6 +188,16 @@ static CK_RV read_fields(const TPM_KEY *from, struct tss_key *key)
                : CKR_HOST_MEMORY;
 }
 
+/* The object identifier is the first thing in the SEQUENCE, whose length has one byte or some more. */
+bool soft_tss_key_is_sealed(const struct bytes *der)
+{
+    size_t header = 2 + (der->size > 1 && (der->data[1] & 0x80) != 0 ? der->data[1] & 0x7fU : 0);
+
+    return der->size > header + 2 + sizeof kinds[0] && der->data[header] == 0x06 &&
+           der->data[header + 1] == sizeof kinds[0] &&
+           memcmp(der->data + header + 2, kinds[TSS_KEY_SEALED], sizeof kinds[0]) == 0;
+}
+
 CK_RV soft_tss_key_read(const struct bytes *der, struct tss_key *key)
 {
     const unsigned char *end = der->data;

@@ -38,6 +38,8 @@ struct tss_key {
 
 void tss_key_free(struct tss_key *key);
 
+/* Whether it can be sealed data (TSS_KEY_SEALED): a glance at its first bytes. */
+bool soft_tss_key_is_sealed(const struct bytes *der);
 /* CKR_DATA_INVALID: this is no such structure. */
 CK_RV soft_tss_key_read(const struct bytes *der, struct tss_key *key);
 CK_RV soft_tss_key_write(const struct tss_key *key, struct bytes *der);

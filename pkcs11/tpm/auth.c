@@ -5,6 +5,7 @@
 #include "pkcs11/soft/kdf.h"
 #include "pkcs11/tokensecret.h"
 #include "pkcs11/tpm/seal.h"
+#include "pkcs11/tpm/sealed.h"
 
 #include <string.h>
 
@@ -129,6 +130,7 @@ void tpm_logout(void *instance)
     struct bytes none = BYTES_EMPTY;
 
     keep_secret(token, &none);
+    tpm_sealed_close(token, true);
 }
 
 CK_RV tpm_set_pin(void *instance, CK_USER_TYPE user, const struct bytes *old, const struct bytes *pin)

@@ -14,6 +14,7 @@
 #include "pkcs11/tpm/policy.h"
 #include "pkcs11/tpm/primary.h"
 #include "pkcs11/tpm/public.h"
+#include "pkcs11/tpm/sealed.h"
 #include "pkcs11/tpm/stay.h"
 
 #include <tss2/tss2_mu.h>
@@ -33,6 +34,7 @@ static void close_instance(void *instance)
     bytes_free(&token->parent_name);
     bytes_free(&token->secret);
     store_close(&token->store);
+    pthread_mutex_destroy(&token->sealed_lock);
     free(token->path);
     free(token);
 }
@@ -48,6 +50,7 @@ static void idle_instance(void *instance)
 {
     struct tpm_token *token = instance;
 
+    tpm_sealed_close(token, false);
     tpm_flush_all(token->tpm);
 }
 
@@ -76,6 +79,7 @@ static CK_RV open_instance(const struct token_conf *conf, const char *directory,
     if (token == NULL)
         return CKR_HOST_MEMORY;
     token->store.directory = -1;
+    pthread_mutex_init(&token->sealed_lock, NULL);
     tpm_capability_read(conf, &token->capability);
     token->path = strdup(directory);
     token->tpm = tpm_take(token_conf_get(conf, "tcti"));
@@ -85,6 +89,8 @@ static CK_RV open_instance(const struct token_conf *conf, const char *directory,
         rv = read_parent(conf, token);
     if (rv == CKR_OK)
         rv = tpm_bus_read(conf, token->path, &token->bus);
+    if (rv == CKR_OK)
+        rv = tpm_sealed_read(conf, token->path, &token->seals);
     if (rv == CKR_OK)
         rv = store_open(directory, &token->store);
     token->bus.parent = token->parent;
@@ -142,9 +148,11 @@ static CK_RV unmarshal(const struct tss_key *file, struct tpm_key *key)
 
     if (tpm_created_read(file, &key->public_area, &key->private_area) != CKR_OK)
         return CKR_DATA_INVALID;
-    if (tpm_public_key(&key->public_area, &key->public) != CKR_OK)
+    if (file->kind == TSS_KEY_SEALED)
+        key->public = (struct public_key){.type = secret.type, .size = secret.size};
+    else if (tpm_public_key(&key->public_area, &key->public) != CKR_OK)
         return p11_fail(CKR_DATA_INVALID, "the TSS2 key is of a type or curve that is not supported");
-    if (tpm_hmac_hash(key->public.type) != HASH_NONE &&
+    if (file->kind != TSS_KEY_SEALED && tpm_hmac_hash(key->public.type) != HASH_NONE &&
         tpm_hmac_hash(key->public.type) == tpm_hmac_hash(secret.type)) {
         key->public.type = secret.type;
         key->public.size = secret.size;
@@ -157,8 +165,6 @@ static CK_RV unmarshal(const struct tss_key *file, struct tpm_key *key)
 /* What the file asks for that this version does not do is refused now, not at the first signature. */
 static CK_RV check_file(const struct tss_key *file)
 {
-    if (file->kind == TSS_KEY_SEALED)
-        return p11_fail(CKR_DATA_INVALID, "the TSS2 block is sealed data, not a key");
     if (file->parent != TPM2_RH_OWNER && !tpm_is_persistent(file->parent))
         return p11_fail(CKR_DATA_INVALID,
                         "the TSS2 key's parent 0x%08x is neither a persistent key nor the owner hierarchy",
@@ -194,9 +200,8 @@ static void set_use(const struct tpm_token *token, const struct tss_key *file, s
     key->own_auth = has_auth && !token->has_pin;
 }
 
-static CK_RV load_key(void *instance, const struct bytes *block, void **out, struct public_key *public)
+CK_RV tpm_key_read(const struct tpm_token *token, const struct bytes *block, struct tpm_key **out)
 {
-    const struct tpm_token *token = instance;
     struct tpm_key *key = calloc(1, sizeof *key);
     struct tss_key file = {0};
     CK_RV rv = CKR_HOST_MEMORY;
@@ -218,8 +223,6 @@ static CK_RV load_key(void *instance, const struct bytes *block, void **out, str
         rv = CKR_HOST_MEMORY;
     if (rv == CKR_OK && !bytes_copy(&key->block, block->data, block->size))
         rv = CKR_HOST_MEMORY;
-    if (rv == CKR_OK)
-        rv = public_key_copy(public, &key->public);
     set_use(token, &file, key);
     tss_key_free(&file);
     if (rv != CKR_OK)
@@ -227,6 +230,26 @@ static CK_RV load_key(void *instance, const struct bytes *block, void **out, str
     else
         *out = key;
     return rv;
+}
+
+static CK_RV load_key(void *instance, const struct bytes *block, void **out, struct public_key *public)
+{
+    struct tpm_key *key;
+    CK_RV rv = tpm_key_read(instance, block, &key);
+
+    if (rv != CKR_OK)
+        return rv;
+    rv = public_key_copy(public, &key->public);
+    if (rv != CKR_OK)
+        tpm_key_free(key);
+    else
+        *out = key;
+    return rv;
+}
+
+static const struct backend *serving(const struct bytes *block)
+{
+    return soft_tss_key_is_sealed(block) ? &tpm_sealed_backend : &tpm_backend;
 }
 
 static void drop_key(void *instance, void *key)
@@ -277,6 +300,7 @@ const struct backend tpm_backend = {
     .secret = tpm_secret,
     .supports = tpm_supports,
     .limits = tpm_limits,
+    .serving = serving,
     .load = load_key,
     .adopt = tpm_adopt,
     .place = tpm_place,

@@ -6,6 +6,7 @@
 #include "pkcs11/tpm/key.h"
 #include "pkcs11/tpm/public.h"
 #include "pkcs11/tpm/rc.h"
+#include "pkcs11/tpm/sealed.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -297,7 +298,7 @@ bool tpm_supports(const void *instance, const struct mechanism *row)
 
     if (row->scheme == SCHEME_CREDENTIAL)
         return tpm_has_rsa(&token->capability, 2048);
-    if (row->scheme == SCHEME_TSS2_KEY)
+    if (row->scheme == SCHEME_TSS2_KEY || tpm_sealed_serves(token, row))
         return true;
     if (row->scheme >= sizeof schemes / sizeof schemes[0] || !schemes[row->scheme])
         return false;
@@ -336,7 +337,7 @@ void tpm_limits(const void *instance, const struct mechanism *row, CK_MECHANISM_
     } else if (row->key_type == CKK_EC) {
         info->ulMinKeySize = capability->curve_minimum;
         info->ulMaxKeySize = capability->curve_maximum;
-    } else if (row->key_type == CKK_AES) {
+    } else if (row->key_type == CKK_AES && !tpm_sealed_serves(instance, row)) {
         aes_limits(capability, info);
         info->flags &= ~(CK_FLAGS)(CKF_WRAP | CKF_UNWRAP); /* what it would wrap does not leave the TPM */
     }

@@ -61,6 +61,7 @@ static const struct {
     CK_KEY_TYPE type;
     const char *begin;
 } descriptions[] = {
+    {CKK_AES,            "AES key of "         },
     {CKK_GENERIC_SECRET, "generic key of "     },
     {CKK_SHA_1_HMAC,     "SHA-1 HMAC key of "  },
     {CKK_SHA256_HMAC,    "SHA-256 HMAC key of "},
@@ -71,7 +72,7 @@ static const struct {
 #define DESCRIPTIONS (sizeof descriptions / sizeof descriptions[0])
 #define DESCRIPTION_MAXIMUM 64
 
-/* *size is 0 for what is no HMAC key. */
+/* *size is 0 for what is no secret key. */
 static void describe(const struct tpm_secret *secret, char text[DESCRIPTION_MAXIMUM], size_t *size)
 {
     *size = 0;

@@ -5,7 +5,7 @@
 #include "pkcs11/soft/tsskey.h"
 #include "pkcs11/tpm/key.h"
 
-/* What the areas of an HMAC key do not say of it. */
+/* What the areas of an HMAC key, or of a sealed one, do not say of it. */
 struct tpm_secret {
     CK_KEY_TYPE type;
     size_t size; /* in bytes; 0: it is another kind of object */
@@ -28,7 +28,7 @@ CK_RV tpm_create(const struct tpm_token *token, const char *step, const TPM2B_SE
 /* The DER of the TSS2 block for it. */
 CK_RV tpm_created_block(const struct tpm_token *token, const struct tpm_created *created,
                         enum tss_key_kind kind, bool empty_auth, struct bytes *block);
-/* What the file's description says of an HMAC key; of size 0 when it says nothing. */
+/* What the file's description says of a secret key; of size 0 when it says nothing. */
 struct tpm_secret tpm_created_secret(const struct tss_key *file);
 /* And back. CKR_DATA_INVALID: its areas are broken (said). */
 CK_RV tpm_created_read(const struct tss_key *file, TPM2B_PUBLIC *public_area, TPM2B_PRIVATE *private_area);

@@ -18,9 +18,12 @@ struct tpm_token {
     struct bytes parent_name; /* as it was when the token was made */
     struct tpm_bus bus;
     struct tpm_capability capability;
-    bool has_pin;        /* there is a pin.pem: keys carry the token secret */
-    bool pin_refused;    /* atomic: the TPM may count failed tries */
-    struct bytes secret; /* under the TPM's lock; empty: nobody is logged in */
+    bool has_pin;                /* there is a pin.pem: keys carry the token secret */
+    bool pin_refused;            /* atomic: the TPM may count failed tries */
+    struct bytes secret;         /* under the TPM's lock; empty: nobody is logged in */
+    bool seals;                  /* token.conf asks for sealed keys (sealed.h) */
+    pthread_mutex_t sealed_lock; /* of what follows; taken before the TPM's */
+    struct tpm_sealed *open;     /* sealed keys whose value is in this process */
 };
 
 /* What an importable key has besides its areas. */
@@ -47,6 +50,9 @@ struct tpm_key {
 };
 
 void tpm_key_free(struct tpm_key *key);
+/* From a block of any kind. Of sealed data, `public` is what its description says; of no type when it says
+ * nothing. CKR_DATA_INVALID, said. */
+CK_RV tpm_key_read(const struct tpm_token *token, const struct bytes *block, struct tpm_key **key);
 
 /* The backend's members that have files of their own. */
 bool tpm_has_own_auth(const void *key);

@@ -87,22 +87,39 @@ static CK_RV read_block(const struct bytes *block, struct tpm_key *key)
     return rv == CKR_DATA_INVALID ? p11_fail(CKR_DEVICE_ERROR, "the sealed secret is broken") : rv;
 }
 
+/* What is opened stays nowhere in the TPM. */
+static CK_RV open_key(const struct tpm_token *token, const struct tpm_key *key, const char *step,
+                      struct bytes *data, TSS2_RC *rc)
+{
+    struct unseal unseal = {0};
+    CK_RV rv = tpm_with_key(token, key, step, unseal_with, &unseal);
+
+    tpm_flush_key(token->tpm, key);
+    if (rv == CKR_OK && !bytes_copy(data, unseal.data.buffer, unseal.data.size))
+        rv = CKR_HOST_MEMORY;
+    *rc = unseal.rc;
+    bytes_wipe(&unseal, sizeof unseal);
+    return rv;
+}
+
 CK_RV tpm_unseal(const struct tpm_token *token, const struct bytes *block, const struct bytes *auth,
                  struct bytes *data)
 {
-    struct unseal unseal = {0};
     struct tpm_key key = {.auth = auth};
+    TSS2_RC rc = TSS2_RC_SUCCESS;
     CK_RV rv = read_block(block, &key);
 
     *data = BYTES_EMPTY;
-    if (rv == CKR_OK) {
-        rv = tpm_with_key(token, &key, "open the token's secret with the PIN", unseal_with, &unseal);
-        tpm_flush_key(token->tpm, &key);
-    }
-    if (rv != CKR_OK && tpm_rc_is(unseal.rc, TPM2_RC_AUTH_FAIL))
-        rv = CKR_PIN_INCORRECT;
-    if (rv == CKR_OK && !bytes_copy(data, unseal.data.buffer, unseal.data.size))
-        rv = CKR_HOST_MEMORY;
-    bytes_wipe(&unseal, sizeof unseal);
-    return rv;
+    if (rv == CKR_OK)
+        rv = open_key(token, &key, "open the token's secret with the PIN", data, &rc);
+    return rv != CKR_OK && tpm_rc_is(rc, TPM2_RC_AUTH_FAIL) ? CKR_PIN_INCORRECT : rv;
+}
+
+CK_RV tpm_unseal_key(const struct tpm_token *token, const struct tpm_key *key, const char *step,
+                     struct bytes *data)
+{
+    TSS2_RC rc;
+
+    *data = BYTES_EMPTY;
+    return open_key(token, key, step, data, &rc);
 }

@@ -18,4 +18,9 @@ CK_RV tpm_seal(const struct tpm_token *token, const struct bytes *auth, const st
 CK_RV tpm_unseal(const struct tpm_token *token, const struct bytes *block, const struct bytes *auth,
                  struct bytes *data);
 
+/* Opens an object that holds a key, with the token's secret where it has that for its auth value: the same
+ * commands. Failure of `step` is said; CKR_USER_NOT_LOGGED_IN. *data is the caller's. */
+CK_RV tpm_unseal_key(const struct tpm_token *token, const struct tpm_key *key, const char *step,
+                     struct bytes *data);
+
 #endif

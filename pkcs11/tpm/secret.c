@@ -9,6 +9,7 @@
 #include "pkcs11/tpm/duplicate.h"
 #include "pkcs11/tpm/keyarea.h"
 #include "pkcs11/tpm/public.h"
+#include "pkcs11/tpm/sealed.h"
 
 #include <string.h>
 #include <sys/random.h>
@@ -25,7 +26,9 @@ static CK_RV check(const struct tpm_token *token, CK_KEY_TYPE type, size_t size)
     enum p11_hash hash = tpm_hmac_hash(type);
 
     if (type == CKK_AES && !tpm_has_aes(&token->capability, 8 * size))
-        return p11_fail(CKR_ATTRIBUTE_VALUE_INVALID, "TPM %s does not encrypt with AES keys of %zu bits",
+        return p11_fail(CKR_ATTRIBUTE_VALUE_INVALID,
+                        "TPM %s does not encrypt with AES keys of %zu bits; with 'software-secrets = sealed' "
+                        "in token.conf it keeps them, and software uses them",
                         tpm_name(token->tpm), 8 * size);
     if (type != CKK_AES && (hash == HASH_NONE || (token->capability.hashes & 1U << hash) == 0))
         return p11_fail(CKR_ATTRIBUTE_VALUE_INVALID, "TPM %s does not have the hash of keys of type 0x%lx",
@@ -57,6 +60,20 @@ static CK_RV bring(const struct key_request *request, TPMT_PUBLIC *area, TPMS_SE
                : p11_fail(CKR_GENERAL_ERROR, "the kernel gives no random numbers");
 }
 
+static CK_RV generate_sealed(const struct tpm_token *token, const struct key_request *request,
+                             struct bytes *block)
+{
+    struct bytes value = BYTES_EMPTY;
+    CK_RV rv = bytes_alloc(&value, request->size) ? CKR_OK : CKR_HOST_MEMORY;
+
+    if (rv == CKR_OK && getrandom(value.data, value.size, 0) != (ssize_t)value.size)
+        rv = p11_fail(CKR_GENERAL_ERROR, "the kernel gives no random numbers");
+    if (rv == CKR_OK)
+        rv = tpm_sealed_make(token, request->type, &value, request->private, block);
+    bytes_free(&value);
+    return rv;
+}
+
 CK_RV tpm_generate(void *instance, const struct key_request *request, struct bytes *block)
 {
     const struct tpm_token *token = instance;
@@ -64,8 +81,11 @@ CK_RV tpm_generate(void *instance, const struct key_request *request, struct byt
     TPMS_SENSITIVE_CREATE *given = &sensitive.sensitive;
     TPM2B_PUBLIC template = {0};
     struct tpm_created created;
-    CK_RV rv = check(token, request->type, request->size);
+    CK_RV rv;
 
+    if (tpm_sealed_wanted(token, request->type, request->size))
+        return generate_sealed(token, request, block);
+    rv = check(token, request->type, request->size);
     if (rv == CKR_OK)
         rv = tpm_key_area(request, &template.publicArea);
     if (rv == CKR_OK && !tpm_makes(request))
@@ -146,8 +166,12 @@ CK_RV tpm_import_secret(const struct tpm_token *token, const struct attributes *
     const struct key_request request = request_of(attributes, type, value != NULL ? value->ulValueLen : 0);
     TPM2B_PUBLIC area = {0};
     TPM2B_SENSITIVE sensitive = {0};
-    CK_RV rv = check(token, type, request.size);
+    CK_RV rv;
 
+    if (value != NULL && tpm_sealed_wanted(token, type, request.size))
+        return tpm_sealed_make(token, type, &(struct bytes){value->pValue, value->ulValueLen},
+                               request.private, block);
+    rv = check(token, type, request.size);
     if (rv == CKR_OK && request.size == 0)
         rv = p11_fail(CKR_ATTRIBUTE_VALUE_INVALID, "an empty key is none");
     if (rv == CKR_OK)

@@ -11,6 +11,7 @@
 #include <tss2/tss2_tcti.h>
 #include <tss2/tss2_tctildr.h>
 
+#define GET_CAPABILITY 0x17a
 #define MAGIC 0x636f756e74657231ULL /* "counter1" */
 
 struct counter {
@@ -67,6 +68,28 @@ static void flip(struct tcti_count *count, uint8_t *response, size_t size)
     count->flip_command = 0;
 }
 
+/* TPMS_CAPABILITY_DATA of TPM_CAP_COMMANDS: header, moreData, capability, count, and the attributes, whose
+ * lower half is the code. */
+static void hide(uint32_t command, uint8_t *response, size_t *size)
+{
+    enum { CAPABILITY = 11, COUNT = 15, LIST = 19 };
+    uint32_t count = *size >= LIST ? big_endian(response + COUNT) : 0;
+
+    if (*size < LIST || big_endian(response + CAPABILITY) != 2)
+        return;
+    for (uint32_t i = 0; i < count && LIST + 4 * (i + 1) <= *size; i++) {
+        uint8_t *item = response + LIST + 4 * (size_t)i;
+
+        if ((big_endian(item) & 0xffff) != command)
+            continue;
+        memmove(item, item + 4, (size_t)(response + *size - (item + 4)));
+        *size -= 4;
+        put_big_endian(response + 2, (uint32_t)*size);
+        put_big_endian(response + COUNT, count - 1);
+        return;
+    }
+}
+
 static TSS2_RC transmit(TSS2_TCTI_CONTEXT *context, size_t size, const uint8_t *command)
 {
     struct counter *counter = counter_of(context);
@@ -77,6 +100,12 @@ static TSS2_RC transmit(TSS2_TCTI_CONTEXT *context, size_t size, const uint8_t *
     counter->underway = code;
     record(counter, command, size);
     counter->injected = should_inject(counter->count, code);
+    if (code != 0 && code == counter->count->hide_command) {
+        memcpy(counter->answer, (const uint8_t[]){0x80, 0x01, 0, 0, 0, 10}, 6);
+        put_big_endian(counter->answer + 6, 0x143); /* TPM_RC_COMMAND_CODE */
+        counter->injected = true;
+        return TSS2_RC_SUCCESS;
+    }
     if (!counter->injected)
         return Tss2_Tcti_Transmit(counter->inner, size, command);
     if (counter->count->inject_code == 0) {
@@ -97,6 +126,8 @@ static TSS2_RC receive(TSS2_TCTI_CONTEXT *context, size_t *size, uint8_t *respon
 
         if (rc == TSS2_RC_SUCCESS && response != NULL) {
             record(counter, response, *size);
+            if (counter->underway == GET_CAPABILITY && counter->count->hide_command != 0)
+                hide(counter->count->hide_command, response, size);
             if (counter->underway == counter->count->flip_command)
                 flip(counter->count, response, *size);
         }

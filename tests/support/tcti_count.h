@@ -21,6 +21,7 @@ struct tcti_count {
     uint32_t inject_code;    /* a TPM_RC; or 0 to lose the connection (TSS2_TCTI_RC_IO_ERROR) */
     uint32_t flip_command;   /* TPM_CC whose next response is changed on its way; 0 none */
     uint32_t flip_bit;       /* the bit, from the front, that is flipped in it */
+    uint32_t hide_command;   /* TPM_CC that the TPM seems not to have: neither listed nor executed; 0 none */
     uint32_t response_size;  /* of the last one of flip_command, in bytes */
 };
 
