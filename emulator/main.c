@@ -3,6 +3,7 @@
 #include "common/log.h"
 #include "emulator/ca.h"
 #include "emulator/command.h"
+#include "emulator/device.h"
 #include "emulator/emulator.h"
 #include "emulator/fault.h"
 #include "emulator/http.h"
@@ -86,31 +87,49 @@ static int print_commands(const struct emu_options *options)
     return printed ? EXIT_SUCCESS : complain("the messages cannot be printed");
 }
 
-/* In one transaction, as a server may be at work on the same queue. */
-static int send_command(const struct emu_options *options)
+typedef bool (*device_change)(const struct emulator *emulator, const struct emu_options *options,
+                              json_t *device, struct emu_refusal *refusal);
+
+static bool queue_command(const struct emulator *emulator, const struct emu_options *options, json_t *device,
+                          struct emu_refusal *refusal)
+{
+    struct bytes body = BYTES_EMPTY;
+    json_t *nothing = json_object();
+    json_int_t sequence;
+    bool queued = bytes_copy(&body, options->text, strlen(options->text)) &&
+                  emu_command_add(emulator, device, nothing, nothing, &body, &sequence, refusal);
+
+    json_decref(nothing);
+    bytes_free(&body);
+    return queued;
+}
+
+static bool forget(const struct emulator *emulator, const struct emu_options *options, json_t *device,
+                   struct emu_refusal *refusal)
+{
+    (void)options;
+    return emu_device_remove(emulator, device, refusal);
+}
+
+/* Changes a device of the own hub, in one transaction, as a server may be at work on it too. */
+static int change_device(const struct emu_options *options, const char *name, device_change change)
 {
     struct emulator emulator = {.host = EMU_OWN_HUB, .store = open_database(options)};
     const struct emu_request request = {0};
     struct emu_refusal refusal = {.message = "the database cannot be changed"};
-    struct bytes body = BYTES_EMPTY;
-    json_t *nothing = json_object();
     json_t *device = NULL;
-    json_int_t sequence;
-    bool sent;
+    bool changed;
 
     if (emulator.store == NULL)
         return EXIT_FAILURE;
-    sent = bytes_copy(&body, options->text, strlen(options->text)) && emu_store_begin(emulator.store) &&
-           emu_device_find(&emulator, &request, options->send_to, &device, &refusal) &&
-           emu_command_add(&emulator, device, nothing, nothing, &body, &sequence, &refusal) &&
-           emu_store_commit(emulator.store);
-    if (!sent)
+    changed = emu_store_begin(emulator.store) &&
+              emu_device_find(&emulator, &request, name, &device, &refusal) &&
+              change(&emulator, options, device, &refusal) && emu_store_commit(emulator.store);
+    if (!changed)
         emu_store_rollback(emulator.store);
     json_decref(device);
-    json_decref(nothing);
-    bytes_free(&body);
     emu_store_close(emulator.store);
-    return sent ? EXIT_SUCCESS : complain(refusal.message);
+    return changed ? EXIT_SUCCESS : complain(refusal.message);
 }
 
 /* The signals that end the server are waited for, so every thread has to block them. */
@@ -254,5 +273,7 @@ int main(int count, char **arguments)
         return print_messages(&options);
     if (options.commands_of != NULL)
         return print_commands(&options);
-    return options.send_to != NULL ? send_command(&options) : serve(&options);
+    if (options.send_to != NULL)
+        return change_device(&options, options.send_to, queue_command);
+    return options.forget != NULL ? change_device(&options, options.forget, forget) : serve(&options);
 }

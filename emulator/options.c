@@ -31,6 +31,9 @@ const char emu_options_help[] =
     "  --send DEVICE TEXT queue a message for a device of this server's own hub, and exit; also\n"
     "                     while a server runs\n"
     "  --commands DEVICE  print what became of the messages for that device, and exit\n"
+    "  --forget DEVICE    remove a device from this server's own hub, as if it had never been there, and "
+    "exit;\n"
+    "                     also while a server runs\n"
     "  --help             show this text and exit\n"
     "  --version          show the version and exit\n"
     "\n"
@@ -139,6 +142,11 @@ static bool set_commands(struct emu_options *options, const char *value)
     return set_text(&options->commands_of, value);
 }
 
+static bool set_forget(struct emu_options *options, const char *value)
+{
+    return set_text(&options->forget, value);
+}
+
 static bool set_log(struct emu_options *options, const char *value)
 {
     return set_text(&options->log, value);
@@ -159,6 +167,7 @@ static const struct {
     {"--disabled-as",  set_disabled_as },
     {"--fault",        add_fault       },
     {"--commands",     set_commands    },
+    {"--forget",       set_forget      },
     {"--log",          set_log         },
 };
 

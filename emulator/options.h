@@ -27,6 +27,7 @@ struct emu_options {
     const char *send_to; /* queue `text` for this device and leave */
     const char *text;
     const char *commands_of; /* print the queue of this device and leave */
+    const char *forget;      /* remove this device from the own hub and leave */
     bool help;
     bool version;
 };

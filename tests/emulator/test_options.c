@@ -80,6 +80,8 @@ START_TEST(messages_go_to_a_device)
     ck_assert_str_eq(options.state, "/s");
     ck_assert(read_line("devid-emulator --commands dev"));
     ck_assert_str_eq(options.commands_of, "dev");
+    ck_assert(read_line("devid-emulator --forget dev"));
+    ck_assert_str_eq(options.forget, "dev");
 }
 END_TEST
 
@@ -111,6 +113,7 @@ static const struct {
     {"devid-emulator --disabled-as x",     "--disabled-as cannot be x"       },
     {"devid-emulator --send dev",          "--send needs a device and a text"},
     {"devid-emulator --commands",          "--commands needs a value"        },
+    {"devid-emulator --forget=",           "--forget cannot be empty"        },
     {"devid-emulator --retry-after 90000", "--retry-after cannot"            },
 };
 

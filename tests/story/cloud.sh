@@ -35,6 +35,12 @@ issue() { # AUTHORITY REQUEST.csr CERTIFICATE.pem OPTION...
         "${@:4}" 2>/dev/null
 }
 
+# example NAME [ARGUMENT...]: runs examples/NAME.sh, whose files are in $work/NAME then, and what it printed in NAME.log
+example() {
+    DEVID_DEMO_BUILD=$DEVID_TEST_BUILD DEVID_DEMO_DIRECTORY=$work/$1 "$DEVID_TEST_SOURCE/examples/$1.sh" "${@:2}" \
+        >"$work/$1.log" 2>&1 </dev/null || { tail -n 30 "$work/$1.log"; return 1; }
+}
+
 says() { # TEXT COMMAND...: the command succeeds and its output has the text
     local text=$1 output
     shift
@@ -59,6 +65,19 @@ service() {
     printf '%s\n' "${answer%$'\n'*}"
     case ${answer##*$'\n'} in 2??) ;; *) return 1 ;; esac
 }
+
+hex() { od -An -v -tx1 | tr -d ' \n'; }
+percent() { sed 's/%/%25/g; s/+/%2B/g; s,/,%2F,g; s/=/%3D/g'; }
+owner_token() { # for the hub's owner, signed by openssl
+    local key expiry
+    key=$(sed 's/.*SharedAccessKey=//' "$cloud/hub-connection-string" | base64 -d | hex)
+    expiry=$(($(date +%s) + 600))
+    printf 'SharedAccessSignature sr=localhost&sig=%s&se=%s&skn=iothubowner' \
+        "$(printf 'localhost\n%s' $expiry | openssl dgst -sha256 -mac HMAC -macopt "hexkey:$key" -binary | base64 -w0 | percent)" $expiry
+}
+
+# hub METHOD PATH [CURL OPTION...]: a request to the hub, of its owner
+hub() { curl -sS --fail --cacert "$cloud/ca.pem" -X "$1" -H "Authorization: $(owner_token)" "$endpoint$2?api-version=2021-04-12" "${@:3}"; }
 
 # enroll_key ID KEY [SECONDARY]: an individual enrollment by symmetric key (base64); enroll_group likewise.
 enroll_key() { service PUT "/enrollments/$1" "{\"registrationId\":\"$1\",\"attestation\":{\"type\":\"symmetricKey\",

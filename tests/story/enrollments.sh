@@ -51,6 +51,12 @@ printf '{"tags":{"site":"north"},"properties":{"desired":{"level":7}}}' >twin.js
 check 'an initial twin' says north enrollment create sensor --symmetric --initial-twin twin.json --json
 check_fails 'a twin that is none' 3 'line 1, column' enrollment create sensor2 --symmetric --initial-twin ek.pub
 
+# --- X.509 at scale: an authority, identities with full chains, one group, one individual
+check 'the example works' example x509-scale 3
+check 'each of its devices sent' test "$("$emulator" --state x509-scale/cloud --messages | wc -l)" = 3
+check 'one of them by its own enrollment, under another name' grep -q '"device_id": "gateway"' x509-scale/iot-edge-device-identity-1.json
+check 'the others by the group' grep -q '"enrollment_group": "line-1"' x509-scale/iot-edge-device-identity-3.json
+
 # --- what goes wrong
 check_fails 'nothing to prove itself with' 2 'needs one of' enrollment create x
 check_fails 'a name is missing' 2 'ID: is missing' enrollment show
@@ -67,4 +73,12 @@ check_fails 'no connection string' 2 '--connection' enrollment list
 check 'one from a file' says gate enrollment list --connection "$cloud/connection-string"
 check_fails 'a file that is not there' 3 /nowhere enrollment list --connection /nowhere
 check_fails 'half a command' 2 'second word' "$devid" enrollment
+
+# --- what the example left in the cloud
+cloud=$work/x509-scale/cloud
+start_emulator
+for name in gateway iot-edge-device-identity-3; do
+    check "$name began with the twin of its enrollment" says '"telemetryInterval":60' hub GET "/twins/$name"
+    check '... and may be IoT Edge' says '"iotEdge":true' hub GET "/devices/$name"
+done
 done_testing

@@ -27,13 +27,15 @@ check 'they arrived' test "$(messages meter-1)" -eq 3
 check 'its secondary key is as good' provision meter-1 two.json --symmetric-key-file secondary.key
 check_fails 'another key is not' 6 'the key must be the primary or secondary one' provision meter-1 no.json --symmetric-key-file group.key
 check 'and nothing is saved' test ! -e no.json
-check 'the names of the quickstart are read' env PROVISIONING_HOST="$endpoint" PROVISIONING_IDSCOPE="$id_scope" \
-    PROVISIONING_REGISTRATION_ID=meter-1 PROVISIONING_SYMMETRIC_KEY="$(cat primary.key)" \
-    "$devid" provision --ca-file "$cloud/ca.pem" --out env.json
-check 'no key is in that state file either' sh -c "! grep -qFf primary.key env.json"
-check 'ten messages follow' says '10 messages arrived' env PROVISIONING_SYMMETRIC_KEY="$(cat primary.key)" \
-    "$devid" send --state env.json --count 10
-check_fails 'without the key there are none' 3 'there are no credentials' "$devid" send --state env.json
+
+# --- the quickstart: four variables and ten messages
+check 'the example of the quickstart works' example symmetric-key
+check 'its ten messages arrived' test "$("$emulator" --state symmetric-key/cloud --messages symm-key-007 | wc -l)" -eq 10
+key=$(sed -n 's/.*"primaryKey": "\([^"]*\)".*/\1/p' symmetric-key/enrollment.json)
+check 'no key is in that state file either' sh -c "[ -n '$key' ] && ! grep -qF '$key' symmetric-key/registration.json"
+check 'nor in what was printed' sh -c "! grep -qF '$key' symmetric-key.log"
+check 'the other key is refused, and told why' grep -q 'the key must be the primary or secondary one' symmetric-key.log
+check_fails 'without the key there are no messages' 3 'there are no credentials' "$devid" send --state symmetric-key/registration.json
 
 # --- a group
 check 'a device registers by its group' says '"enrollment_group": "meters"' provision meter-2 group.json --group-key-file group.key --json

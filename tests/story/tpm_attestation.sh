@@ -22,6 +22,10 @@ export PKG_CONFIG_PATH LD_LIBRARY_PATH=$DEVID_TEST_BUILD/dps/.libs
 check 'the example is built' ${CC:-cc} "$DEVID_TEST_SOURCE/examples/register_tpm.c" -o register_tpm \
     $(pkg-config --cflags --libs devid-dps)
 
+check 'the whole way with a simulated TPM' example simulated-tpm
+check '... ten messages came of it' test "$("$emulator" --state simulated-tpm/cloud --messages | wc -l)" -eq 10
+check '... and another TPM was refused, and told why' grep -q "this TPM's endorsement key must be enrolled" simulated-tpm.log
+
 check_fails 'without a token there is no TPM' 3 'there is no such token of a TPM' provision no.json
 check 'a token is made' "$devid" token init --label device
 check 'the TPM tells its enrollment' says 'Endorsement Key:' foreign ./register_tpm
