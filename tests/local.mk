@@ -187,6 +187,7 @@ dps_tests = \
 	tests/dps/test_base64 \
 	tests/dps/test_certificate \
 	tests/dps/test_client \
+	tests/dps/test_commands \
 	tests/dps/test_http \
 	tests/dps/test_hub \
 	tests/dps/test_message \

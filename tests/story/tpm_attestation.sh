@@ -49,11 +49,11 @@ check_fails 'a TPM that is not enrolled is refused' 6 'not found' provision no.j
 check 'it is enrolled under the name that its key gives it' enroll_tpm "$id"
 tpm_commands_reset
 check 'it registers under that name' says "\"device_id\": \"$id\"" provision one.json --json
-echo "# $(tpm_commands) TPM commands"
+check '... with the 17 commands of docs/dps.md' test "$(tpm_commands)" -eq 17
 check 'no key is in the state file' sh -c "! grep -qiE 'authenticationKey|SharedAccess' one.json"
 tpm_commands_reset
 check 'it sends with the key of the hub' says '3 messages arrived' "$devid" send --state one.json --count 3
-echo "# $(tpm_commands) TPM commands for three messages"
+check '... with three commands' test "$(tpm_commands)" -eq 3
 check 'for three messages the TPM signs once' test "$(tpm_commands 155)" -eq 1
 check 'they arrived' test "$(messages "$id")" -eq 3
 check 'registering again replaces the key' provision one.json
