@@ -7,5 +7,6 @@ EXTRA_DIST += \
 	docs/architecture.md \
 	docs/decisions \
 	docs/dps.md \
+	docs/openssl.md \
 	docs/pkcs11-vendor.md \
 	docs/store-format.md

@@ -79,23 +79,23 @@ static const struct row rows[] = {
 enum { ROWS = sizeof rows / sizeof rows[0] };
 
 /* libcrypto reads a bare value as lower case; any other name must be quoted. */
-static char *property_definition(const char *name, const char *more)
+static char *property_definition(const char *name, const char *fips, const char *more)
 {
     bool bare = name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-.")] == '\0' && name[0] != '\0';
-    size_t size = strlen(name) + strlen(more) + sizeof "provider=''";
+    size_t size = strlen(name) + strlen(fips) + strlen(more) + sizeof "provider=''";
     char *text = malloc(size);
 
     if (text != NULL)
-        snprintf(text, size, bare ? "provider=%s%s" : "provider='%s'%s", name, more);
+        snprintf(text, size, bare ? "provider=%s%s%s" : "provider='%s'%s%s", name, fips, more);
     return text;
 }
 
-static bool fill(struct prov_algorithms *algorithms, const char *name)
+static bool fill(struct prov_algorithms *algorithms, const char *name, bool fips)
 {
     OSSL_ALGORITHM *next = algorithms->list;
 
     for (size_t i = 0; i < ROWS; i++) {
-        algorithms->properties[i] = property_definition(name, rows[i].properties);
+        algorithms->properties[i] = property_definition(name, fips ? ",fips=yes" : "", rows[i].properties);
         if (algorithms->properties[i] == NULL)
             return false;
         *next++ = (OSSL_ALGORITHM){rows[i].names, algorithms->properties[i], rows[i].functions, NULL};
@@ -105,11 +105,11 @@ static bool fill(struct prov_algorithms *algorithms, const char *name)
     return true;
 }
 
-bool prov_algorithms_build(struct prov_algorithms *algorithms, const char *name)
+bool prov_algorithms_build(struct prov_algorithms *algorithms, const char *name, bool fips)
 {
     algorithms->list = calloc(2 * ROWS, sizeof *algorithms->list);
     algorithms->properties = calloc(ROWS, sizeof *algorithms->properties);
-    return algorithms->list != NULL && algorithms->properties != NULL && fill(algorithms, name);
+    return algorithms->list != NULL && algorithms->properties != NULL && fill(algorithms, name, fips);
 }
 
 void prov_algorithms_free(struct prov_algorithms *algorithms)

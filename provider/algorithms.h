@@ -15,8 +15,9 @@ struct prov_algorithms {
     char **properties;    /* the property definition of each row */
 };
 
-/* Makes the lists for a provider that was loaded under `name`: their properties say provider=NAME. */
-bool prov_algorithms_build(struct prov_algorithms *algorithms, const char *name);
+/* Makes the lists for a provider that was loaded under `name`: their properties say provider=NAME, and
+ * fips=yes where that is asked for. */
+bool prov_algorithms_build(struct prov_algorithms *algorithms, const char *name, bool fips);
 void prov_algorithms_free(struct prov_algorithms *algorithms);
 
 /* The list for an OSSL_OP_ number; NULL when there is nothing. */

@@ -18,10 +18,20 @@ struct prov_config {
     struct bytes pin; /* PIN for tokens whose URI names none; empty: none */
     char *pin_source; /* where to read it instead, see pin.h; NULL: nowhere */
     enum prov_login login;
-    unsigned sessions; /* how many sessions on a token are kept at most */
+    unsigned sessions;          /* how many sessions on a token are kept at most */
+    bool forget_pins;           /* a PIN that was typed is not kept */
+    bool load_early;            /* the module is loaded together with the provider */
+    bool no_export;             /* public halves of the token's keys are not handed to other providers */
+    bool no_uri_pem;            /* private keys are not written as PEM files with their URI */
+    bool no_allowed_mechanisms; /* CKA_ALLOWED_MECHANISMS is not asked for */
+    bool fips;                  /* algorithms carry fips=yes */
+    uint32_t blocked;           /* bit N: operation N of libcrypto (OSSL_OP_...) is not offered */
 };
 
-/* False with an error raised that names the option and its value, when one cannot be understood. */
+/*
+ * Reads all options of the table in option.h. False with an error raised that names the option and its value
+ * (but never a PIN), when one cannot be understood.
+ */
 bool prov_config_read(struct prov_config *config, const struct prov_core *core);
 void prov_config_free(struct prov_config *config);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "provider/encoder.h"
+#include "provider/error.h"
 #include "provider/pem.h"
 
 #include <openssl/bio.h>
@@ -35,6 +36,13 @@ static int encode(void *data, OSSL_CORE_BIO *out, const void *object, const OSSL
 
     if (params != NULL || key == NULL || !key->has_private)
         return 0;
+    if (key->private != NULL && encoder->provider->config.no_uri_pem) {
+        prov_raise(
+            &encoder->provider->core, PROV_R_NOT_SUPPORTED,
+            "%s: pkcs11-module-encode-provider-uri-to-pem = false forbids PEM files with the URI of a key",
+            key->private->name);
+        return 0;
+    }
     bio = BIO_new_from_core_bio(encoder->provider->libctx, out);
     if (bio == NULL)
         return 0;

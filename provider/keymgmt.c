@@ -123,7 +123,8 @@ int prov_keymgmt_export(void *data, int selection, OSSL_CALLBACK *callback, void
     if (key->pkey == NULL)
         return 0;
     /* No error is raised: libcrypto asks in order to find out where the key can be used. */
-    if (key->private != NULL && (selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0)
+    if (key->private != NULL &&
+        ((selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0 || key->provider->config.no_export))
         return 0;
     return EVP_PKEY_export(key->pkey, selection, callback, callback_data);
 }

@@ -27,6 +27,7 @@ provider_libcore_la_SOURCES = \
 	provider/module.c provider/module.h \
 	provider/object.c provider/object.h \
 	provider/operation.c provider/operation.h \
+	provider/option.c provider/option.h \
 	provider/params.h \
 	provider/pem.c provider/pem.h \
 	provider/pin.c provider/pin.h \
@@ -34,6 +35,7 @@ provider_libcore_la_SOURCES = \
 	provider/pss.c provider/pss.h \
 	provider/public.c provider/public.h \
 	provider/search.c provider/search.h \
+	provider/section.c provider/section.h \
 	provider/session.c provider/session.h \
 	provider/signature.c provider/signature.h \
 	provider/signature_ecdsa.c \

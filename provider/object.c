@@ -43,8 +43,10 @@ static const struct row rows[] = {
 
 enum { ROWS = sizeof rows / sizeof rows[0] };
 
-static bool wanted(const struct row *row, CK_OBJECT_CLASS class)
+static bool wanted(const struct prov_config *config, const struct row *row, CK_OBJECT_CLASS class)
 {
+    if (row->type == CKA_ALLOWED_MECHANISMS && config->no_allowed_mechanisms)
+        return false;
     return class == CKO_CERTIFICATE ? row->of_certificates : row->of_keys;
 }
 
@@ -75,18 +77,19 @@ CK_RV prov_object_find(struct prov_session *session, CK_ATTRIBUTE *template, CK_
 }
 
 /* The attributes of the class, all pointing into one block of memory. */
-static CK_ULONG prepare(CK_OBJECT_CLASS class, CK_ATTRIBUTE *attributes, struct bytes *memory)
+static CK_ULONG prepare(const struct prov_config *config, CK_OBJECT_CLASS class, CK_ATTRIBUTE *attributes,
+                        struct bytes *memory)
 {
     CK_ULONG count = 0;
     size_t size = 0;
 
     for (size_t i = 0; i < ROWS; i++)
-        size += wanted(&rows[i], class) ? rows[i].maximum : 0;
+        size += wanted(config, &rows[i], class) ? rows[i].maximum : 0;
     if (!bytes_alloc(memory, size))
         return 0;
     size = 0;
     for (size_t i = 0; i < ROWS; i++) {
-        if (!wanted(&rows[i], class))
+        if (!wanted(config, &rows[i], class))
             continue;
         attributes[count++] = (CK_ATTRIBUTE){rows[i].type, memory->data + size, rows[i].maximum};
         size += rows[i].maximum;
@@ -118,9 +121,10 @@ CK_RV prov_object_read(struct prov_session *session, CK_OBJECT_HANDLE handle, CK
                        struct prov_object *object)
 {
     struct prov_module *module = session->token->module;
+    const struct prov_config *config = &module->provider->config;
     struct bytes memory = BYTES_EMPTY;
     CK_ATTRIBUTE attributes[ROWS];
-    CK_ULONG count = prepare(class, attributes, &memory);
+    CK_ULONG count = prepare(config, class, attributes, &memory);
     CK_RV rv = CKR_HOST_MEMORY;
 
     *object = (struct prov_object){.handle = handle, .class = class, .key_type = CK_UNAVAILABLE_INFORMATION};
@@ -132,7 +136,7 @@ CK_RV prov_object_read(struct prov_session *session, CK_OBJECT_HANDLE handle, CK
     if (is_partial(rv))
         rv = CKR_OK;
     for (size_t i = 0, n = 0; rv == CKR_OK && i < ROWS; i++) {
-        if (wanted(&rows[i], class) && !keep(object, &rows[i], &attributes[n++]))
+        if (wanted(config, &rows[i], class) && !keep(object, &rows[i], &attributes[n++]))
             rv = CKR_HOST_MEMORY;
     }
     bytes_free(&memory);

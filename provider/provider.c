@@ -3,6 +3,7 @@
 #include "provider/error.h"
 #include "provider/key.h"
 #include "provider/module.h"
+#include "provider/section.h"
 #include "provider/tls.h"
 
 #include <openssl/core_names.h>
@@ -32,9 +33,12 @@ struct provider *prov_provider_new(const OSSL_CORE_HANDLE *handle, const OSSL_DI
         return NULL;
     }
     name = prov_core_parameter(&provider->core, OSSL_PROV_PARAM_CORE_PROV_NAME);
+    if (name == NULL)
+        name = "devid";
     if (prov_config_read(&provider->config, &provider->core) &&
-        prov_algorithms_build(&provider->algorithms, name != NULL ? name : "devid") &&
-        open_context(provider, in))
+        prov_algorithms_build(&provider->algorithms, name, provider->config.fips) &&
+        open_context(provider, in) && prov_section_check(&provider->core, provider->libctx, name) &&
+        (!provider->config.load_early || prov_module_get(provider) != NULL))
         return provider;
     prov_provider_free(provider);
     return NULL;
@@ -92,8 +96,12 @@ static int get_params(void *provider, OSSL_PARAM params[])
 
 static const OSSL_ALGORITHM *query_operation(void *provider, int operation, int *no_cache)
 {
+    const struct provider *self = provider;
+
     *no_cache = 0;
-    return prov_algorithms_of(&((struct provider *)provider)->algorithms, operation);
+    if (operation < 32 && (self->config.blocked >> operation & 1) != 0)
+        return NULL;
+    return prov_algorithms_of(&self->algorithms, operation);
 }
 
 const OSSL_DISPATCH prov_provider_functions[] = {

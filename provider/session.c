@@ -125,7 +125,7 @@ static void note_login(struct prov_token *token, CK_RV rv, struct bytes *pin)
 {
     pthread_mutex_lock(&token->module->lock);
     token->logged_in = rv == CKR_OK;
-    if (rv == CKR_OK && pin->size > 0)
+    if (rv == CKR_OK && pin->size > 0 && !token->module->provider->config.forget_pins)
         bytes_move(&token->pin, pin);
     else if (rv == CKR_PIN_INCORRECT && pin->size > 0)
         bytes_move(&token->refused, pin);

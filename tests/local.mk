@@ -172,6 +172,7 @@ provider_tests = \
 	tests/provider/test_keymgmt \
 	tests/provider/test_module \
 	tests/provider/test_pem \
+	tests/provider/test_provider \
 	tests/provider/test_pss \
 	tests/provider/test_signature \
 	tests/provider/test_signature_hmac \

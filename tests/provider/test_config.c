@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "provider/config.h"
 #include "provider/error.h"
+#include "provider/option.h"
 #include "tests/provider/fake_core.h"
 #include "tests/support/support.h"
 
@@ -35,14 +36,10 @@ START_TEST(is_sensible_without_any_setting)
 }
 END_TEST
 
-START_TEST(the_file_outranks_the_environment_which_has_an_order)
+START_TEST(the_file_outranks_the_environment_but_for_the_peers_variable)
 {
     struct prov_config config;
 
-    setenv("PKCS11_PROVIDER_MODULE", "/second.so", 1);
-    ck_assert(read_config(&config, NULL, NULL));
-    ck_assert_str_eq(config.module, "/second.so");
-    prov_config_free(&config);
     setenv("DEVID_PKCS11_MODULE", "/first.so", 1);
     ck_assert(read_config(&config, NULL, NULL));
     ck_assert_str_eq(config.module, "/first.so");
@@ -53,6 +50,50 @@ START_TEST(the_file_outranks_the_environment_which_has_an_order)
     ck_assert(read_config(&config, "pkcs11-module-path", "/file.so"));
     ck_assert_str_eq(config.module, "/file.so");
     prov_config_free(&config);
+    setenv("PKCS11_PROVIDER_MODULE", "/peer.so", 1);
+    ck_assert(read_config(&config, "pkcs11-module-path", "/file.so"));
+    ck_assert_str_eq(config.module, "/peer.so");
+    prov_config_free(&config);
+    setenv("PKCS11_PROVIDER_MODULE", "", 1);
+    ck_assert(read_config(&config, "pkcs11-module-path", "/file.so"));
+    ck_assert_str_eq(config.module, "/file.so");
+    prov_config_free(&config);
+}
+END_TEST
+
+/* Walks the table itself. */
+START_TEST(each_option_has_two_names_and_a_variable_of_its_own)
+{
+    for (size_t i = 0; i < prov_option_count; i++) {
+        const struct prov_option *a = &prov_options[i];
+
+        ck_assert(strncmp(a->name, "pkcs11-module-", 14) == 0);
+        ck_assert(strncmp(a->variable, "DEVID_PKCS11_", 13) == 0);
+        ck_assert(prov_option_is_known(a->name) && prov_option_is_known(a->alias));
+        for (size_t n = 0; n < i; n++) {
+            ck_assert_str_ne(a->name, prov_options[n].name);
+            ck_assert_str_ne(a->alias, prov_options[n].alias);
+            ck_assert_str_ne(a->variable, prov_options[n].variable);
+        }
+    }
+    ck_assert(!prov_option_is_known("pkcs11-module-tokenpin"));
+    ck_assert(!prov_option_is_known(""));
+}
+END_TEST
+
+/* The page for people has the same table: each name, alias and variable. */
+START_TEST(each_option_is_documented)
+{
+    char *page = support_read(support_source_path("docs/openssl.md"), NULL);
+
+    for (size_t i = 0; i < prov_option_count; i++) {
+        char row[300];
+
+        snprintf(row, sizeof row, "| `%s` | `%s` | `%s` |", prov_options[i].name, prov_options[i].alias,
+                 prov_options[i].variable);
+        ck_assert_msg(strstr(page, row) != NULL, "docs/openssl.md lacks %s", row);
+    }
+    free(page);
 }
 END_TEST
 
@@ -76,8 +117,60 @@ START_TEST(understands_each_option)
     ck_assert(read_config(&config, "sessions", "3"));
     ck_assert_uint_eq(config.sessions, 3);
     prov_config_free(&config);
+    ck_assert(read_config(&config, "pkcs11-module-cache-sessions", "0"));
+    ck_assert_uint_eq(config.sessions, 1);
+    prov_config_free(&config);
     ck_assert(read_config(&config, "pkcs11-module-init-args", "a=b"));
     ck_assert_str_eq(config.init_args, "a=b");
+    prov_config_free(&config);
+}
+END_TEST
+
+START_TEST(understands_each_switch_in_both_positions)
+{
+    static const struct {
+        const char *name;
+        const char *value;
+        size_t offset;
+        bool on;
+    } rows[] = {
+        {"pkcs11-module-load-behavior",              "early",                                                offsetof(struct prov_config, load_early),            true },
+        {"load",                                     "lazy",                                                 offsetof(struct prov_config, load_early),            false},
+        {"pkcs11-module-cache-pins",                 "cache",                                                offsetof(struct prov_config, forget_pins),           false},
+        {"cache-pins",                               "never",                                                offsetof(struct prov_config, forget_pins),           true },
+        {"pkcs11-module-allow-export",               "0",                                                    offsetof(struct prov_config, no_export),             false},
+        {"pkcs11-module-allow-export",               "1",                                                    offsetof(struct prov_config, no_export),             true },
+        {"pkcs11-module-encode-provider-uri-to-pem", "true",                                                 offsetof(struct prov_config, no_uri_pem),            false},
+        {"pkcs11-module-encode-provider-uri-to-pem", "false",                                                offsetof(struct prov_config, no_uri_pem),            true },
+        {"pkcs11-module-assume-fips",                "true",                                                 offsetof(struct prov_config, fips),                  true },
+        {"pkcs11-module-assume-fips",                "false",                                                offsetof(struct prov_config, fips),                  false},
+        {"quirks",                                   "no-allowed-mechanisms",                                offsetof(struct prov_config, no_allowed_mechanisms), true },
+        {"quirks",                                   "no-deinit no-allowed-mechanisms",                      offsetof(struct prov_config, no_allowed_mechanisms),
+         true                                                                                                                                                          },
+        {"quirks",                                   " no-deinit,no-operation-state\tno-session-callbacks ",
+         offsetof(struct prov_config,                                                                                                     no_allowed_mechanisms), false},
+        {"quirks",                                   "",                                                     offsetof(struct prov_config, no_allowed_mechanisms), false},
+        {"pkcs11-module-cache-keys",                 "true",                                                 offsetof(struct prov_config, fips),                  false},
+        {"pkcs11-module-cache-keys",                 "false",                                                offsetof(struct prov_config, fips),                  false},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct prov_config config;
+
+        ck_assert_msg(read_config(&config, rows[i].name, rows[i].value), "%s", fake_error);
+        ck_assert_msg(*(const bool *)((const char *)&config + rows[i].offset) == rows[i].on, "%s = %s",
+                      rows[i].name, rows[i].value);
+        prov_config_free(&config);
+    }
+}
+END_TEST
+
+START_TEST(blocks_operations_by_name)
+{
+    struct prov_config config;
+
+    ck_assert(read_config(&config, "pkcs11-module-block-operations", "digest  store,kem"));
+    ck_assert_uint_eq(config.blocked, 1U << OSSL_OP_DIGEST | 1U << OSSL_OP_STORE | 1U << OSSL_OP_KEM);
     prov_config_free(&config);
 }
 END_TEST
@@ -88,12 +181,21 @@ START_TEST(names_the_option_and_the_value_that_it_refuses)
         {"pkcs11-module-login-behavior", "sometimes"           },
         {"login",                        "autopilot"           },
         {"login",                        ""                    },
-        {"sessions",                     "0"                   },
         {"sessions",                     "-1"                  },
         {"sessions",                     "1025"                },
         {"sessions",                     "4x"                  },
         {"pkcs11-module-cache-sessions", "99999999999999999999"},
         {"pkcs11-module",                ""                    },
+        {"pkcs11-module-load-behavior",  "Early"               },
+        {"cache-pins",                   "yes"                 },
+        {"pkcs11-module-cache-keys",     "maybe"               },
+        {"pkcs11-module-allow-export",   "true"                },
+        {"pkcs11-module-assume-fips",    "1"                   },
+        {"uri-pem",                      ""                    },
+        {"pkcs11-module-quirks",         "n"                   },
+        {"pkcs11-module-quirks",         "no-deinit no-luck"   },
+        {"pkcs11-module-quirks",         "no-deinitx"          },
+        {"block-operations",             "digest,signatures"   },
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -108,14 +210,34 @@ START_TEST(names_the_option_and_the_value_that_it_refuses)
 }
 END_TEST
 
+START_TEST(a_bad_variable_is_named_and_a_pin_is_not_told)
+{
+    struct prov_config config;
+
+    setenv("DEVID_PKCS11_LOGIN", "sometimes", 1);
+    ck_assert(!read_config(&config, NULL, NULL));
+    ck_assert_str_eq(fake_error, "DEVID_PKCS11_LOGIN = sometimes: expected auto, always or never");
+    prov_config_free(&config);
+    unsetenv("DEVID_PKCS11_LOGIN");
+    ck_assert(!read_config(&config, "pin", ""));
+    ck_assert(strncmp(fake_error, "pin: expected a PIN", 19) == 0);
+    prov_config_free(&config);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("config");
     TCase *t = tcase_create("config");
 
     tcase_add_test(t, is_sensible_without_any_setting);
-    tcase_add_test(t, the_file_outranks_the_environment_which_has_an_order);
+    tcase_add_test(t, the_file_outranks_the_environment_but_for_the_peers_variable);
+    tcase_add_test(t, each_option_has_two_names_and_a_variable_of_its_own);
+    tcase_add_test(t, each_option_is_documented);
     tcase_add_test(t, understands_each_option);
+    tcase_add_test(t, understands_each_switch_in_both_positions);
+    tcase_add_test(t, blocks_operations_by_name);
+    tcase_add_test(t, a_bad_variable_is_named_and_a_pin_is_not_told);
     tcase_add_test(t, names_the_option_and_the_value_that_it_refuses);
     suite_add_tcase(s, t);
     return s;
