@@ -7,7 +7,8 @@ packages_build='gcc libc6-dev make autoconf automake libtool pkg-config libssl-d
     libcurl4-openssl-dev libjansson-dev libyaml-dev libmicrohttpd-dev libgnutls28-dev libsqlite3-dev check'
 packages_run='swtpm openssl curl ca-certificates'
 packages_test='opensc gnutls-bin softhsm2 p11-kit tpm2-tools tpm2-openssl tpm2-abrmd libtss2-tcti-tabrmd0 dbus
-    python3 valgrind openssh-client libnss3-tools'
+    python3 valgrind openssh-client libnss3-tools
+    procps nginx apache2-utils'
 
 die() { # TEXT...: the end, with a reason
     printf '%s: %s\n' "${0##*/}" "$*" >&2
