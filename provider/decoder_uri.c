@@ -5,6 +5,7 @@
 #include "provider/pem.h"
 #include "provider/search.h"
 
+#include <errno.h>
 #include <openssl/core_names.h>
 #include <openssl/core_object.h>
 #include <openssl/err.h>
@@ -59,12 +60,14 @@ static int set_params(void *data, const OSSL_PARAM params[])
     return 1;
 }
 
+/* Leaves errno as it was: some applications ask it first why a key was not read. */
 static struct prov_key *find_key(struct provider *provider, const void *der, size_t size,
                                  OSSL_PASSPHRASE_CALLBACK *passphrase, void *passphrase_data,
                                  struct prov_uri **uri)
 {
     char *text = prov_pem_parse(der, size);
     struct prov_key *key = NULL;
+    int before = errno;
 
     *uri = NULL;
     if (text == NULL) {
@@ -81,6 +84,7 @@ static struct prov_key *find_key(struct provider *provider, const void *der, siz
         if (key == NULL)
             key = prov_search_key(provider, &request);
     }
+    errno = before;
     return key;
 }
 

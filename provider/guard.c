@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "provider/guard.h"
 
+#include <errno.h>
 #include <openssl/err.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -8,22 +9,25 @@
 #include <unistd.h>
 
 static _Thread_local unsigned depth;
+static _Thread_local int errno_outside;
 static atomic_uint_fast64_t fork_id = 1;
 static _Atomic pid_t known_process;
 static pthread_once_t registered = PTHREAD_ONCE_INIT;
 
 /* The module's libcrypto is ours, and so is its error queue: what it leaves there is not for the application.
- */
+ * Nor is its errno: Python takes that for the reason when a key does not load. */
 void prov_guard_enter(void)
 {
-    depth++;
+    if (depth++ == 0)
+        errno_outside = errno;
     ERR_set_mark();
 }
 
 void prov_guard_leave(void)
 {
     ERR_pop_to_mark();
-    depth--;
+    if (--depth == 0)
+        errno = errno_outside;
 }
 
 bool prov_guard_inside(void)

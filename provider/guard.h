@@ -8,8 +8,8 @@
 /*
  * A PKCS#11 module may itself use libcrypto, and libcrypto may choose this provider for it. Every call into
  * the module therefore stands between enter and leave, and whatever would need the module refuses while the
- * calling thread is inside. Whatever the module leaves in libcrypto's error queue is taken out again. Work on
- * software keys goes on: it touches neither the module nor a lock.
+ * calling thread is inside. Whatever the module leaves in libcrypto's error queue and in errno is taken out
+ * again. Work on software keys goes on: it touches neither the module nor a lock.
  */
 void prov_guard_enter(void);
 void prov_guard_leave(void);

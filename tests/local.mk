@@ -168,6 +168,7 @@ provider_tests = \
 	tests/provider/test_asymcipher_rsa \
 	tests/provider/test_config \
 	tests/provider/test_decoder_uri \
+	tests/provider/test_guard \
 	tests/provider/test_keyexch \
 	tests/provider/test_keymgmt \
 	tests/provider/test_module \
