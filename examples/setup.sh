@@ -8,7 +8,7 @@ packages_build='gcc libc6-dev make autoconf automake libtool pkg-config libssl-d
 packages_run='swtpm openssl curl ca-certificates'
 packages_test='opensc gnutls-bin softhsm2 p11-kit tpm2-tools tpm2-openssl tpm2-abrmd libtss2-tcti-tabrmd0 dbus
     python3 valgrind openssh-client libnss3-tools
-    procps nginx apache2-utils'
+    procps nginx apache2-bin apache2-utils mosquitto mosquitto-clients'
 
 die() { # TEXT...: the end, with a reason
     printf '%s: %s\n' "${0##*/}" "$*" >&2

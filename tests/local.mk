@@ -244,8 +244,11 @@ cli_tests = \
 	tests/cli/test_yaml
 
 story_tests = \
+	tests/story/app_apache.sh \
+	tests/story/app_mosquitto.sh \
 	tests/story/app_nginx.sh \
 	tests/story/app_openssl.sh \
+	tests/story/app_python.sh \
 	tests/story/cli_softhsm.sh \
 	tests/story/file_pin.sh \
 	tests/story/file_token.sh \
@@ -368,7 +371,7 @@ endif
 endif
 
 EXTRA_DIST += $(fuzz_data) $(story_tests) $(emulator_story_tests) $(rule_tests) tests/cli/capture.h tests/support/run \
-	tests/story/lib.sh tests/story/apps.sh tests/story/cloud.sh tests/story/reply.py tests/check.sh tests/ci.sh tests/fuzz.sh tests/tsan.sh tests/tsan.supp tests/lsan.supp
+	tests/story/lib.sh tests/story/apps.sh tests/story/handshakes.py tests/story/cloud.sh tests/story/reply.py tests/check.sh tests/ci.sh tests/fuzz.sh tests/tsan.sh tests/tsan.supp tests/lsan.supp
 
 AM_TESTS_ENVIRONMENT = \
 	DEVID_TEST_SOURCE='$(abs_top_srcdir)'; export DEVID_TEST_SOURCE; \

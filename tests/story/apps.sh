@@ -15,6 +15,13 @@ printf '87654321\n' >so-pin
 versions='1.2 1.3'
 orders='default-first devid-first by-property'
 types='ec rsa'
+# Each token with two orders of the providers, each order with two tokens.
+runs='default-first tpm
+devid-first tpm
+default-first disk
+by-property disk
+devid-first hsm
+by-property hsm'
 
 plain() { OPENSSL_CONF=$work/plain.cnf openssl "$@"; } # without our provider: whoever checks what was made
 
