@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Measurements, not tests: `make bench` builds and runs them.
 EXTRA_PROGRAMS = $(bench_programs)
-bench_programs = bench/bench_file bench/bench_find bench/bench_load bench/bench_secret
+bench_programs = bench/bench_file bench/bench_find bench/bench_load bench/bench_secret bench/bench_tpm
 
 bench_bench_file_SOURCES = bench/bench_file.c
 bench_bench_file_CPPFLAGS = $(AM_CPPFLAGS) $(CRYPTO_CFLAGS)
@@ -11,6 +11,9 @@ bench_bench_load_LDADD = -ldl
 bench_bench_secret_SOURCES = bench/bench_secret.c
 bench_bench_secret_CPPFLAGS = $(AM_CPPFLAGS) $(CRYPTO_CFLAGS)
 bench_bench_secret_LDADD = $(CRYPTO_LIBS) -ldl
+bench_bench_tpm_SOURCES = bench/bench_tpm.c bench/bench.c bench/bench.h bench/floor.c bench/floor.h
+bench_bench_tpm_CPPFLAGS = $(AM_CPPFLAGS) $(CRYPTO_CFLAGS) $(TSS2_CFLAGS)
+bench_bench_tpm_LDADD = $(CRYPTO_LIBS) $(TSS2_LIBS) -ldl
 
 .PHONY: bench
 bench: all $(bench_programs)
