@@ -123,7 +123,11 @@ static struct tpm_session_use use_of(struct tpm_guard *guard, const struct tpm_c
 
 static TSS2_RC start_guards_policy(struct tpm *tpm, struct tpm_guard *guard, TPM2_HANDLE parent, bool salted)
 {
-    TSS2_RC rc = tpm_session_start_policy(tpm, parent, salted ? &guard->bus->area : NULL, guard->policy);
+    const TPM2B_NAME *name = &guard->names[0];
+    TPMI_ALG_HASH number =
+        name->size > 2 ? (TPMI_ALG_HASH)(name->name[0] << 8 | name->name[1]) : TPM2_ALG_NULL;
+    TSS2_RC rc = tpm_session_start_policy(tpm, tpm_hash(number), parent, salted ? &guard->bus->area : NULL,
+                                          guard->policy);
 
     return rc == TSS2_RC_SUCCESS ? tpm_policy_execute(tpm, guard->bus, guard->steps, guard->policy) : rc;
 }

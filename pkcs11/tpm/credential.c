@@ -214,7 +214,7 @@ static TSS2_RC import(struct tpm *tpm, struct opening *opening)
 static TSS2_RC open_with_ek(struct tpm *tpm, struct opening *opening)
 {
     struct tpm_session policy;
-    TSS2_RC rc = tpm_session_start_policy(tpm, 0, NULL, &policy);
+    TSS2_RC rc = tpm_session_start_policy(tpm, HASH_SHA256, 0, NULL, &policy);
 
     opening->policy = policy.handle;
     if (rc == TSS2_RC_SUCCESS)

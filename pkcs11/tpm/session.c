@@ -6,12 +6,12 @@
 #include "pkcs11/soft/hash.h"
 #include "pkcs11/soft/kdf.h"
 #include "pkcs11/tpm/command.h"
+#include "pkcs11/tpm/public.h"
 #include "pkcs11/tpm/share.h"
 
 #include <string.h>
 #include <sys/random.h>
 
-#define SESSION_HASH HASH_SHA256
 #define CFB_KEY 16
 
 /* A failure of our own arithmetic: no memory, no random numbers, libcrypto. */
@@ -25,6 +25,12 @@ static bool fill_random(uint8_t *out, size_t size)
     return getrandom(out, size, 0) == (ssize_t)size;
 }
 
+/* Of the session's digests, its key and the nonces of this side. */
+static size_t digest_size(const struct tpm_session *session)
+{
+    return soft_hash_size(session->hash);
+}
+
 /* --- starting one
  * -------------------------------------------------------------------------------------------- */
 
@@ -32,6 +38,7 @@ struct start {
     TPM2_HANDLE parent;
     TPM2_SE type;
     const struct tpm_shared *salt; /* empty: none */
+    TPMI_ALG_HASH hash;
     TPM2B_NONCE nonce;
 };
 
@@ -42,7 +49,7 @@ static TSS2_RC prepare_start(TSS2_SYS_CONTEXT *sys, const void *arguments)
     const struct start *start = arguments;
 
     return Tss2_Sys_StartAuthSession_Prepare(sys, start->parent, TPM2_RH_NULL, &start->nonce,
-                                             &start->salt->wrapped, start->type, &aes, TPM2_ALG_SHA256);
+                                             &start->salt->wrapped, start->type, &aes, start->hash);
 }
 
 static TSS2_RC complete_start(TSS2_SYS_CONTEXT *sys, void *result)
@@ -58,30 +65,32 @@ static TSS2_RC derive_session_key(const struct tpm_shared *salt, struct tpm_sess
 {
     const struct soft_kdf_input input = {
         "ATH",
-        {session->nonce_tpm.buffer, session->nonce_tpm.size     },
-        {session->nonce_caller,     sizeof session->nonce_caller}
+        {session->nonce_tpm.buffer, session->nonce_tpm.size},
+        {session->nonce_caller,     digest_size(session)   }
     };
 
-    return own(soft_kdfa(SESSION_HASH, salt->value, salt->size, &input, session->key, sizeof session->key));
+    return own(soft_kdfa(session->hash, salt->value, salt->size, &input, session->key, session->key_size));
 }
 
 /* Without a parent there is no salt, and the session's key is empty. */
-static TSS2_RC start_session(struct tpm *tpm, TPM2_SE type, TPM2_HANDLE handle, const TPM2B_PUBLIC *parent,
-                             struct tpm_session *session)
+static TSS2_RC start_session(struct tpm *tpm, TPM2_SE type, enum p11_hash hash, TPM2_HANDLE handle,
+                             const TPM2B_PUBLIC *parent, struct tpm_session *session)
 {
     static const struct tpm_command command = {"StartAuthSession", prepare_start, complete_start, 0};
     struct tpm_shared salt = {0};
     struct start start = {.parent = parent != NULL ? handle : TPM2_RH_NULL,
                           .type = type,
                           .salt = &salt,
-                          .nonce.size = TPM_SESSION_DIGEST};
+                          .hash = tpm_hash_number(hash),
+                          .nonce.size = (UINT16)soft_hash_size(hash)};
     TSS2_RC rc = parent != NULL ? tpm_share(parent, "SECRET", &salt) : TSS2_RC_SUCCESS;
 
-    *session = (struct tpm_session){.policy = type == TPM2_SE_POLICY,
-                                    .key_size = parent != NULL ? sizeof session->key : 0};
-    if (rc == TSS2_RC_SUCCESS && !fill_random(session->nonce_caller, sizeof session->nonce_caller))
+    *session = (struct tpm_session){.hash = hash,
+                                    .policy = type == TPM2_SE_POLICY,
+                                    .key_size = parent != NULL ? soft_hash_size(hash) : 0};
+    if (rc == TSS2_RC_SUCCESS && !fill_random(session->nonce_caller, start.nonce.size))
         rc = TSS2_SYS_RC_GENERAL_FAILURE;
-    memcpy(start.nonce.buffer, session->nonce_caller, sizeof session->nonce_caller);
+    memcpy(start.nonce.buffer, session->nonce_caller, start.nonce.size);
     if (rc == TSS2_RC_SUCCESS)
         rc = tpm_execute(tpm, &command, &start, session);
     if (rc == TSS2_RC_SUCCESS && parent != NULL)
@@ -95,13 +104,13 @@ static TSS2_RC start_session(struct tpm *tpm, TPM2_SE type, TPM2_HANDLE handle, 
 TSS2_RC tpm_session_start(struct tpm *tpm, TPM2_HANDLE handle, const TPM2B_PUBLIC *parent,
                           struct tpm_session *session)
 {
-    return start_session(tpm, TPM2_SE_HMAC, handle, parent, session);
+    return start_session(tpm, TPM2_SE_HMAC, HASH_SHA256, handle, parent, session);
 }
 
-TSS2_RC tpm_session_start_policy(struct tpm *tpm, TPM2_HANDLE handle, const TPM2B_PUBLIC *parent,
-                                 struct tpm_session *session)
+TSS2_RC tpm_session_start_policy(struct tpm *tpm, enum p11_hash hash, TPM2_HANDLE handle,
+                                 const TPM2B_PUBLIC *parent, struct tpm_session *session)
 {
-    return start_session(tpm, TPM2_SE_POLICY, handle, parent, session);
+    return start_session(tpm, TPM2_SE_POLICY, hash, handle, parent, session);
 }
 
 TPMS_AUTH_COMMAND tpm_session_token(const struct tpm_session *session)
@@ -122,7 +131,7 @@ void tpm_session_end(struct tpm *tpm, struct tpm_session *session)
 /* The session's key and the auth value behind it: HMAC's key and the one that parameters are encrypted from.
  */
 struct session_value {
-    uint8_t data[TPM_SESSION_DIGEST + sizeof(TPMU_HA)];
+    uint8_t data[HASH_SIZE_MAXIMUM + sizeof(TPMU_HA)];
     size_t size;
     size_t mac_size; /* of it, HMAC's key: a policy that does not ask for the auth value leaves it out */
 };
@@ -135,7 +144,7 @@ static TSS2_RC make_value(const struct tpm_session *session, const struct bytes 
 
     while (size > 0 && auth->data[size - 1] == 0)
         size--;
-    if (size > sizeof value->data - sizeof session->key)
+    if (size > sizeof value->data - session->key_size)
         return TSS2_SYS_RC_BAD_VALUE;
     memcpy(value->data, session->key, session->key_size);
     if (size != 0)
@@ -146,12 +155,12 @@ static TSS2_RC make_value(const struct tpm_session *session, const struct bytes 
 }
 
 /* Part 1, 21.3: key and IV come from the session's value and the two nonces, the newer first. */
-static TSS2_RC crypt_parameter(bool encrypt, const struct session_value *value,
+static TSS2_RC crypt_parameter(bool encrypt, enum p11_hash hash, const struct session_value *value,
                                const struct soft_piece nonces[2], uint8_t *data, size_t size)
 {
     const struct soft_kdf_input input = {"CFB", nonces[0], nonces[1]};
     uint8_t derived[CFB_KEY + SOFT_AES_BLOCK];
-    CK_RV rv = soft_kdfa(SESSION_HASH, value->data, value->size, &input, derived, sizeof derived);
+    CK_RV rv = soft_kdfa(hash, value->data, value->size, &input, derived, sizeof derived);
 
     if (rv == CKR_OK)
         rv = soft_aes128_cfb(encrypt, derived, derived + CFB_KEY, data, size);
@@ -162,25 +171,25 @@ static TSS2_RC crypt_parameter(bool encrypt, const struct session_value *value,
 /* Part 1, 17.6.5: over cpHash or rpHash, newer nonce, older nonce, attributes. A policy session without any
  * key has none (part 1, 19.6.5). */
 static TSS2_RC make_hmac(const struct tpm_session *session, const struct session_value *value,
-                         const uint8_t digest[TPM_SESSION_DIGEST], const struct soft_piece nonces[2],
+                         const uint8_t digest[HASH_SIZE_MAXIMUM], const struct soft_piece nonces[2],
                          TPMA_SESSION attributes, TPM2B_AUTH *mac)
 {
     const uint8_t wire = (uint8_t)attributes;
     const struct soft_piece pieces[] = {
-        {digest, TPM_SESSION_DIGEST},
-        nonces[0], nonces[1], {&wire,  sizeof wire       }
+        {digest, digest_size(session)},
+        nonces[0], nonces[1], {&wire,  sizeof wire         }
     };
 
-    mac->size = session->policy && value->mac_size == 0 ? 0 : TPM_SESSION_DIGEST;
+    mac->size = session->policy && value->mac_size == 0 ? 0 : (UINT16)digest_size(session);
     if (mac->size == 0)
         return TSS2_RC_SUCCESS;
-    return own(soft_hmac(SESSION_HASH, value->data, value->mac_size, pieces, 4, mac->buffer));
+    return own(soft_hmac(session->hash, value->data, value->mac_size, pieces, 4, mac->buffer));
 }
 
 /* --- a command
  * ----------------------------------------------------------------------------------------------- */
 
-static TSS2_RC encrypt_first(TSS2_SYS_CONTEXT *sys, const struct session_value *value,
+static TSS2_RC encrypt_first(TSS2_SYS_CONTEXT *sys, enum p11_hash hash, const struct session_value *value,
                              const struct soft_piece nonces[2])
 {
     struct bytes copy = BYTES_EMPTY;
@@ -192,7 +201,7 @@ static TSS2_RC encrypt_first(TSS2_SYS_CONTEXT *sys, const struct session_value *
         return rc;
     if (!bytes_copy(&copy, plain, size))
         return TSS2_SYS_RC_GENERAL_FAILURE;
-    rc = crypt_parameter(true, value, nonces, copy.data, copy.size);
+    rc = crypt_parameter(true, hash, value, nonces, copy.data, copy.size);
     if (rc == TSS2_RC_SUCCESS)
         rc = Tss2_Sys_SetDecryptParam(sys, copy.size, copy.data);
     bytes_free(&copy);
@@ -200,8 +209,8 @@ static TSS2_RC encrypt_first(TSS2_SYS_CONTEXT *sys, const struct session_value *
 }
 
 /* cpHash (part 1, 16.7): code, Names, parameters as they go out. */
-static TSS2_RC hash_command(TSS2_SYS_CONTEXT *sys, const struct tpm_session_use *use,
-                            uint8_t digest[TPM_SESSION_DIGEST])
+static TSS2_RC hash_command(TSS2_SYS_CONTEXT *sys, enum p11_hash hash, const struct tpm_session_use *use,
+                            uint8_t digest[HASH_SIZE_MAXIMUM])
 {
     struct soft_piece pieces[4] = {{0}};
     uint8_t code[4];
@@ -216,7 +225,7 @@ static TSS2_RC hash_command(TSS2_SYS_CONTEXT *sys, const struct tpm_session_use 
     if (rc == TSS2_RC_SUCCESS)
         rc = Tss2_Sys_GetCpBuffer(sys, &pieces[count].size, (const uint8_t **)&pieces[count].data);
     if (rc == TSS2_RC_SUCCESS)
-        rc = own(soft_hash_pieces(SESSION_HASH, pieces, count + 1, digest));
+        rc = own(soft_hash_pieces(hash, pieces, count + 1, digest));
     return rc;
 }
 
@@ -231,25 +240,25 @@ TSS2_RC tpm_session_authorise(TSS2_SYS_CONTEXT *sys, struct tpm_session *session
                               const struct tpm_session_use *use)
 {
     const struct soft_piece nonces[2] = {
-        {session->nonce_caller,     sizeof session->nonce_caller},
-        {session->nonce_tpm.buffer, session->nonce_tpm.size     }
+        {session->nonce_caller,     digest_size(session)   },
+        {session->nonce_tpm.buffer, session->nonce_tpm.size}
     };
     TSS2L_SYS_AUTH_COMMAND auths = {.count = use->second != NULL ? 2 : 1};
     TPMS_AUTH_COMMAND *auth = &auths.auths[0];
-    uint8_t digest[TPM_SESSION_DIGEST];
+    uint8_t digest[HASH_SIZE_MAXIMUM];
     struct session_value value;
     TSS2_RC rc = make_value(session, use->auth, &value);
 
-    if (rc == TSS2_RC_SUCCESS && !fill_random(session->nonce_caller, sizeof session->nonce_caller))
+    if (rc == TSS2_RC_SUCCESS && !fill_random(session->nonce_caller, digest_size(session)))
         rc = TSS2_SYS_RC_GENERAL_FAILURE;
     if (rc == TSS2_RC_SUCCESS && (use->secrets & TPM_SECRET_IN) != 0)
-        rc = encrypt_first(sys, &value, nonces);
+        rc = encrypt_first(sys, session->hash, &value, nonces);
     if (rc == TSS2_RC_SUCCESS)
-        rc = hash_command(sys, use, digest);
+        rc = hash_command(sys, session->hash, use, digest);
     auth->sessionHandle = session->handle;
     auth->sessionAttributes = attributes_of(use);
-    auth->nonce.size = sizeof session->nonce_caller;
-    memcpy(auth->nonce.buffer, session->nonce_caller, sizeof session->nonce_caller);
+    auth->nonce.size = (UINT16)digest_size(session);
+    memcpy(auth->nonce.buffer, session->nonce_caller, auth->nonce.size);
     if (rc == TSS2_RC_SUCCESS)
         rc = make_hmac(session, &value, digest, nonces, auth->sessionAttributes, &auth->hmac);
     if (use->second != NULL)
@@ -264,7 +273,7 @@ TSS2_RC tpm_session_authorise(TSS2_SYS_CONTEXT *sys, struct tpm_session *session
  * -------------------------------------------------------------------------------------------- */
 
 /* rpHash (part 1, 16.8): the response code, which is zero, the command code, parameters as they came. */
-static TSS2_RC hash_response(TSS2_SYS_CONTEXT *sys, uint8_t digest[TPM_SESSION_DIGEST])
+static TSS2_RC hash_response(TSS2_SYS_CONTEXT *sys, enum p11_hash hash, uint8_t digest[HASH_SIZE_MAXIMUM])
 {
     static const uint8_t success[4];
     struct soft_piece pieces[3] = {
@@ -276,16 +285,16 @@ static TSS2_RC hash_response(TSS2_SYS_CONTEXT *sys, uint8_t digest[TPM_SESSION_D
     pieces[1] = (struct soft_piece){code, sizeof code};
     if (rc == TSS2_RC_SUCCESS)
         rc = Tss2_Sys_GetRpBuffer(sys, &pieces[2].size, (const uint8_t **)&pieces[2].data);
-    return rc == TSS2_RC_SUCCESS ? own(soft_hash_pieces(SESSION_HASH, pieces, 3, digest)) : rc;
+    return rc == TSS2_RC_SUCCESS ? own(soft_hash_pieces(hash, pieces, 3, digest)) : rc;
 }
 
 static TSS2_RC check_hmac(TSS2_SYS_CONTEXT *sys, const struct tpm_session *session,
                           const struct session_value *value, const struct soft_piece nonces[2],
                           const TPMS_AUTH_RESPONSE *auth)
 {
-    uint8_t digest[TPM_SESSION_DIGEST];
+    uint8_t digest[HASH_SIZE_MAXIMUM];
     TPM2B_AUTH mac;
-    TSS2_RC rc = hash_response(sys, digest);
+    TSS2_RC rc = hash_response(sys, session->hash, digest);
 
     if (rc == TSS2_RC_SUCCESS)
         rc = make_hmac(session, value, digest, nonces, auth->sessionAttributes, &mac);
@@ -294,7 +303,7 @@ static TSS2_RC check_hmac(TSS2_SYS_CONTEXT *sys, const struct tpm_session *sessi
     return rc;
 }
 
-static TSS2_RC decrypt_first(TSS2_SYS_CONTEXT *sys, const struct session_value *value,
+static TSS2_RC decrypt_first(TSS2_SYS_CONTEXT *sys, enum p11_hash hash, const struct session_value *value,
                              const struct soft_piece nonces[2])
 {
     struct bytes copy = BYTES_EMPTY;
@@ -306,7 +315,7 @@ static TSS2_RC decrypt_first(TSS2_SYS_CONTEXT *sys, const struct session_value *
         return rc;
     if (!bytes_copy(&copy, secret, size))
         return TSS2_SYS_RC_GENERAL_FAILURE;
-    rc = crypt_parameter(false, value, nonces, copy.data, copy.size);
+    rc = crypt_parameter(false, hash, value, nonces, copy.data, copy.size);
     if (rc == TSS2_RC_SUCCESS)
         rc = Tss2_Sys_SetEncryptParam(sys, copy.size, copy.data);
     bytes_free(&copy);
@@ -325,13 +334,13 @@ TSS2_RC tpm_session_check(TSS2_SYS_CONTEXT *sys, struct tpm_session *session,
         rc = TPM_RC_RESPONSE_FORGED; /* it comes without a session, or is malformed */
     if (rc == TSS2_RC_SUCCESS) {
         const struct soft_piece nonces[2] = {
-            {auth->nonce.buffer,    auth->nonce.size            },
-            {session->nonce_caller, sizeof session->nonce_caller}
+            {auth->nonce.buffer,    auth->nonce.size    },
+            {session->nonce_caller, digest_size(session)}
         };
 
         rc = check_hmac(sys, session, &value, nonces, auth);
         if (rc == TSS2_RC_SUCCESS && (use->secrets & TPM_SECRET_OUT) != 0)
-            rc = decrypt_first(sys, &value, nonces);
+            rc = decrypt_first(sys, session->hash, &value, nonces);
         session->nonce_tpm = auth->nonce;
     }
     if (rc == TSS2_RC_SUCCESS && !use->more)

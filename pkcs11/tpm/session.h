@@ -3,9 +3,10 @@
 #define DEVID_PKCS11_TPM_SESSION_H
 
 #include "common/bytes.h"
+#include "pkcs11/scheme.h"
 #include "pkcs11/tpm/context.h"
 
-#define TPM_SESSION_DIGEST 32 /* SHA-256 throughout */
+#define TPM_SESSION_DIGEST 32 /* SHA-256, but for policies of keys whose nameAlg is another */
 
 /*
  * A session (TPM 2.0 part 1, 17.6 and 21), with the arithmetic done here. In a salted one nobody on the bus
@@ -14,11 +15,12 @@
  */
 struct tpm_session {
     TPM2_HANDLE handle;
+    enum p11_hash hash;
     bool policy;
     bool auth_needed; /* of a policy session: the policy asks for the auth value too (PolicyAuthValue) */
     size_t key_size;  /* 0: unsalted */
-    uint8_t key[TPM_SESSION_DIGEST];
-    uint8_t nonce_caller[TPM_SESSION_DIGEST];
+    uint8_t key[HASH_SIZE_MAXIMUM];
+    uint8_t nonce_caller[HASH_SIZE_MAXIMUM]; /* of the digest's size */
     TPM2B_NONCE nonce_tpm;
 };
 
@@ -40,9 +42,10 @@ struct tpm_session_use {
 TSS2_RC tpm_session_start(struct tpm *tpm, TPM2_HANDLE handle, const TPM2B_PUBLIC *parent,
                           struct tpm_session *session);
 
-/* TPM2_StartAuthSession of a policy session, salted as above, or unsalted (`parent` NULL). */
-TSS2_RC tpm_session_start_policy(struct tpm *tpm, TPM2_HANDLE handle, const TPM2B_PUBLIC *parent,
-                                 struct tpm_session *session);
+/* TPM2_StartAuthSession of a policy session, salted as above, or unsalted (`parent` NULL). Its hash is the
+ * nameAlg of what it is to authorise (part 1, 19.7.2). */
+TSS2_RC tpm_session_start_policy(struct tpm *tpm, enum p11_hash hash, TPM2_HANDLE handle,
+                                 const TPM2B_PUBLIC *parent, struct tpm_session *session);
 /* What stands for an unsalted policy session that asks for no auth value, beside another authorization. */
 TPMS_AUTH_COMMAND tpm_session_token(const struct tpm_session *session);
 
