@@ -113,6 +113,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/soft/verify.c pkcs11/soft/verify.h \
 	pkcs11/soft/x509.c pkcs11/soft/x509.h \
 	pkcs11/tpm/auth.c pkcs11/tpm/auth.h \
+	pkcs11/tpm/authorize.c pkcs11/tpm/authorize.h \
 	pkcs11/tpm/backend.c pkcs11/tpm/backend.h \
 	pkcs11/tpm/bus.c pkcs11/tpm/bus.h \
 	pkcs11/tpm/capability.c pkcs11/tpm/capability.h \
@@ -137,6 +138,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/tpm/ownauth.c \
 	pkcs11/tpm/pcr.c pkcs11/tpm/pcr.h \
 	pkcs11/tpm/policy.c pkcs11/tpm/policy.h \
+	pkcs11/tpm/policystep.c pkcs11/tpm/policystep.h \
 	pkcs11/tpm/primary.c pkcs11/tpm/primary.h \
 	pkcs11/tpm/public.c pkcs11/tpm/public.h \
 	pkcs11/tpm/random.c \

@@ -79,6 +79,7 @@ pkcs11_tests = \
 	tests/pkcs11/file/test_sign \
 	tests/pkcs11/file/test_threads \
 	tests/pkcs11/tpm/test_auth \
+	tests/pkcs11/tpm/test_authorize \
 	tests/pkcs11/tpm/test_backend \
 	tests/pkcs11/tpm/test_budget \
 	tests/pkcs11/tpm/test_credential \
@@ -162,7 +163,9 @@ fuzz_data = \
 	tests/data/fuzz/tokenconf/owner \
 	tests/data/fuzz/tokenconf/tpm \
 	tests/data/fuzz/tsskey/ec \
-	tests/data/fuzz/tsskey/rsa
+	tests/data/fuzz/tsskey/policy \
+	tests/data/fuzz/tsskey/rsa \
+	tests/data/fuzz/tsskey/signed-policy
 
 provider_tests = \
 	tests/provider/test_asymcipher_rsa \

@@ -102,14 +102,19 @@ static void tpm_key_free(TPM_KEY *key)
     ASN1_item_free((ASN1_VALUE *)key, ASN1_ITEM_rptr(TPM_KEY));
 }
 
+static void free_commands(struct tss_policy *commands, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        bytes_free(&commands[i].command);
+}
+
 void tss_key_free(struct tss_key *key)
 {
     bytes_free(&key->public);
     bytes_free(&key->private);
     bytes_free(&key->secret);
     bytes_free(&key->description);
-    for (size_t i = 0; i < key->policy_count; i++)
-        bytes_free(&key->policy[i].command);
+    free_commands(key->policy, key->policy_count);
     bytes_free(&key->auth_policies);
     *key = (struct tss_key){0};
 }
@@ -129,28 +134,30 @@ static bool copy_string(struct bytes *to, const ASN1_STRING *from)
     return from == NULL || bytes_copy(to, ASN1_STRING_get0_data(from), (size_t)ASN1_STRING_length(from));
 }
 
-static CK_RV read_policy(const STACK_OF(TPM_POLICY) * from, struct tss_key *key)
+/* *count are to be freed, also on failure. */
+static CK_RV read_policy(const STACK_OF(TPM_POLICY) * from, struct tss_policy to[TSS_POLICY_COMMANDS],
+                         size_t *count)
 {
-    int count = sk_TPM_POLICY_num(from); /* -1: absent */
+    int number = sk_TPM_POLICY_num(from); /* -1: absent */
 
-    if (count > TSS_POLICY_COMMANDS)
+    *count = 0;
+    if (number > TSS_POLICY_COMMANDS)
         return CKR_DATA_INVALID;
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < number; i++) {
         const TPM_POLICY *command = sk_TPM_POLICY_value(from, i);
-        struct tss_policy *to = &key->policy[i];
         uint64_t code;
 
         if (ASN1_INTEGER_get_uint64(&code, command->code) != 1 || code > UINT32_MAX)
             return CKR_DATA_INVALID;
-        to->code = (uint32_t)code;
-        if (!copy_string(&to->command, command->command))
+        to[i].code = (uint32_t)code;
+        if (!copy_string(&to[i].command, command->command))
             return CKR_HOST_MEMORY;
-        key->policy_count++;
+        ++*count;
     }
     return CKR_OK;
 }
 
-/* Nothing here looks into them, but they are written as they were read. */
+/* Kept as they are: few keys have them, and they are written as they were read. */
 static CK_RV read_auth_policies(const STACK_OF(TPM_AUTH_POLICY) * from, struct tss_key *key)
 {
     unsigned char *der = NULL;
@@ -176,7 +183,7 @@ static CK_RV read_fields(const TPM_KEY *from, struct tss_key *key)
     key->parent = (uint32_t)parent;
     key->empty_auth = from->empty_auth > 0; /* -1: absent */
     key->rsa_parent = from->rsa_parent > 0;
-    rv = read_policy(from->policy, key);
+    rv = read_policy(from->policy, key->policy, &key->policy_count);
     if (rv == CKR_OK)
         rv = read_auth_policies(from->auth_policy, key);
     if (rv != CKR_OK)
@@ -212,6 +219,39 @@ CK_RV soft_tss_key_read(const struct bytes *der, struct tss_key *key)
         tss_key_free(key);
     return rv;
 }
+
+/* --- what an authority has signed
+ * ------------------------------------------------------------------------------------- */
+
+static CK_RV visit(const TPM_AUTH_POLICY *from, tss_auth_policy_sink *sink, void *data)
+{
+    struct tss_auth_policy alternative = {0};
+    CK_RV rv = copy_string(&alternative.name, from->name) ? CKR_OK : CKR_HOST_MEMORY;
+
+    if (rv == CKR_OK)
+        rv = read_policy(from->policy, alternative.policy, &alternative.policy_count);
+    if (rv == CKR_OK)
+        rv = sink(data, &alternative);
+    free_commands(alternative.policy, alternative.policy_count);
+    bytes_free(&alternative.name);
+    return rv;
+}
+
+CK_RV soft_tss_auth_policies(const struct bytes *der, tss_auth_policy_sink *sink, void *data)
+{
+    const unsigned char *end = der->data;
+    STACK_OF(TPM_AUTH_POLICY) *policies = (STACK_OF(TPM_AUTH_POLICY) *)ASN1_item_d2i(
+        NULL, &end, (long)der->size, ASN1_ITEM_rptr(TPM_AUTH_POLICIES));
+    CK_RV rv = policies != NULL ? CKR_OK : CKR_DATA_INVALID;
+
+    for (int i = 0; rv == CKR_OK && i < sk_TPM_AUTH_POLICY_num(policies); i++)
+        rv = visit(sk_TPM_AUTH_POLICY_value(policies, i), sink, data);
+    ASN1_item_free((ASN1_VALUE *)policies, ASN1_ITEM_rptr(TPM_AUTH_POLICIES));
+    return rv;
+}
+
+/* --- writing
+ * ------------------------------------------------------------------------------------------------- */
 
 static ASN1_OBJECT *kind_object(enum tss_key_kind kind)
 {

@@ -42,6 +42,16 @@ void tss_key_free(struct tss_key *key);
 bool soft_tss_key_is_sealed(const struct bytes *der);
 /* CKR_DATA_INVALID: this is no such structure. */
 CK_RV soft_tss_key_read(const struct bytes *der, struct tss_key *key);
+/* An element of authPolicy: a policy that an authority has signed; its last command says so. */
+struct tss_auth_policy {
+    struct bytes name; /* a text for people; may be empty */
+    size_t policy_count;
+    struct tss_policy policy[TSS_POLICY_COMMANDS];
+};
+/* Passes each element of key->auth_policies, a view, to `sink`, whose failure ends it. CKR_DATA_INVALID. */
+typedef CK_RV tss_auth_policy_sink(void *data, const struct tss_auth_policy *alternative);
+CK_RV soft_tss_auth_policies(const struct bytes *der, tss_auth_policy_sink *sink, void *data);
+
 CK_RV soft_tss_key_write(const struct tss_key *key, struct bytes *der);
 
 #endif

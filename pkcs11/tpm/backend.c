@@ -138,7 +138,7 @@ void tpm_key_free(struct tpm_key *key)
     public_key_free(&key->public);
     free(key->arrival);
     free(key->stay);
-    free(key->policy);
+    tpm_policy_free(key->policy);
     free(key);
 }
 

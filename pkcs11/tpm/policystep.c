@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "pkcs11/tpm/policy.h"
+#include "pkcs11/tpm/policystep.h"
 
 #include "pkcs11/failure.h"
 #include "pkcs11/tpm/command.h"
@@ -8,7 +8,6 @@
 
 #include <tss2/tss2_mu.h>
 
-#include <stdlib.h>
 #include <string.h>
 
 struct execution {
@@ -20,6 +19,7 @@ struct tpm_policy_row {
     TPM2_CC code;
     bool (*read)(const struct bytes *wire, struct tpm_policy_step *step);
     TSS2_RC (*execute)(struct tpm *tpm, const struct tpm_bus *bus, const struct execution *execution);
+    bool auth_needed;
 };
 
 /* --- PolicyPCR
@@ -75,32 +75,56 @@ static TSS2_RC execute_pcr(struct tpm *tpm, const struct tpm_bus *bus, const str
 /* --- PolicySecret
  * ---------------------------------------------------------------------------------------------- */
 
-/* The hierarchy, as a handle or as a Name, which is the same with a size; then policyRef, which may be left
- * out when it is empty. */
-static bool read_secret(const struct bytes *wire, struct tpm_policy_step *step)
+static bool is_hierarchy(TPM2_HANDLE handle)
 {
-    static const TPM2_HANDLE hierarchies[] = {TPM2_RH_OWNER, TPM2_RH_ENDORSEMENT};
-    struct reader reader;
+    return handle == TPM2_RH_OWNER || handle == TPM2_RH_ENDORSEMENT;
+}
+
+/* policyRef, at the end. */
+static bool read_reference(struct reader *reader, struct tpm_policy_step *step)
+{
     const uint8_t *reference;
+
+    step->reference.size = reader_u16(reader);
+    reference = reader_take(reader, step->reference.size);
+    if (reference == NULL || step->reference.size > sizeof step->reference.buffer || !reader_done(reader))
+        return false;
+    memcpy(step->reference.buffer, reference, step->reference.size);
+    return true;
+}
+
+/* As the draft has it: a handle, which may be zero, the Name, policyRef. A hierarchy's Name is its handle. */
+static bool read_secret_with_name(const struct bytes *wire, struct tpm_policy_step *step)
+{
+    struct reader reader;
+    TPM2_HANDLE hint;
+
+    reader_init(&reader, wire->data, wire->size);
+    hint = reader_u32(&reader);
+    if (reader_u16(&reader) != sizeof step->hierarchy)
+        return false;
+    step->hierarchy = reader_u32(&reader);
+    return (hint == 0 || hint == step->hierarchy) && read_reference(&reader, step);
+}
+
+/* As other programs have it: the hierarchy, as a handle or as a Name, which is the same with a size; then
+ * policyRef, which may be left out when it is empty. */
+static bool read_secret_bare(const struct bytes *wire, struct tpm_policy_step *step)
+{
+    struct reader reader;
 
     reader_init(&reader, wire->data, wire->size);
     if (wire->size > 2 && wire->data[0] == 0 && reader_u16(&reader) != sizeof step->hierarchy)
         return false;
     step->hierarchy = reader_u32(&reader);
-    if (reader_done(&reader))
-        step->reference.size = 0;
-    else {
-        step->reference.size = reader_u16(&reader);
-        reference = reader_take(&reader, step->reference.size);
-        if (reference == NULL || step->reference.size > sizeof step->reference.buffer ||
-            !reader_done(&reader))
-            return false;
-        memcpy(step->reference.buffer, reference, step->reference.size);
-    }
-    for (size_t i = 0; i < sizeof hierarchies / sizeof hierarchies[0]; i++)
-        if (hierarchies[i] == step->hierarchy)
-            return true;
-    return false;
+    step->reference.size = 0;
+    return reader_done(&reader) || read_reference(&reader, step);
+}
+
+static bool read_secret(const struct bytes *wire, struct tpm_policy_step *step)
+{
+    return (read_secret_with_name(wire, step) || read_secret_bare(wire, step)) &&
+           is_hierarchy(step->hierarchy);
 }
 
 static TSS2_RC prepare_secret(TSS2_SYS_CONTEXT *sys, const void *arguments)
@@ -170,14 +194,80 @@ static TSS2_RC execute_code(struct tpm *tpm, const struct tpm_bus *bus, const st
     return tpm_execute(tpm, &command, execution, NULL);
 }
 
-/* --- a policy
+/* --- PolicyLocality and PolicyCounterTimer
+ * ------------------------------------------------------------------------------------ */
+
+static bool read_locality(const struct bytes *wire, struct tpm_policy_step *step)
+{
+    step->locality = wire->size == 1 ? wire->data[0] : 0;
+    return step->locality != 0;
+}
+
+static TSS2_RC prepare_locality(TSS2_SYS_CONTEXT *sys, const void *arguments)
+{
+    const struct execution *execution = arguments;
+
+    return Tss2_Sys_PolicyLocality_Prepare(sys, execution->session, execution->step->locality);
+}
+
+static TSS2_RC execute_locality(struct tpm *tpm, const struct tpm_bus *bus, const struct execution *execution)
+{
+    static const struct tpm_command command = {"PolicyLocality", prepare_locality, NULL, 0};
+
+    (void)bus;
+    return tpm_execute(tpm, &command, execution, NULL);
+}
+
+/* The operand, as the command has it or without its size; offset; operation. */
+static bool read_timer(const struct bytes *wire, struct tpm_policy_step *step)
+{
+    const uint8_t *operand = wire->data;
+    size_t size = wire->size >= 4 ? wire->size - 4 : 0;
+    struct reader reader;
+
+    if (size > 2 && ((size_t)wire->data[0] << 8 | wire->data[1]) == size - 2) {
+        operand += 2;
+        size -= 2;
+    }
+    if (size == 0 || size > sizeof step->reference.buffer)
+        return false;
+    step->reference.size = (UINT16)size;
+    memcpy(step->reference.buffer, operand, size);
+    reader_init(&reader, wire->data + wire->size - 4, 4);
+    step->offset = reader_u16(&reader);
+    step->operation = reader_u16(&reader);
+    return true;
+}
+
+static TSS2_RC prepare_timer(TSS2_SYS_CONTEXT *sys, const void *arguments)
+{
+    const struct execution *execution = arguments;
+    const struct tpm_policy_step *step = execution->step;
+
+    return Tss2_Sys_PolicyCounterTimer_Prepare(sys, execution->session, &step->reference, step->offset,
+                                               step->operation);
+}
+
+static TSS2_RC execute_timer(struct tpm *tpm, const struct tpm_bus *bus, const struct execution *execution)
+{
+    static const struct tpm_command command = {"PolicyCounterTimer", prepare_timer, NULL, 0};
+
+    (void)bus;
+    return tpm_execute(tpm, &command, execution, NULL);
+}
+
+/* --- by code
  * -------------------------------------------------------------------------------------------------- */
 
+/* PolicyPassword leads to the same policy as PolicyAuthValue, and has the auth value cross the bus. */
 static const struct tpm_policy_row rows[] = {
-    {TPM2_CC_PolicyPCR,         read_pcr,     execute_pcr       },
-    {TPM2_CC_PolicySecret,      read_secret,  execute_secret    },
-    {TPM2_CC_PolicyAuthValue,   read_nothing, execute_auth_value},
-    {TPM2_CC_PolicyCommandCode, read_code,    execute_code      },
+    {TPM2_CC_PolicyPCR,       read_pcr,     execute_pcr          },
+    {TPM2_CC_PolicySecret,    read_secret,  execute_secret       },
+    {TPM2_CC_PolicyAuthValue, read_nothing, execute_auth_value,    .auth_needed = true},
+    {TPM2_CC_PolicyPassword,                       read_nothing,              execute_auth_value, .auth_needed = true},
+    {TPM2_CC_PolicyCommandCode,    read_code,                execute_code            },
+    {TPM2_CC_PolicyLocality,           read_locality,        execute_locality},
+    {TPM2_CC_PolicyCounterTimer,       read_timer,            execute_timer            },
 };
 
 /* Commands of other policies, by name. */
@@ -185,18 +275,18 @@ static const struct {
     TPM2_CC code;
     const char *name;
 } others[] = {
-    {TPM2_CC_PolicyAuthorize,        "PolicyAuthorize"       },
-    {TPM2_CC_PolicyAuthorizeNV,      "PolicyAuthorizeNV"     },
-    {TPM2_CC_PolicyCounterTimer,     "PolicyCounterTimer"    },
-    {TPM2_CC_PolicyCpHash,           "PolicyCpHash"          },
-    {TPM2_CC_PolicyLocality,         "PolicyLocality"        },
-    {TPM2_CC_PolicyNV,               "PolicyNV"              },
-    {TPM2_CC_PolicyNameHash,         "PolicyNameHash"        },
-    {TPM2_CC_PolicyOR,               "PolicyOR"              },
-    {TPM2_CC_PolicyPassword,         "PolicyPassword"        },
-    {TPM2_CC_PolicyPhysicalPresence, "PolicyPhysicalPresence"},
-    {TPM2_CC_PolicySigned,           "PolicySigned"          },
-    {TPM2_CC_PolicyTemplate,         "PolicyTemplate"        },
+    {TPM2_CC_PolicyAuthorize,         "PolicyAuthorize"        },
+    {TPM2_CC_PolicyAuthorizeNV,       "PolicyAuthorizeNV"      },
+    {TPM2_CC_PolicyCpHash,            "PolicyCpHash"           },
+    {TPM2_CC_PolicyDuplicationSelect, "PolicyDuplicationSelect"},
+    {TPM2_CC_PolicyNvWritten,         "PolicyNvWritten"        },
+    {TPM2_CC_PolicyTicket,            "PolicyTicket"           },
+    {TPM2_CC_PolicyNV,                "PolicyNV"               },
+    {TPM2_CC_PolicyNameHash,          "PolicyNameHash"         },
+    {TPM2_CC_PolicyOR,                "PolicyOR"               },
+    {TPM2_CC_PolicyPhysicalPresence,  "PolicyPhysicalPresence" },
+    {TPM2_CC_PolicySigned,            "PolicySigned"           },
+    {TPM2_CC_PolicyTemplate,          "PolicyTemplate"         },
 };
 
 static const char *other_name(TPM2_CC code)
@@ -207,7 +297,7 @@ static const char *other_name(TPM2_CC code)
     return "something unknown";
 }
 
-static CK_RV read_step(const struct tss_policy *from, struct tpm_policy_step *step)
+CK_RV tpm_policy_step_read(const struct tss_policy *from, struct tpm_policy_step *step)
 {
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (rows[i].code == from->code)
@@ -225,42 +315,15 @@ static CK_RV read_step(const struct tss_policy *from, struct tpm_policy_step *st
     return CKR_OK;
 }
 
-CK_RV tpm_policy_read(const struct tss_key *file, struct tpm_policy **policy)
+TSS2_RC tpm_policy_step_execute(struct tpm *tpm, const struct tpm_bus *bus,
+                                const struct tpm_policy_step *step, TPM2_HANDLE session)
 {
-    CK_RV rv = CKR_OK;
+    const struct execution execution = {step, session};
 
-    *policy = NULL;
-    if (file->policy_count == 0 && file->auth_policies.size != 0)
-        return p11_fail(CKR_DATA_INVALID,
-                        "the TSS2 key is used by what an authority signs (PolicyAuthorize), "
-                        "which is not done here");
-    if (file->policy_count == 0)
-        return CKR_OK;
-    *policy = calloc(1, sizeof **policy);
-    if (*policy == NULL)
-        return CKR_HOST_MEMORY;
-    (*policy)->count = file->policy_count;
-    for (size_t i = 0; rv == CKR_OK && i < file->policy_count; i++) {
-        rv = read_step(&file->policy[i], &(*policy)->steps[i]);
-        (*policy)->auth_needed |= file->policy[i].code == TPM2_CC_PolicyAuthValue;
-    }
-    if (rv != CKR_OK) {
-        free(*policy);
-        *policy = NULL;
-    }
-    return rv;
+    return step->row->execute(tpm, bus, &execution);
 }
 
-TSS2_RC tpm_policy_execute(struct tpm *tpm, const struct tpm_bus *bus, const struct tpm_policy *policy,
-                           struct tpm_session *session)
+bool tpm_policy_step_needs_auth(const struct tpm_policy_step *step)
 {
-    TSS2_RC rc = TSS2_RC_SUCCESS;
-
-    for (size_t i = 0; rc == TSS2_RC_SUCCESS && i < policy->count; i++) {
-        const struct execution execution = {&policy->steps[i], session->handle};
-
-        rc = execution.step->row->execute(tpm, bus, &execution);
-    }
-    session->auth_needed = policy->auth_needed;
-    return rc;
+    return step->row->auth_needed;
 }

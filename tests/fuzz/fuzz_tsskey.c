@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The DER of a TSS2 PRIVATE KEY: what is read is written and read again alike. */
+/* The DER of a TSS2 PRIVATE KEY: what is read is written and read again alike; and the policy in it. */
 #include "pkcs11/soft/libctx.h"
 #include "pkcs11/soft/tsskey.h"
+#include "pkcs11/tpm/policy.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>
@@ -35,6 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct bytes again;
     struct tss_key key;
     struct tss_key reread;
+    struct tpm_policy *policy;
 
     if (soft_start() != CKR_OK || !bytes_copy(&der, data, size))
         abort();
@@ -42,6 +44,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (soft_tss_key_write(&key, &again) != CKR_OK || soft_tss_key_read(&again, &reread) != CKR_OK ||
             !same(&key, &reread))
             abort();
+        if (soft_tss_key_is_sealed(&der) && key.kind != TSS_KEY_SEALED)
+            abort();
+        if (tpm_policy_read(&key, &policy) == CKR_OK)
+            tpm_policy_free(policy);
         tss_key_free(&reread);
         bytes_free(&again);
         tss_key_free(&key);
