@@ -77,6 +77,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/file/import.c \
 	pkcs11/file/key.h \
 	pkcs11/file/key.c \
+	pkcs11/file/random.c \
 	pkcs11/file/seal.c pkcs11/file/seal.h \
 	pkcs11/file/sign.c \
 	pkcs11/file/wrap.c \
@@ -105,6 +106,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/soft/privatedecrypt.c \
 	pkcs11/soft/privatederive.c \
 	pkcs11/soft/privatesign.c \
+	pkcs11/soft/random.c pkcs11/soft/random.h \
 	pkcs11/soft/rejection.c pkcs11/soft/rejection.h \
 	pkcs11/soft/rsa.c pkcs11/soft/rsa.h \
 	pkcs11/soft/sealedbox.c pkcs11/soft/sealedbox.h \

@@ -33,6 +33,7 @@ pkcs11_tests = \
 	tests/pkcs11/test_pin \
 	tests/pkcs11/test_pinfile \
 	tests/pkcs11/test_processes \
+	tests/pkcs11/test_random \
 	tests/pkcs11/test_pinsource \
 	tests/pkcs11/test_publickey \
 	tests/pkcs11/test_publicobject \

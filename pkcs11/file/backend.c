@@ -62,13 +62,6 @@ static bool supports(const void *instance, const struct mechanism *row)
     return row->scheme < sizeof schemes / sizeof schemes[0] && schemes[row->scheme];
 }
 
-static void limits(const void *instance, const struct mechanism *row, CK_MECHANISM_INFO *info)
-{
-    (void)instance;
-    if (row->key_type == CKK_RSA && row->scheme == SCHEME_NONE)
-        info->ulMinKeySize = FILE_RSA_MINIMUM;
-}
-
 static const char *const other_pem_labels[] = {"RSA PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY",
                                                NULL};
 
@@ -89,7 +82,6 @@ const struct backend file_backend = {
     .set_pin = file_set_pin,
     .secret = file_secret,
     .supports = supports,
-    .limits = limits,
     .load = file_load,
     .load_locked = file_load_locked,
     .drop = file_drop,
@@ -105,4 +97,6 @@ const struct backend file_backend = {
     .stream_final = file_stream_final,
     .stream_end = file_stream_end,
     .derive = file_derive,
+    .random = file_random,
+    .seed = file_seed,
 };

@@ -12,9 +12,6 @@ CK_RV file_generate_pair(void *instance, const struct key_request *request, stru
                         "CKA_DEVID_POLICY_PCR out");
     if (request->curve != NULL)
         return soft_generate_on_curve(request->curve, block);
-    if (request->bits < FILE_RSA_MINIMUM)
-        return p11_fail(CKR_KEY_SIZE_RANGE, "RSA keys of %zu bits are not made here; use %d or more",
-                        request->bits, FILE_RSA_MINIMUM);
     return soft_generate_rsa(request->bits, block);
 }
 

@@ -7,9 +7,6 @@
 
 #include <pthread.h>
 
-/* Shorter keys are read from files, but not made any more (NIST SP 800-131A). */
-#define FILE_RSA_MINIMUM 2048
-
 struct file_key;
 struct soft_private;
 
@@ -43,6 +40,8 @@ CK_RV file_stream_begin(void *instance, void *key, enum p11_scheme scheme,
 CK_RV file_stream_update(void *stream, const uint8_t *input, size_t size, uint8_t *out);
 CK_RV file_stream_final(void *stream, uint8_t *tag, size_t size);
 void file_stream_end(void *stream);
+CK_RV file_random(void *instance, uint8_t *out, size_t size);
+CK_RV file_seed(void *instance, const uint8_t *seed, size_t size);
 
 /* A key in plain, with its uses counted: a logout takes it out of the key, and it is wiped after the last. */
 struct file_plain {

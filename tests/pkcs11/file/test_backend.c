@@ -44,7 +44,7 @@ START_TEST(the_slot_and_the_token_are_no_hardware)
     ck_assert_mem_eq(token_info.model, "file            ", 16);
     filetoken_assert_rv(C_GetMechanismInfo(slot, CKM_RSA_PKCS_KEY_PAIR_GEN, &info), CKR_OK);
     ck_assert_uint_eq(info.flags, CKF_GENERATE_KEY_PAIR);
-    ck_assert_uint_eq(info.ulMinKeySize, 2048);
+    ck_assert_uint_eq(info.ulMinKeySize, 1024);
     ck_assert_uint_eq(info.ulMaxKeySize, 4096);
     filetoken_assert_rv(C_GetMechanismInfo(slot, CKM_EDDSA, &info), CKR_OK);
 }
@@ -221,7 +221,8 @@ START_TEST(an_edwards_curve_is_not_for_ecdsa)
     item = (CK_ATTRIBUTE){CKA_EC_PARAMS, p256, sizeof p256};
     filetoken_assert_rv(C_GenerateKeyPair(session, &edwards, &item, 1, NULL, 0, &public, &private),
                         CKR_CURVE_NOT_SUPPORTED);
-    filetoken_assert_rv(filetoken_generate(session, "RSA-1024", false, NULL, 0, &public, &private),
+    filetoken_assert_rv(filetoken_generate(session, "RSA-1024", false, NULL, 0, &public, &private), CKR_OK);
+    filetoken_assert_rv(filetoken_generate(session, "RSA-1016", false, NULL, 0, &public, &private),
                         CKR_KEY_SIZE_RANGE);
     filetoken_assert_rv(filetoken_generate(session, "RSA-8192", false, NULL, 0, &public, &private),
                         CKR_KEY_SIZE_RANGE);
