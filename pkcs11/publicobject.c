@@ -140,6 +140,8 @@ CK_RV create_public_key(struct session *session, const CK_ATTRIBUTE *items, CK_U
     if (rv == CKR_OK)
         rv = session_may_write(session, attributes_get_bool(&asked, CKA_TOKEN, false));
     if (rv == CKR_OK)
+        rv = session_may_own(session, attributes_get_bool(&asked, CKA_PRIVATE, false));
+    if (rv == CKR_OK)
         rv = make_public(session, type, &asked, handle);
     attributes_free(&asked);
     return rv;
@@ -158,6 +160,8 @@ CK_RV create_data(struct session *session, const CK_ATTRIBUTE *items, CK_ULONG c
         rv = template_check(TEMPLATE_CREATE, CKO_DATA, ANY_KEY, items, count, &object->attributes);
     if (rv == CKR_OK)
         rv = session_may_write(session, object_attribute_bool(object, CKA_TOKEN));
+    if (rv == CKR_OK)
+        rv = session_may_own(session, object_attribute_bool(object, CKA_PRIVATE));
     if (rv == CKR_OK)
         rv = session_publish_object(session, object);
     if (rv == CKR_OK)
