@@ -5,8 +5,9 @@
 
 #include <stdio.h>
 
-/* This module always locks with the system's primitives; callbacks alone, without leave to do so, cannot be
- * honoured. */
+/* This module always locks with the system's primitives and calls nothing of the caller's while it holds
+ * one, so callbacks for locks of another kind are not needed: those who pass them without
+ * CKF_OS_LOCKING_OK, as old programs do, have threads of the system all the same. */
 static CK_RV check_arguments(const CK_C_INITIALIZE_ARGS *arguments)
 {
     unsigned callbacks;
@@ -17,9 +18,7 @@ static CK_RV check_arguments(const CK_C_INITIALIZE_ARGS *arguments)
         return CKR_ARGUMENTS_BAD;
     callbacks = (arguments->CreateMutex != NULL) + (arguments->DestroyMutex != NULL) +
                 (arguments->LockMutex != NULL) + (arguments->UnlockMutex != NULL);
-    if (callbacks != 0 && callbacks != 4)
-        return CKR_ARGUMENTS_BAD;
-    return callbacks == 4 && (arguments->flags & CKF_OS_LOCKING_OK) == 0 ? CKR_CANT_LOCK : CKR_OK;
+    return callbacks == 0 || callbacks == 4 ? CKR_OK : CKR_ARGUMENTS_BAD;
 }
 
 CK_RV C_Initialize(void *arguments)
