@@ -142,6 +142,15 @@ bool keyfile_next(const char *text, size_t size, size_t *offset, struct keyfile_
     return true;
 }
 
+bool keyfile_has_public(const struct keyfile_block *block)
+{
+    const char *end = block->lines + block->lines_size;
+    const char *line = find_line(block->lines, end, KEYFILE_NO_PUBLIC);
+    const char *rest = line != NULL ? line + strlen(KEYFILE_NO_PUBLIC) : end;
+
+    return line == NULL || (rest < end && *rest != '\r' && *rest != '\n');
+}
+
 bool keyfile_hex_line(const struct keyfile_block *block, const char *name, struct bytes *value)
 {
     const char *end = block->lines + block->lines_size;

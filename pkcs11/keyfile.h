@@ -6,6 +6,9 @@
 #include "pkcs11/attribute.h"
 
 #define CERTIFICATE_PEM "CERTIFICATE"
+/* The line above a key pair whose public half was destroyed. */
+#define KEYFILE_NO_PUBLIC "Public: no"
+
 #define PUBLIC_KEY_PEM "PUBLIC KEY" /* SubjectPublicKeyInfo: a public key without a private half here */
 #define DATA_PEM "DEVID DATA"       /* the value of a data object in an OCTET STRING */
 
@@ -53,5 +56,8 @@ bool keyfile_hex_line(const struct keyfile_block *block, const char *name, struc
 
 /* Whether the block's label is the one named. */
 bool keyfile_is(const struct keyfile_block *block, const char *label);
+
+/* Whether the pair in the block has its public half: nobody destroyed it. */
+bool keyfile_has_public(const struct keyfile_block *block);
 
 #endif

@@ -113,15 +113,13 @@ CK_RV C_CreateObject(CK_SESSION_HANDLE handle, CK_ATTRIBUTE *items, CK_ULONG cou
 
 static CK_RV destroy(struct session *session, const struct object *object)
 {
-    /* the private half goes too */
-    bool pair = object->file != NULL && object->key != NULL && object->object_class != CKO_SECRET_KEY;
     CK_RV rv = session_may_write(session, object->file != NULL);
 
     if (rv == CKR_OK)
-        rv = session_may_own(session, pair || object_attribute_bool(object, CKA_PRIVATE));
+        rv = session_may_own(session, object_attribute_bool(object, CKA_PRIVATE));
     if (rv == CKR_OK && !object_attribute_bool(object, CKA_DESTROYABLE))
         rv = p11_fail(CKR_ACTION_PROHIBITED, "the object has CKA_DESTROYABLE false");
-    if (rv == CKR_OK && object->file != NULL && object->key != NULL)
+    if (rv == CKR_OK && object->file != NULL && object->key != NULL && object->object_class != CKO_PUBLIC_KEY)
         rv = key_persist(object->key, 0);
     if (rv != CKR_OK)
         return rv;
@@ -132,6 +130,16 @@ static CK_RV destroy(struct session *session, const struct object *object)
         objects_remove(&session->token->objects, object->handle);
     token_unlock(session->token);
     return rv;
+}
+
+static bool went_before(const struct session *session, CK_OBJECT_HANDLE handle)
+{
+    bool went;
+
+    token_lock(session->token);
+    went = objects_followed(&session->token->objects, handle);
+    token_unlock(session->token);
+    return went;
 }
 
 CK_RV C_DestroyObject(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object_handle)
@@ -145,6 +153,8 @@ CK_RV C_DestroyObject(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object_handle)
     rv = session_find_object(session, object_handle, &object);
     if (rv == CKR_OK)
         rv = destroy(session, object);
+    else if (rv == CKR_OBJECT_HANDLE_INVALID && went_before(session, object_handle))
+        rv = CKR_OK;
     object_return(object);
     return session_leave(session, rv);
 }

@@ -35,6 +35,21 @@ static bool is_known(const struct edit *edit, const struct stat *status)
            file->status.st_mtim.tv_nsec == status->st_mtim.tv_nsec;
 }
 
+static bool hides(const struct edit *edit, const struct keyfile_block *block)
+{
+    return edit->changes == NULL && edit->object->object_class == CKO_PUBLIC_KEY &&
+           !keyfile_is(block, PUBLIC_KEY_PEM);
+}
+
+/* The public half is destroyed, and the private one needs the block: a line says so. */
+static CK_RV hide(const struct keyfile_block *block, struct buffer *new)
+{
+    return buffer_add(new, block->lines, block->lines_size) && buffer_add_text(new, KEYFILE_NO_PUBLIC "\n") &&
+                   buffer_add(new, block->text, block->text_size)
+               ? CKR_OK
+               : CKR_DEVICE_MEMORY;
+}
+
 /* The lines of the block with the change; of a pair, those of both halves. */
 static CK_RV edit_lines(const struct edit *edit, const struct keyfile_block *block, struct buffer *new)
 {
@@ -71,7 +86,7 @@ static CK_RV edit_block(const struct edit *edit, const struct keyfile_block *blo
     CK_RV rv;
 
     if (edit->changes == NULL)
-        return CKR_OK;
+        return hides(edit, block) ? hide(block, new) : CKR_OK;
     /* keyfile_next gives the newline behind a block to the lines of the next one: new lines go behind it */
     rv = edit_lines(edit, block, new);
     return rv == CKR_OK ? edit_text(edit, block, new) : rv;
@@ -94,7 +109,7 @@ static CK_RV edit_file(void *data, const struct stat *status, const struct bytes
     for (unsigned i = 0; rv == CKR_OK && keyfile_next(text, old->size, &offset, &block); i++) {
         if (i == edit->object->block) {
             rv = edit_block(edit, &block, new);
-            kept += edit->changes != NULL;
+            kept += edit->changes != NULL || hides(edit, &block);
         } else {
             buffer_add(new, block.lines, block.lines_size + block.text_size);
             kept++;
@@ -106,22 +121,29 @@ static CK_RV edit_file(void *data, const struct stat *status, const struct bytes
     return rv;
 }
 
-/* What the public half has only because the private one has it, it keeps when that changes. */
-static CK_RV keep_twin(struct edit *edit)
+/* The public half of the pair, or NULL. */
+static const struct object *twin_of(const struct objects *objects, const struct object *private)
 {
-    const struct handle_map *map = &edit->token->objects.map;
-    const struct object *twin = NULL;
-    CK_RV rv = CKR_OK;
+    const struct handle_map *map = &objects->map;
 
-    if (edit->object->object_class != CKO_PRIVATE_KEY)
-        return CKR_OK;
+    if (private->object_class != CKO_PRIVATE_KEY)
+        return NULL;
     for (size_t i = 0; i < map->count; i++) {
         const struct object *object = map->entries[i].pointer;
 
-        if (object->object_class == CKO_PUBLIC_KEY && object->file != NULL &&
-            object->block == edit->object->block && strcmp(object->file, edit->object->file) == 0)
-            twin = object;
+        if (object->object_class == CKO_PUBLIC_KEY && object->block == private->block &&
+            object_is_of_file(object, private->file))
+            return object;
     }
+    return NULL;
+}
+
+/* What the public half has only because the private one has it, it keeps when that changes. */
+static CK_RV keep_twin(struct edit *edit)
+{
+    const struct object *twin = twin_of(&edit->token->objects, edit->object);
+    CK_RV rv = CKR_OK;
+
     for (size_t i = 0; rv == CKR_OK && twin != NULL && i < edit->changes->count; i++) {
         CK_ATTRIBUTE_TYPE type = edit->changes->items[i].type;
         const CK_ATTRIBUTE *item = attributes_find(&twin->attributes, type);
@@ -213,8 +235,25 @@ CK_RV objects_modify(struct token *token, CK_OBJECT_HANDLE handle, const struct 
 
 CK_RV objects_delete(struct token *token, CK_OBJECT_HANDLE handle)
 {
-    bool known = objects_find(&token->objects, handle) != NULL;
+    struct objects *objects = &token->objects;
+    const struct object *object = objects_find(objects, handle);
+    const struct object *twin = object != NULL ? twin_of(objects, object) : NULL;
+    CK_OBJECT_HANDLE follower = twin != NULL ? twin->handle : CK_INVALID_HANDLE;
+    bool known = object != NULL;
     CK_RV rv = edit_object(token, handle, NULL);
 
+    if (rv == CKR_OK && follower != CK_INVALID_HANDLE)
+        objects->followed[objects->followed_next++ % OBJECTS_FOLLOWED] = follower;
     return known && rv == CKR_OBJECT_HANDLE_INVALID ? CKR_OK : rv; /* another process was faster */
+}
+
+bool objects_followed(struct objects *objects, CK_OBJECT_HANDLE handle)
+{
+    for (size_t i = 0; i < OBJECTS_FOLLOWED; i++) {
+        if (handle == CK_INVALID_HANDLE || objects->followed[i] != handle)
+            continue;
+        objects->followed[i] = CK_INVALID_HANDLE;
+        return true;
+    }
+    return false;
 }

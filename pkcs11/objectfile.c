@@ -105,6 +105,7 @@ static CK_RV add_pair(struct token *token, const struct keyfile_block *block, st
 {
     struct object *private = object_new(CKO_PRIVATE_KEY, key);
     struct object *public = object_new(CKO_PUBLIC_KEY, key);
+    bool shown = keyfile_has_public(block);
     CK_RV rv = private != NULL && public != NULL ? CKR_OK : CKR_HOST_MEMORY;
 
     if (rv == CKR_OK)
@@ -118,7 +119,10 @@ static CK_RV add_pair(struct token *token, const struct keyfile_block *block, st
     if (rv == CKR_OK)
         rv = objects_pair_inherit(&private->attributes, &public->attributes);
     rv = finish(token, private, place, rv);
-    return finish(token, public, place, rv);
+    if (shown)
+        return finish(token, public, place, rv);
+    object_return(public);
+    return rv;
 }
 
 static CK_RV add_secret(struct token *token, const struct keyfile_block *block, struct key *key,

@@ -9,6 +9,7 @@
 #include "pkcs11/store.h"
 
 #define OBJECTS_INDEXES 2
+#define OBJECTS_FOLLOWED 64
 
 /* The objects of one token: what its files hold, and the session objects. All calls are made under the
  * token's lock. */
@@ -22,6 +23,8 @@ struct objects {
         bool waits;         /* for a login, which opens more of its blocks */
     } * *files;             /* by name */
     size_t file_count;
+    CK_OBJECT_HANDLE followed[OBJECTS_FOLLOWED]; /* public halves that went with their private ones */
+    unsigned followed_next;
     bool waiting; /* the file that is being read has a block that only a login opens */
 };
 
@@ -102,8 +105,11 @@ CK_RV objects_store(struct token *token, const char *suffix, const struct buffer
 /* Gives the object new values of attributes. A token object's file is edited in one step, and nothing else in
  * it changes. The handle stays. */
 CK_RV objects_modify(struct token *token, CK_OBJECT_HANDLE handle, const struct attributes *changes);
-/* Removes a token object from its file, and the file when nothing else is in it. Both halves of a pair go
- * together. */
+/* Removes a token object from its file, and the file when nothing else is in it. A private key takes its
+ * public half along; a public half goes alone, as the key needs it no more. */
 CK_RV objects_delete(struct token *token, CK_OBJECT_HANDLE handle);
+/* Whether the handle was of a public half that went so: true once for each, and not for ever, so that a
+ * program which destroys one after the other finds both done. */
+bool objects_followed(struct objects *objects, CK_OBJECT_HANDLE handle);
 
 #endif

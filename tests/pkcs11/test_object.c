@@ -294,7 +294,7 @@ END_TEST
 
 /* --- destroying */
 
-START_TEST(destroying_a_half_takes_the_pair_and_its_file)
+START_TEST(destroying_the_private_half_takes_the_pair_and_its_file)
 {
     CK_OBJECT_HANDLE private = test_find(session, CKO_PRIVATE_KEY, "ec");
 
@@ -303,6 +303,40 @@ START_TEST(destroying_a_half_takes_the_pair_and_its_file)
     ck_assert_uint_eq(test_token_files(), 0);
     ck_assert_rv(C_DestroyObject(session, private), CKR_OBJECT_HANDLE_INVALID);
     ck_assert_rv(C_DestroyObject(session, CK_INVALID_HANDLE), CKR_OBJECT_HANDLE_INVALID);
+}
+END_TEST
+
+/* Programs destroy both halves, in any order; and who destroys the public one alone keeps the key. */
+START_TEST(the_halves_of_a_pair_are_destroyed_in_any_order)
+{
+    CK_OBJECT_HANDLE public = test_find(session, CKO_PUBLIC_KEY, "ec");
+    CK_OBJECT_HANDLE private = test_find(session, CKO_PRIVATE_KEY, "ec");
+
+    ck_assert_rv(C_DestroyObject(session, _i == 0 ? public : private), CKR_OK);
+    ck_assert_rv(C_DestroyObject(session, _i == 0 ? private : public), CKR_OK);
+    ck_assert_uint_eq(test_count(session, NULL, 0), 0);
+    ck_assert_uint_eq(test_token_files(), 0);
+    ck_assert_rv(C_DestroyObject(session, public), CKR_OBJECT_HANDLE_INVALID);
+    ck_assert_rv(C_DestroyObject(session, private), CKR_OBJECT_HANDLE_INVALID);
+}
+END_TEST
+
+START_TEST(a_key_lives_on_without_its_public_half)
+{
+    CK_OBJECT_HANDLE private = test_find(session, CKO_PRIVATE_KEY, "ec");
+    CK_ATTRIBUTE new_label = {CKA_LABEL, (void *)(uintptr_t) "alone", 5};
+
+    ck_assert_rv(C_DestroyObject(session, test_find(session, CKO_PUBLIC_KEY, "ec")), CKR_OK);
+    ck_assert_uint_eq(test_find(session, CKO_PUBLIC_KEY, "ec"), CK_INVALID_HANDLE);
+    ck_assert_uint_eq(test_find(session, CKO_PRIVATE_KEY, "ec"), private);
+    ck_assert_rv(test_sign(session, private), CKR_OK);
+    ck_assert_rv(C_SetAttributeValue(session, private, &new_label, 1), CKR_OK);
+    reload();
+    private = test_find(session, CKO_PRIVATE_KEY, "alone");
+    ck_assert_uint_eq(test_count(session, NULL, 0), 1);
+    ck_assert_rv(test_sign(session, private), CKR_OK);
+    ck_assert_rv(C_DestroyObject(session, private), CKR_OK);
+    ck_assert_uint_eq(test_token_files(), 0);
 }
 END_TEST
 
@@ -439,7 +473,9 @@ Suite *suite(void)
     tcase_add_test(t, a_chain_is_one_file_with_several_objects);
     tcase_add_test(t, destroying_one_of_a_chain_leaves_the_others);
     tcase_add_test(t, destroying_a_certificate_never_takes_the_key_in_the_same_file_along);
-    tcase_add_test(t, destroying_a_half_takes_the_pair_and_its_file);
+    tcase_add_test(t, destroying_the_private_half_takes_the_pair_and_its_file);
+    tcase_add_loop_test(t, the_halves_of_a_pair_are_destroyed_in_any_order, 0, 2);
+    tcase_add_test(t, a_key_lives_on_without_its_public_half);
     tcase_add_test(t, an_object_that_must_stay_stays);
     tcase_add_test(t, an_object_whose_file_is_gone_already_can_be_destroyed);
     tcase_add_test(t, lengths_are_asked_for_with_null);

@@ -270,9 +270,51 @@ START_TEST(private_objects_are_made_after_login_only)
 
     ck_assert_rv(test_generate_ec(session, "P-256", "x", true, &public, &private), CKR_USER_NOT_LOGGED_IN);
     ck_assert_rv(test_generate_ec(session, "P-256", "x", false, &public, &private), CKR_USER_NOT_LOGGED_IN);
-    ck_assert_rv(C_DestroyObject(session, test_find(session, CKO_PUBLIC_KEY, "ec")), CKR_USER_NOT_LOGGED_IN);
     ck_assert_uint_eq(test_token_files(), files);
     ck_assert_uint_eq(test_tpm_count()->total, 0);
+}
+END_TEST
+
+/* Data, and the public half of a key that is copied, with CKA_PRIVATE true. */
+START_TEST(private_objects_are_created_after_login_only)
+{
+    CK_OBJECT_CLASS data_class = CKO_DATA;
+    CK_OBJECT_CLASS public_class = CKO_PUBLIC_KEY;
+    CK_KEY_TYPE type = CKK_EC;
+    CK_OBJECT_HANDLE key = test_find(session, CKO_PUBLIC_KEY, "ec");
+    size_t params_size;
+    size_t point_size;
+    unsigned char *params = test_attribute(session, key, CKA_EC_PARAMS, &params_size);
+    unsigned char *point = test_attribute(session, key, CKA_EC_POINT, &point_size);
+    CK_ATTRIBUTE data[] = {
+        {CKA_CLASS,   &data_class, sizeof data_class},
+        {CKA_PRIVATE, &test_yes,   sizeof test_yes  },
+    };
+    CK_ATTRIBUTE public[] = {
+        {CKA_CLASS,     &public_class, sizeof public_class},
+        {CKA_PRIVATE,   &test_yes,     sizeof test_yes    },
+        {CKA_KEY_TYPE,  &type,         sizeof type        },
+        {CKA_EC_PARAMS, params,        params_size        },
+        {CKA_EC_POINT,  point,         point_size         },
+    };
+    CK_OBJECT_HANDLE object;
+
+    ck_assert_rv(C_CreateObject(session, data, 2, &object), CKR_USER_NOT_LOGGED_IN);
+    ck_assert_rv(C_CreateObject(session, public, 5, &object), CKR_USER_NOT_LOGGED_IN);
+    ck_assert_rv(C_Login(session, CKU_USER, PIN(pin)), CKR_OK);
+    ck_assert_rv(C_CreateObject(session, data, 2, &object), CKR_OK);
+    ck_assert_rv(C_CreateObject(session, public, 5, &object), CKR_OK);
+    free(params);
+    free(point);
+}
+END_TEST
+
+START_TEST(a_public_half_goes_without_a_login_and_the_key_stays)
+{
+    ck_assert_rv(C_DestroyObject(session, test_find(session, CKO_PUBLIC_KEY, "ec")), CKR_OK);
+    ck_assert_rv(C_Login(session, CKU_USER, PIN(pin)), CKR_OK);
+    ck_assert_rv(test_sign(session, private_key()), CKR_OK);
+    ck_assert_uint_eq(test_find(session, CKO_PUBLIC_KEY, "ec"), 0);
 }
 END_TEST
 
@@ -456,6 +498,8 @@ Suite *suite(void)
     tcase_add_test(t, private_objects_show_after_login_only);
     tcase_add_test(t, so_does_not_see_private_objects);
     tcase_add_test(t, private_objects_are_made_after_login_only);
+    tcase_add_test(t, private_objects_are_created_after_login_only);
+    tcase_add_test(t, a_public_half_goes_without_a_login_and_the_key_stays);
     tcase_add_test(t, signature_that_was_begun_ends_with_the_login);
     tcase_add_test(t, private_session_objects_go_with_the_login);
     tcase_add_test(t, user_changes_the_pin_and_keeps_the_keys);
