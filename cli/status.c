@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/status.h"
 
+#include "common/presentable.h"
+
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Where messages go instead of standard error; NULL: nowhere. */
@@ -25,6 +28,25 @@ static void capture(const char *format, va_list arguments)
     if (used != 0 && used + 3 < capacity)
         used += (size_t)snprintf(captured + used, capacity - used, "; ");
     vsnprintf(captured + used, capacity - used, format, arguments);
+    make_presentable(captured + used);
+}
+
+/* Of any length; without memory for it, what fits. */
+static void print(FILE *to, const char *format, va_list arguments)
+{
+    char part[256];
+    char *text = NULL;
+    va_list again;
+
+    va_copy(again, arguments);
+    if (vasprintf(&text, format, arguments) < 0)
+        text = NULL;
+    if (text == NULL)
+        vsnprintf(part, sizeof part, format, again);
+    va_end(again);
+    make_presentable(text != NULL ? text : part);
+    fputs(text != NULL ? text : part, to);
+    free(text);
 }
 
 static void tell(const char *kind, const char *format, va_list arguments)
@@ -35,7 +57,7 @@ static void tell(const char *kind, const char *format, va_list arguments)
     }
     fflush(stdout);
     fprintf(stderr, "devid: %s", kind);
-    vfprintf(stderr, format, arguments);
+    print(stderr, format, arguments);
     fputc('\n', stderr);
 }
 

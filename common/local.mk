@@ -5,4 +5,5 @@ common_libcommon_la_SOURCES = \
 	common/bytes.c common/bytes.h \
 	common/file.c common/file.h \
 	common/log.c common/log.h \
+	common/presentable.c common/presentable.h \
 	common/settings.c common/settings.h

@@ -24,6 +24,7 @@ struct dps_http {
     /* of the request under way */
     struct dps_http_response *response;
     size_t header_size;
+    bool headers_ended; /* by the empty line */
     bool oversized;
     char detail[CURL_ERROR_SIZE];
 };
@@ -50,14 +51,14 @@ static size_t receive_body(char *data, size_t unit, size_t count, void *user)
     return CURL_WRITEFUNC_ERROR;
 }
 
-/* Only counts; the values that matter are asked for afterwards. */
+/* Only counts, and sees the end; the values that matter are asked for afterwards. */
 static size_t receive_header(char *data, size_t unit, size_t count, void *user)
 {
     struct dps_http *http = user;
     size_t size = unit * count;
 
-    (void)data;
     http->header_size += size;
+    http->headers_ended = size > 0 && (data[0] == '\r' || data[0] == '\n');
     http->oversized |= http->header_size > HEADERS_MAXIMUM;
     return http->oversized ? CURL_WRITEFUNC_ERROR : size;
 }
@@ -217,6 +218,12 @@ static dps_status fail_alert(struct dps_http *http, const char *url, const char 
         origin_length(url), url, alert, http->detail);
 }
 
+/* OpenSSL's word for a first record that is none. */
+static bool is_not_tls(const struct dps_http *http, CURLcode code)
+{
+    return code == CURLE_SSL_CONNECT_ERROR && strstr(http->detail, "wrong version number") != NULL;
+}
+
 static dps_status translate(struct dps_http *http, const char *url, CURLcode code)
 {
     const struct outcome *outcome = find_outcome(code);
@@ -232,6 +239,10 @@ static dps_status translate(struct dps_http *http, const char *url, CURLcode cod
                                origin_length(url), url, DPS_HTTP_BODY_MAXIMUM / 1024);
     if (http->response->body.failed)
         return dps_report_no_memory(http->report);
+    if (is_not_tls(http, code))
+        return dps_report_fail(http->report, DPS_TLS,
+                               "what listens at %.*s does not speak TLS (%s): check host and port",
+                               origin_length(url), url, detail);
     if (alert != NULL && outcome->status == DPS_TRANSPORT)
         return fail_alert(http, url, alert, from_peer);
     return dps_report_fail(http->report, outcome->status, "no answer from %.*s: %s; %s", origin_length(url),
@@ -373,6 +384,7 @@ dps_status dps_http_send(struct dps_http *http, const struct dps_http_request *r
     buffer_init(&out->body, DPS_HTTP_BODY_MAXIMUM);
     http->response = out;
     http->header_size = 0;
+    http->headers_ended = false;
     http->oversized = false;
     http->detail[0] = '\0';
     if (headers == NULL ||
@@ -385,6 +397,8 @@ dps_status dps_http_send(struct dps_http *http, const struct dps_http_request *r
     previous = dps_tls_enter(http->tls);
     code = transfer(http);
     dps_tls_leave(previous);
+    if (code == CURLE_OK && !http->headers_ended)
+        code = CURLE_GOT_NOTHING; /* to libcurl, headers that were cut off are all there are */
     status = code == CURLE_ABORTED_BY_CALLBACK ? DPS_CANCELLED : translate(http, request->url, code);
     if (status == DPS_OK && !read_response_headers(http))
         status = dps_report_no_memory(http->report);

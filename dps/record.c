@@ -59,26 +59,38 @@ bool dps_record_set(struct dps_record *record, enum dps_record_field field, cons
     return true;
 }
 
-/* Copies the URI but for "pin-value=..." in its query. NULL: no memory, or too long. */
-static char *without_pin(const char *uri)
+/* Adds the attributes of text[size], which separators of one kind part, but for "pin-value=..."; `mark` goes
+ * before the first that is added. */
+static void add_attributes(struct buffer *copy, const char *text, size_t size, const char *mark,
+                           char separator)
 {
     static const char pin[] = "pin-value=";
+
+    for (size_t start = 0, end; start <= size; start = end + 1) {
+        const char *found = memchr(text + start, separator, size - start);
+
+        end = found != NULL ? (size_t)(found - text) : size;
+        if (end - start >= strlen(pin) && strncasecmp(text + start, pin, strlen(pin)) == 0)
+            continue;
+        buffer_addf(copy, "%s%.*s", mark, (int)(end - start), text + start);
+        mark = separator == ';' ? ";" : "&";
+    }
+}
+
+/* Copies the URI but for its PIN, which p11-kit reads in the path, too. NULL: no memory, or too long. */
+static char *without_pin(const char *uri)
+{
+    static const char scheme[] = "pkcs11:";
     size_t path = strcspn(uri, "?");
     struct buffer copy;
     char *text = NULL;
-    char mark = '?';
 
     buffer_init(&copy, URI_MAXIMUM);
-    buffer_addf(&copy, "%.*s", (int)path, uri);
-    for (uri += path; *uri != '\0';) {
-        size_t length = strcspn(++uri, "&");
-
-        if (strncasecmp(uri, pin, strlen(pin)) != 0) {
-            buffer_addf(&copy, "%c%.*s", mark, (int)length, uri);
-            mark = '&';
-        }
-        uri += length;
-    }
+    add_attributes(&copy, uri + strlen(scheme), path - strlen(scheme), scheme, ';');
+    if (copy.size == 0)
+        buffer_add_text(&copy, scheme);
+    if (uri[path] == '?')
+        add_attributes(&copy, uri + path + 1, strlen(uri + path + 1), "?", '&');
     text = buffer_take_text(&copy);
     buffer_free(&copy);
     return text;

@@ -1,35 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dps/report.h"
 
+#include "common/presentable.h"
+
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #define LINE_MAXIMUM 1024
-
-/* Where a URI's attribute ends in a sentence; a colon may belong to it unless a space follows. */
-static bool ends_value(const char *c)
-{
-    return *c == '\0' || strchr("&; \"'),", *c) != NULL || (c[0] == ':' && c[1] == ' ');
-}
-
-/*
- * Texts from outside must not break a line or a terminal, and a PIN that a URI carries must not be shown,
- * whoever quotes that URI.
- */
-static void make_presentable(char *text)
-{
-    static const char mark[] = "pin-value=";
-    char *c;
-
-    for (c = text; *c != '\0'; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            *c = ' ';
-    for (c = text; (c = strstr(c, mark)) != NULL;)
-        for (c += strlen(mark); !ends_value(c); c++)
-            *c = '*';
-}
 
 void dps_report_log(struct dps_report *report, dps_log_level level, const char *format, ...)
 {

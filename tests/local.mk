@@ -6,6 +6,7 @@ common_tests = \
 	tests/common/test_buffer \
 	tests/common/test_bytes \
 	tests/common/test_file \
+	tests/common/test_presentable \
 	tests/common/test_settings
 
 pkcs11_tests = \
@@ -120,7 +121,8 @@ fuzz_tests = \
 	tests/fuzz/fuzz_pinfile \
 	tests/fuzz/fuzz_record \
 	tests/fuzz/fuzz_tokenconf \
-	tests/fuzz/fuzz_tsskey
+	tests/fuzz/fuzz_tsskey \
+	tests/fuzz/fuzz_uri
 
 fuzz_data = \
 	tests/data/fuzz/config/conf \
@@ -166,7 +168,11 @@ fuzz_data = \
 	tests/data/fuzz/tsskey/ec \
 	tests/data/fuzz/tsskey/policy \
 	tests/data/fuzz/tsskey/rsa \
-	tests/data/fuzz/tsskey/signed-policy
+	tests/data/fuzz/tsskey/signed-policy \
+	tests/data/fuzz/uri/endpoint \
+	tests/data/fuzz/uri/ipv6 \
+	tests/data/fuzz/uri/key \
+	tests/data/fuzz/uri/pin
 
 provider_tests = \
 	tests/provider/test_asymcipher_rsa \
@@ -194,6 +200,7 @@ dps_tests = \
 	tests/dps/test_certificate \
 	tests/dps/test_client \
 	tests/dps/test_commands \
+	tests/dps/test_faults \
 	tests/dps/test_http \
 	tests/dps/test_hub \
 	tests/dps/test_message \
@@ -350,6 +357,7 @@ tests_fuzz_fuzz_pinfile_SOURCES = tests/fuzz/fuzz_pinfile.c tests/fuzz/main.c te
 tests_fuzz_fuzz_record_SOURCES = tests/fuzz/fuzz_record.c tests/fuzz/main.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_tokenconf_SOURCES = tests/fuzz/fuzz_tokenconf.c tests/fuzz/main.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_tsskey_SOURCES = tests/fuzz/fuzz_tsskey.c tests/fuzz/main.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_uri_SOURCES = tests/fuzz/fuzz_uri.c tests/fuzz/main.c tests/fuzz/fuzz.h
 
 check_PROGRAMS += $(unit_tests) $(fuzz_tests)
 TESTS += $(unit_tests) $(fuzz_tests) $(story_tests) $(rule_tests)

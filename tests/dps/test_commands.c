@@ -258,6 +258,79 @@ START_TEST(a_credential_for_another_tpm_ends_at_activation)
 }
 END_TEST
 
+/* Each command of a registration, and how many of its kind come before it. */
+static const struct {
+    uint32_t command;
+    uint32_t before;
+} places[] = {
+    {TPM2_CC_StartAuthSession, 0},
+    {TPM2_CC_PolicySecret, 0},
+    {TPM2_CC_StartAuthSession, 1},
+    {TPM2_CC_ActivateCredential, 0},
+    {TPM2_CC_Import, 0},
+    {TPM2_CC_Load, 0},
+    {TPM2_CC_HMAC, 0},
+    {TPM2_CC_StartAuthSession, 2},
+    {TPM2_CC_PolicySecret, 1},
+    {TPM2_CC_StartAuthSession, 3},
+    {TPM2_CC_ActivateCredential, 1},
+    {TPM2_CC_Import, 1},
+};
+
+static dps_status register_once(dps_client *client)
+{
+    const struct dps_server_row rows[] = {{.method = "PUT", .status = 401, .answer = challenge},
+                                          {.method = "PUT", .status = 200, .answer = assigned}};
+    struct dps_server *server = dps_fixture_server(rows, COUNT(rows));
+    dps_registration *registration;
+    dps_status status;
+
+    ck_assert_int_eq(dps_client_set_endpoint(client, dps_server_authority(server)), DPS_OK);
+    status = dps_client_register(client, &registration);
+    ck_assert((registration != NULL) == (status == DPS_OK));
+    dps_registration_free(registration);
+    dps_server_free(server); /* not each registration comes to the second request */
+    return status;
+}
+
+/* What a TPM that is gone does not keep: without a resource manager it is up to us. */
+static void flush(void)
+{
+    ck_assert_int_eq(support_shell(NULL,
+                                   "for what in -t -l -s; do tpm2_flushcontext -T %s $what || exit 1; done",
+                                   test_tpm_tcti()),
+                     0);
+}
+
+/* Lost once, it is reached again, and nothing is noticed; for good, the registration ends and names it, and
+ * the same client registers when the TPM is back. */
+START_TEST(a_tpm_that_is_lost_at_any_command)
+{
+    dps_client *client = make_client(NULL);
+    struct tcti_count *count = test_tpm_count();
+
+    flush();
+    count->inject_command = places[_i].command;
+    count->inject_after = places[_i].before;
+    count->inject_times = 1;
+    ck_assert_msg(register_once(client) == DPS_OK, "%s", dps_client_error(client));
+    ck_assert_uint_eq(count->inject_times, 0);
+    ck_assert_uint_eq(count->connections, 2);
+    flush();
+    count->inject_after = places[_i].before;
+    count->inject_times = 1000;
+    ck_assert_int_eq(register_once(client), DPS_KEY);
+    ck_assert_msg(strstr(dps_client_error(client), "does not answer") != NULL &&
+                      strstr(dps_client_error(client), "(CKR_DEVICE_ERROR)") != NULL,
+                  "%s", dps_client_error(client));
+    ck_assert_uint_eq(count->inject_times, 998); /* it is tried once more, no oftener */
+    count->inject_times = 0;
+    flush();
+    ck_assert_msg(register_once(client) == DPS_OK, "%s", dps_client_error(client));
+    dps_client_free(client);
+}
+END_TEST
+
 /* Registration ids and endorsement key, `devid tpm info`: read when the token was made. */
 START_TEST(the_identity_costs_no_command)
 {
@@ -286,6 +359,7 @@ Suite *suite(void)
     tcase_add_test(persistent, a_registration_with_a_persistent_endorsement_key);
     tcase_add_test(persistent, a_credential_for_another_tpm_ends_at_activation);
     tcase_add_test(persistent, the_identity_costs_no_command);
+    tcase_add_loop_test(persistent, a_tpm_that_is_lost_at_any_command, 0, COUNT(places));
     suite_add_tcase(suite, persistent);
     return suite;
 }

@@ -240,6 +240,23 @@ START_TEST(a_server_of_another_name_is_not_trusted)
 }
 END_TEST
 
+START_TEST(a_server_whose_certificate_has_expired_is_not_trusted)
+{
+    const struct dps_server_options options = {.certificate = support_path("server-expired.pem"),
+                                               .key = support_path("server.key")};
+    struct dps_server *server = dps_server_start(&options, NULL, 0);
+    struct dps_http_response response;
+
+    open_http(support_path("ca.pem"), "");
+    ck_assert_int_eq(ask(dps_server_authority(server), "/", 10000, &response), DPS_TLS);
+    ck_assert_msg(strstr(report.text, "certificate has expired") != NULL &&
+                      strstr(report.text, "this device's clock must be right") != NULL,
+                  "%s", report.text);
+    close_http();
+    dps_server_finish(server);
+}
+END_TEST
+
 START_TEST(a_trust_file_without_certificates_is_tls)
 {
     struct dps_server *server = dps_fixture_server(NULL, 0);
@@ -327,6 +344,7 @@ Suite *suite(void)
     tcase_add_test(t, an_unknown_name_is_transport);
     tcase_add_test(t, a_server_of_an_unknown_ca_is_not_trusted);
     tcase_add_test(t, a_server_of_another_name_is_not_trusted);
+    tcase_add_test(t, a_server_whose_certificate_has_expired_is_not_trusted);
     tcase_add_test(t, a_trust_file_without_certificates_is_tls);
     tcase_add_loop_test(t, a_server_that_demands_a_certificate_says_so, TLS1_2_VERSION, TLS1_3_VERSION + 1);
     tcase_add_test(t, tls_before_1_2_is_refused);

@@ -2,6 +2,8 @@
 #include "dps/message.h"
 #include "tests/support/support.h"
 
+#include <jansson.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -223,6 +225,112 @@ START_TEST(an_error_body_tells_what_it_can)
 }
 END_TEST
 
+/* Each member of a whole answer is left out, and is of each other type: a member that is needed is missed,
+ * one that is not may be absent or null, and none may be of another type. */
+static const struct {
+    const char *path; /* objects, and the member */
+    bool needed;
+    bool any; /* of whatever type it is */
+} members[] = {
+    {"operationId", false, false},
+    {"status", true, false},
+    {"registrationState", true, false},
+    {"registrationState/registrationId", false, false},
+    {"registrationState/assignedHub", true, false},
+    {"registrationState/deviceId", true, false},
+    {"registrationState/status", false, true}, /* the outer one counts */
+    {"registrationState/substatus", false, false},
+    {"registrationState/createdDateTimeUtc", false, false},
+    {"registrationState/lastUpdatedDateTimeUtc", false, false},
+    {"registrationState/etag", false, false},
+    {"registrationState/payload", false, true},
+    {"registrationState/tpm", false, true},
+    {"registrationState/tpm/authenticationKey", false, false},
+    {"registrationState/x509", false, true},
+    {"registrationState/x509/enrollmentGroupId", false, false},
+};
+
+static const char *const types[] = {NULL,    "null", "true", "7",  "-1.5e300",
+                                    "\"x\"", "[]",   "[{}]", "{}", "{\"status\":\"x\"}"};
+
+static json_t *whole_answer(void)
+{
+    return json_pack("{s:s,s:s,s:{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:{s:i},s:{s:s},s:{s:s}}}", "operationId",
+                     "4.x", "status", "assigned", "registrationState", "registrationId", "r", "assignedHub",
+                     "h", "deviceId", "d", "status", "assigned", "substatus", "initialAssignment",
+                     "createdDateTimeUtc", "c", "lastUpdatedDateTimeUtc", "l", "etag", "e", "payload", "a", 1,
+                     "tpm", "authenticationKey", "QUJD", "x509", "enrollmentGroupId", "g");
+}
+
+/* Sets the member to the value, which is taken; NULL: removes it. */
+static void set_member(json_t *object, const char *path, json_t *value)
+{
+    const char *slash;
+    char name[64];
+
+    while ((slash = strchr(path, '/')) != NULL) {
+        snprintf(name, sizeof name, "%.*s", (int)(slash - path), path);
+        object = json_object_get(object, name);
+        path = slash + 1;
+    }
+    ck_assert(json_is_object(object) && json_object_get(object, path) != NULL);
+    ck_assert_int_eq(value != NULL ? json_object_set_new(object, path, value) : json_object_del(object, path),
+                     0);
+}
+
+START_TEST(a_member_of_another_type_or_none_is_no_answer)
+{
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        json_t *value = types[i] != NULL ? json_loads(types[i], JSON_DECODE_ANY, NULL) : NULL;
+        bool good = members[_i].any || (!members[_i].needed && (value == NULL || json_is_null(value))) ||
+                    (json_is_string(value) && strcmp(members[_i].path, "status") != 0 &&
+                     strcmp(members[_i].path, "registrationState") != 0);
+        json_t *answer = whole_answer();
+        struct dps_report report;
+        struct dps_operation operation;
+        char *text;
+        dps_status status;
+
+        set_member(answer, members[_i].path, value);
+        text = json_dumps(answer, 0);
+        status = read_text(text, &report, &operation);
+        ck_assert_msg(status == (good ? DPS_OK : DPS_PROTOCOL), "%s: %s", text, report.text);
+        ck_assert((operation.registration != NULL) == good);
+        if (good)
+            dps_operation_free(&operation);
+        else
+            ck_assert_ptr_nonnull(strstr(report.text, "\""));
+        free(text);
+        json_decref(answer);
+    }
+}
+END_TEST
+
+START_TEST(no_prefix_of_an_error_body_is_misread)
+{
+    static const char whole[] = "{\"errorCode\":401002,\"trackingId\":\"t\",\"message\":\"Unauthorized\"}";
+
+    for (size_t size = 0; size < sizeof whole - 1; size++) {
+        struct dps_error_body body;
+
+        dps_message_read_error(whole, size, &body);
+        ck_assert(body.error_code == 0 && body.message == NULL && body.tracking_id == NULL);
+        dps_error_body_free(&body);
+    }
+}
+END_TEST
+
+/* Of a challenge, too: half a wrapped key is none. */
+START_TEST(no_prefix_of_a_challenge_is_one)
+{
+    static const char whole[] =
+        "{\"message\":\"m\",\"keyName\":\"registration\",\"authenticationKey\":\"QUJD\"}";
+
+    for (size_t size = 0; size < sizeof whole - 1; size++)
+        ck_assert_ptr_null(dps_message_read_challenge(whole, size));
+}
+END_TEST
+
 START_TEST(no_prefix_of_an_answer_is_an_answer)
 {
     static const char whole[] = STATE(HUB "\"deviceId\":\"d\",\"payload\":{\"a\":[1]}");
@@ -250,6 +358,10 @@ Suite *suite(void)
     tcase_add_test(t, a_bad_answer_is_refused_with_its_reason);
     tcase_add_test(t, an_error_body_tells_what_it_can);
     tcase_add_test(t, no_prefix_of_an_answer_is_an_answer);
+    tcase_add_test(t, no_prefix_of_an_error_body_is_misread);
+    tcase_add_test(t, no_prefix_of_a_challenge_is_one);
+    tcase_add_loop_test(t, a_member_of_another_type_or_none_is_no_answer, 0,
+                        sizeof members / sizeof members[0]);
     suite_add_tcase(s, t);
     return s;
 }

@@ -113,13 +113,11 @@ START_TEST(a_missing_file_is_told_as_such)
 }
 END_TEST
 
-START_TEST(a_file_that_cannot_be_written_leaves_the_old_one)
+START_TEST(a_file_that_cannot_be_written_is_told)
 {
     fill();
     ck_assert_int_eq(dps_record_save("/proc/nowhere/state.json", &record, &report), DPS_INVALID);
     ck_assert_ptr_nonnull(strstr(report.text, "/proc/nowhere/state.json cannot be written"));
-    /* a device that is full takes nothing */
-    ck_assert_int_eq(dps_record_save("/dev/full/state.json", &record, &report), DPS_INVALID);
 }
 END_TEST
 
@@ -134,6 +132,10 @@ START_TEST(no_pin_goes_into_a_file)
         {"pkcs11:token=a?pin-value=1234&module-path=/m.so", "pkcs11:token=a?module-path=/m.so"},
         {"pkcs11:token=a?pin-source=file:/p&PIN-VALUE=1&module-name=m",
          "pkcs11:token=a?pin-source=file:/p&module-name=m"},
+        {"pkcs11:token=a;pin-value=1234;object=b", "pkcs11:token=a;object=b"},
+        {"pkcs11:pin-value=1234;token=a", "pkcs11:token=a"},
+        {"pkcs11:token=a;Pin-Value=1234?pin-value=5", "pkcs11:token=a"},
+        {"pkcs11:pin-value=1234", "pkcs11:"},
         {"file:/x", "file:/x"},
         {"/nowhere/x", "/nowhere/x"},
     };
@@ -167,7 +169,7 @@ Suite *suite(void)
     tcase_add_test(t, half_a_file_is_no_file);
     tcase_add_test(t, an_unknown_member_is_left_alone);
     tcase_add_test(t, a_missing_file_is_told_as_such);
-    tcase_add_test(t, a_file_that_cannot_be_written_leaves_the_old_one);
+    tcase_add_test(t, a_file_that_cannot_be_written_is_told);
     tcase_add_test(t, no_pin_goes_into_a_file);
     tcase_add_test(t, a_path_is_kept_absolute);
     suite_add_tcase(s, t);

@@ -60,7 +60,8 @@ static X509 *issue(const char *common_name, EVP_PKEY *key, const struct identity
     add_extension(certificate, issuer != NULL ? issuer->certificate : certificate, NID_basic_constraints,
                   constraints);
     if (common_name != NULL && strcmp(common_name, "localhost") == 0)
-        add_extension(certificate, issuer->certificate, NID_subject_alt_name, "DNS:localhost,IP:127.0.0.1,IP:::1");
+        add_extension(certificate, issuer->certificate, NID_subject_alt_name,
+                      "DNS:localhost,IP:127.0.0.1,IP:::1");
     ck_assert_int_ne(X509_sign(certificate, issuer != NULL ? issuer->key : key, EVP_sha256()), 0);
     return certificate;
 }
@@ -121,6 +122,7 @@ void dps_fixture_make(void)
     write_certificates("device.pem", leaf, intermediate.certificate, root.certificate);
     write_certificates("gap.pem", leaf, root.certificate, NULL);
     write_one("leaf.pem", leaf);
+    write_one("server-expired.pem", issue("localhost", server, &root, -10, -2, "CA:FALSE"));
     write_one("self.pem", issue("device-1", self, NULL, -1, 30 * 365, "CA:FALSE"));
     write_one("expired.pem", issue("device-1", device, &root, -10, -2, "CA:FALSE"));
     write_one("future.pem", issue("device-1", device, &root, 2, 10, "CA:FALSE"));

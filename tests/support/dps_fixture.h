@@ -11,6 +11,7 @@
  *
  *   ca.pem                    the CA of everything, valid beyond 2038
  *   server.pem, server.key    for localhost and 127.0.0.1
+ *   server-expired.pem        the same, of last week, with server.key
  *   device.pem, device.key    CN device-1; the file holds its intermediate and root certificate too
  *   leaf.pem                  device.pem without the others
  *   gap.pem                   device.pem without the intermediate
