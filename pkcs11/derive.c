@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pkcs11/failure.h"
+#include "pkcs11/nested.h"
 #include "pkcs11/parameters.h"
 #include "pkcs11/secret.h"
 #include "pkcs11/secrettype.h"
@@ -32,7 +33,10 @@ static CK_RV set_default(struct attributes *asked, CK_ATTRIBUTE_TYPE type, CK_UL
 /* A key without a type is a generic secret (PKCS#11 2.40 current mechanisms, 2.23.2 and others). */
 static CK_RV read_key_template(const CK_ATTRIBUTE *items, CK_ULONG count, struct derivation *derivation)
 {
-    CK_KEY_TYPE type = template_get_ulong(items, count, CKA_KEY_TYPE, CKK_GENERIC_SECRET);
+    const struct object *base = derivation->operation->object;
+    CK_KEY_TYPE type =
+        template_get_ulong(items, count, CKA_KEY_TYPE,
+                           nested_get_ulong(base, CKA_DERIVE_TEMPLATE, CKA_KEY_TYPE, CKK_GENERIC_SECRET));
     struct attributes *asked = &derivation->asked;
     CK_RV rv;
 
@@ -40,7 +44,9 @@ static CK_RV read_key_template(const CK_ATTRIBUTE *items, CK_ULONG count, struct
         return p11_fail(CKR_TEMPLATE_INCONSISTENT, "%s makes secret keys", derivation->operation->row->name);
     if (secret_type(type) == NULL)
         return p11_fail(CKR_ATTRIBUTE_VALUE_INVALID, "secret keys of type 0x%lx are not kept here", type);
-    rv = template_check(TEMPLATE_DERIVE, CKO_SECRET_KEY, type, items, count, asked);
+    rv = nested_apply(base, CKA_DERIVE_TEMPLATE, TEMPLATE_DERIVE, CKO_SECRET_KEY, type, asked);
+    if (rv == CKR_OK)
+        rv = template_check(TEMPLATE_DERIVE, CKO_SECRET_KEY, type, items, count, asked);
     if (rv == CKR_OK)
         rv = set_default(asked, CKA_CLASS, CKO_SECRET_KEY);
     if (rv == CKR_OK)

@@ -3,6 +3,7 @@
 
 #include "devid/pkcs11.h"
 #include "pkcs11/failure.h"
+#include "pkcs11/nested.h"
 #include "pkcs11/soft/hash.h"
 #include "pkcs11/soft/key.h"
 #include "pkcs11/template.h"
@@ -252,17 +253,33 @@ bool object_attribute_bool(const struct object *object, CK_ATTRIBUTE_TYPE type)
     return rule != NULL && rule->otherwise == CK_TRUE;
 }
 
+/* A template in the template, packed as the object has it. */
+static bool template_matches(const struct object *object, const CK_ATTRIBUTE *item)
+{
+    struct bytes packed = BYTES_EMPTY;
+    struct bytes value = BYTES_EMPTY;
+    bool same = nested_pack(item, &packed) == CKR_OK &&
+                object_attribute(object, item->type, &value) == CKR_OK &&
+                bytes_equal(value.data, value.size, packed.data, packed.size);
+
+    bytes_free(&packed);
+    bytes_free(&value);
+    return same;
+}
+
 static bool matches(const struct object *object, const CK_ATTRIBUTE *item)
 {
     const CK_ATTRIBUTE *stored = attributes_find(&object->attributes, item->type);
     struct bytes value;
     bool same;
 
+    const struct attribute_rule *rule = template_rule(object->object_class, object->key_type, item->type);
+
     if (!caller_has_data(item->pValue, item->ulValueLen))
         return false;
+    if (rule != NULL && rule->kind == KIND_TEMPLATE)
+        return template_matches(object, item);
     if (stored != NULL) {
-        const struct attribute_rule *rule = template_rule(object->object_class, object->key_type, item->type);
-
         return stored->ulValueLen == item->ulValueLen && (rule == NULL || !is_secret(object, rule)) &&
                (item->ulValueLen == 0 || memcmp(stored->pValue, item->pValue, item->ulValueLen) == 0);
     }

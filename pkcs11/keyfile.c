@@ -3,6 +3,7 @@
 
 #include "devid/pkcs11.h"
 #include "pkcs11/failure.h"
+#include "pkcs11/nested.h"
 #include "pkcs11/template.h"
 
 #include <ctype.h>
@@ -16,7 +17,7 @@
 #define END "-----END "
 #define DASHES "-----"
 
-enum line_form { FORM_TEXT, FORM_HEX, FORM_DATE, FORM_BOOL, FORM_NUMBER, FORM_NUMBERS };
+enum line_form { FORM_TEXT, FORM_HEX, FORM_DATE, FORM_BOOL, FORM_NUMBER, FORM_NUMBERS, FORM_TEMPLATE };
 
 /* One row a line. The form is how the value is written, not what PKCS#11 calls its type. */
 static const struct line {
@@ -24,41 +25,44 @@ static const struct line {
     CK_ATTRIBUTE_TYPE type;
     enum line_form form;
 } lines[] = {
-    {"Label",                CKA_LABEL,                FORM_TEXT   },
-    {"ID",                   CKA_ID,                   FORM_HEX    },
-    {"Subject",              CKA_SUBJECT,              FORM_HEX    },
-    {"Policy-PCR",           CKA_DEVID_POLICY_PCR,     FORM_TEXT   },
-    {"Start-Date",           CKA_START_DATE,           FORM_DATE   },
-    {"End-Date",             CKA_END_DATE,             FORM_DATE   },
-    {"Private",              CKA_PRIVATE,              FORM_BOOL   },
-    {"Modifiable",           CKA_MODIFIABLE,           FORM_BOOL   },
-    {"Copyable",             CKA_COPYABLE,             FORM_BOOL   },
-    {"Destroyable",          CKA_DESTROYABLE,          FORM_BOOL   },
-    {"Trusted",              CKA_TRUSTED,              FORM_BOOL   },
-    {"Certificate-Category", CKA_CERTIFICATE_CATEGORY, FORM_NUMBER },
-    {"Sign",                 CKA_SIGN,                 FORM_BOOL   },
-    {"Sign-Recover",         CKA_SIGN_RECOVER,         FORM_BOOL   },
-    {"Decrypt",              CKA_DECRYPT,              FORM_BOOL   },
-    {"Unwrap",               CKA_UNWRAP,               FORM_BOOL   },
-    {"Derive",               CKA_DERIVE,               FORM_BOOL   },
-    {"Verify",               CKA_VERIFY,               FORM_BOOL   },
-    {"Verify-Recover",       CKA_VERIFY_RECOVER,       FORM_BOOL   },
-    {"Encrypt",              CKA_ENCRYPT,              FORM_BOOL   },
-    {"Wrap",                 CKA_WRAP,                 FORM_BOOL   },
-    {"Sensitive",            CKA_SENSITIVE,            FORM_BOOL   },
-    {"Extractable",          CKA_EXTRACTABLE,          FORM_BOOL   },
-    {"Wrap-With-Trusted",    CKA_WRAP_WITH_TRUSTED,    FORM_BOOL   },
-    {"Always-Authenticate",  CKA_ALWAYS_AUTHENTICATE,  FORM_BOOL   },
-    {"Local",                CKA_LOCAL,                FORM_BOOL   },
-    {"Always-Sensitive",     CKA_ALWAYS_SENSITIVE,     FORM_BOOL   },
-    {"Never-Extractable",    CKA_NEVER_EXTRACTABLE,    FORM_BOOL   },
-    {"Key-Gen-Mechanism",    CKA_KEY_GEN_MECHANISM,    FORM_NUMBER },
-    {"Allowed-Mechanisms",   CKA_ALLOWED_MECHANISMS,   FORM_NUMBERS},
-    {"Application",          CKA_APPLICATION,          FORM_TEXT   },
-    {"Object-ID",            CKA_OBJECT_ID,            FORM_HEX    },
-    {"Check-Value",          CKA_CHECK_VALUE,          FORM_HEX    },
-    {"TPM2B-Public",         CKA_DEVID_TPM2B_PUBLIC,   FORM_HEX    },
-    {"Persistent",           CKA_DEVID_PERSISTENT,     FORM_NUMBER },
+    {"Label",                CKA_LABEL,                FORM_TEXT    },
+    {"ID",                   CKA_ID,                   FORM_HEX     },
+    {"Subject",              CKA_SUBJECT,              FORM_HEX     },
+    {"Policy-PCR",           CKA_DEVID_POLICY_PCR,     FORM_TEXT    },
+    {"Start-Date",           CKA_START_DATE,           FORM_DATE    },
+    {"End-Date",             CKA_END_DATE,             FORM_DATE    },
+    {"Private",              CKA_PRIVATE,              FORM_BOOL    },
+    {"Modifiable",           CKA_MODIFIABLE,           FORM_BOOL    },
+    {"Copyable",             CKA_COPYABLE,             FORM_BOOL    },
+    {"Destroyable",          CKA_DESTROYABLE,          FORM_BOOL    },
+    {"Trusted",              CKA_TRUSTED,              FORM_BOOL    },
+    {"Certificate-Category", CKA_CERTIFICATE_CATEGORY, FORM_NUMBER  },
+    {"Sign",                 CKA_SIGN,                 FORM_BOOL    },
+    {"Sign-Recover",         CKA_SIGN_RECOVER,         FORM_BOOL    },
+    {"Decrypt",              CKA_DECRYPT,              FORM_BOOL    },
+    {"Unwrap",               CKA_UNWRAP,               FORM_BOOL    },
+    {"Derive",               CKA_DERIVE,               FORM_BOOL    },
+    {"Verify",               CKA_VERIFY,               FORM_BOOL    },
+    {"Verify-Recover",       CKA_VERIFY_RECOVER,       FORM_BOOL    },
+    {"Encrypt",              CKA_ENCRYPT,              FORM_BOOL    },
+    {"Wrap",                 CKA_WRAP,                 FORM_BOOL    },
+    {"Sensitive",            CKA_SENSITIVE,            FORM_BOOL    },
+    {"Extractable",          CKA_EXTRACTABLE,          FORM_BOOL    },
+    {"Wrap-With-Trusted",    CKA_WRAP_WITH_TRUSTED,    FORM_BOOL    },
+    {"Always-Authenticate",  CKA_ALWAYS_AUTHENTICATE,  FORM_BOOL    },
+    {"Local",                CKA_LOCAL,                FORM_BOOL    },
+    {"Always-Sensitive",     CKA_ALWAYS_SENSITIVE,     FORM_BOOL    },
+    {"Never-Extractable",    CKA_NEVER_EXTRACTABLE,    FORM_BOOL    },
+    {"Key-Gen-Mechanism",    CKA_KEY_GEN_MECHANISM,    FORM_NUMBER  },
+    {"Allowed-Mechanisms",   CKA_ALLOWED_MECHANISMS,   FORM_NUMBERS },
+    {"Wrap-Template",        CKA_WRAP_TEMPLATE,        FORM_TEMPLATE},
+    {"Unwrap-Template",      CKA_UNWRAP_TEMPLATE,      FORM_TEMPLATE},
+    {"Derive-Template",      CKA_DERIVE_TEMPLATE,      FORM_TEMPLATE},
+    {"Application",          CKA_APPLICATION,          FORM_TEXT    },
+    {"Object-ID",            CKA_OBJECT_ID,            FORM_HEX     },
+    {"Check-Value",          CKA_CHECK_VALUE,          FORM_HEX     },
+    {"TPM2B-Public",         CKA_DEVID_TPM2B_PUBLIC,   FORM_HEX     },
+    {"Persistent",           CKA_DEVID_PERSISTENT,     FORM_NUMBER  },
 };
 
 #define LINES (sizeof lines / sizeof lines[0])
@@ -222,6 +226,18 @@ static CK_RV read_hex(const struct line *line, const char *value, struct attribu
     return rv;
 }
 
+static CK_RV read_template(const struct line *line, const char *value, struct attributes *out)
+{
+    CK_RV rv = read_hex(line, value, out);
+    const CK_ATTRIBUTE *packed = attributes_find(out, line->type);
+    struct attributes inner = {0};
+
+    if (rv == CKR_OK)
+        rv = nested_unpack(packed->pValue, packed->ulValueLen, &inner);
+    attributes_free(&inner);
+    return rv;
+}
+
 static CK_RV read_date(const struct line *line, const char *value, struct attributes *out)
 {
     size_t length = strspn(value, "0123456789");
@@ -303,12 +319,13 @@ static const struct {
     CK_RV (*read)(const struct line *line, const char *value, struct attributes *out);
     void (*write)(const CK_ATTRIBUTE *item, struct buffer *out);
 } forms[] = {
-    [FORM_TEXT] = {read_text,    write_text   },
-      [FORM_HEX] = {read_hex,     write_hex    },
-    [FORM_DATE] = {read_date,    write_date   },
-      [FORM_BOOL] = {read_bool,    write_bool   },
-    [FORM_NUMBER] = {read_number,  write_numbers},
-      [FORM_NUMBERS] = {read_numbers, write_numbers},
+    [FORM_TEXT] = {read_text,     write_text   },
+      [FORM_HEX] = {read_hex,      write_hex    },
+    [FORM_DATE] = {read_date,     write_date   },
+      [FORM_BOOL] = {read_bool,     write_bool   },
+    [FORM_NUMBER] = {read_number,   write_numbers},
+      [FORM_NUMBERS] = {read_numbers,  write_numbers},
+    [FORM_TEMPLATE] = {read_template, write_hex    },
 };
 
 static const struct line *line_named(const char *name, const char *prefix)

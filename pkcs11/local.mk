@@ -31,6 +31,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/modify.c \
 	pkcs11/module.c pkcs11/module.h \
 	pkcs11/names.c \
+	pkcs11/nested.c pkcs11/nested.h \
 	pkcs11/newtoken.c \
 	pkcs11/object.c \
 	pkcs11/objectedit.c \

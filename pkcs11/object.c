@@ -3,6 +3,7 @@
 #include "pkcs11/publicobject.h"
 #include "pkcs11/import.h"
 #include "pkcs11/keyfile.h"
+#include "pkcs11/nested.h"
 #include "pkcs11/secret.h"
 #include "pkcs11/session.h"
 #include "pkcs11/soft/x509.h"
@@ -162,6 +163,7 @@ CK_RV C_DestroyObject(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object_handle)
 /* PKCS#11 2.40, 5.7: one attribute's answer; the call's is the worst of them. */
 static CK_RV answer(const struct object *object, CK_ATTRIBUTE *item)
 {
+    const struct attribute_rule *rule;
     struct bytes value;
     CK_RV rv = object_attribute(object, item->type, &value);
 
@@ -169,7 +171,10 @@ static CK_RV answer(const struct object *object, CK_ATTRIBUTE *item)
         item->ulValueLen = CK_UNAVAILABLE_INFORMATION;
         return rv;
     }
-    if (item->pValue != NULL && item->ulValueLen < value.size) {
+    rule = template_rule(object->object_class, object->key_type, item->type);
+    if (rule != NULL && rule->kind == KIND_TEMPLATE) {
+        rv = nested_answer(&value, item);
+    } else if (item->pValue != NULL && item->ulValueLen < value.size) {
         item->ulValueLen = CK_UNAVAILABLE_INFORMATION;
         rv = CKR_BUFFER_TOO_SMALL;
     } else {

@@ -4,6 +4,7 @@
 #include "devid/pkcs11.h"
 #include "pkcs11/curve.h"
 #include "pkcs11/failure.h"
+#include "pkcs11/nested.h"
 
 #include <string.h>
 
@@ -79,6 +80,7 @@ static const struct attribute_rule rules[] = {
     {RULE(CKA_VERIFY), PUB | SECRET, ANY_KEY, YES, .flags = GIVEN | RULE_MODIFY},
     {RULE(CKA_VERIFY_RECOVER), PUB, ANY_KEY, NO, .flags = GIVEN | RULE_MODIFY},
     {RULE(CKA_WRAP), PUB | SECRET, ANY_KEY, NO, .flags = GIVEN | RULE_MODIFY},
+    {RULE(CKA_WRAP_TEMPLATE), PUB | SECRET, ANY_KEY, .kind = KIND_TEMPLATE, .flags = GIVEN},
 
     /* 4.9: private keys */
     {RULE(CKA_SENSITIVE), PRIV | SECRET, ANY_KEY, YES, .flags = GIVEN | RULE_RAISE},
@@ -87,6 +89,8 @@ static const struct attribute_rule rules[] = {
     {RULE(CKA_SIGN), PRIV | SECRET, ANY_KEY, YES, .flags = GIVEN | RULE_MODIFY},
     {RULE(CKA_SIGN_RECOVER), PRIV, ANY_KEY, NO, .flags = GIVEN | RULE_MODIFY},
     {RULE(CKA_UNWRAP), PRIV | SECRET, ANY_KEY, NO, .flags = GIVEN | RULE_MODIFY},
+    {RULE(CKA_UNWRAP_TEMPLATE), PRIV | SECRET, ANY_KEY, .kind = KIND_TEMPLATE, .flags = GIVEN},
+    {RULE(CKA_DERIVE_TEMPLATE), PRIV | SECRET, ANY_KEY, .kind = KIND_TEMPLATE, .flags = GIVEN}, /* 3.0 */
     {RULE(CKA_EXTRACTABLE), PRIV | SECRET, ANY_KEY, NO, .flags = GIVEN | RULE_LOWER},
     {RULE(CKA_ALWAYS_SENSITIVE), PRIV | SECRET, ANY_KEY, NO, .flags = RULE_DEFAULT},
     {RULE(CKA_NEVER_EXTRACTABLE), PRIV | SECRET, ANY_KEY, NO, .flags = RULE_DEFAULT},
@@ -191,11 +195,19 @@ const struct attribute_rule *template_rule(CK_OBJECT_CLASS object_class, CK_KEY_
     return NULL;
 }
 
-static bool value_fits(enum attribute_kind kind, const CK_ATTRIBUTE *item)
+const struct attribute_rule *template_rule_of_any(CK_ATTRIBUTE_TYPE type)
+{
+    for (size_t i = 0; i < RULES; i++)
+        if (rules[i].type == type)
+            return &rules[i];
+    return NULL;
+}
+
+bool template_value_fits(const struct attribute_rule *rule, const CK_ATTRIBUTE *item)
 {
     if (!caller_has_data(item->pValue, item->ulValueLen))
         return false;
-    switch (kind) {
+    switch (rule->kind) {
     case KIND_BOOL:
         return item->ulValueLen == sizeof(CK_BBOOL) && *(const CK_BBOOL *)item->pValue <= CK_TRUE;
     case KIND_ULONG:
@@ -204,6 +216,7 @@ static bool value_fits(enum attribute_kind kind, const CK_ATTRIBUTE *item)
         return item->ulValueLen == 0 || item->ulValueLen == sizeof(CK_DATE);
     case KIND_MECHANISMS:
         return item->ulValueLen % sizeof(CK_MECHANISM_TYPE) == 0;
+    case KIND_TEMPLATE: /* nested.h looks into it */
     case KIND_BYTES:
         break;
     }
@@ -216,17 +229,36 @@ static bool same_value(const CK_ATTRIBUTE *a, const CK_ATTRIBUTE *b)
            (a->ulValueLen == 0 || memcmp(a->pValue, b->pValue, a->ulValueLen) == 0);
 }
 
-static CK_RV check_item(enum template_purpose purpose, CK_OBJECT_CLASS object_class, CK_KEY_TYPE key_type,
-                        const CK_ATTRIBUTE *item, struct attributes *out)
+typedef CK_RV item_check(const void *data, const struct attribute_rule *rule, const CK_ATTRIBUTE *item,
+                         struct attributes *out);
+
+/* Goes on with the value as it is kept: a template in the template is packed. */
+static CK_RV with_value(const struct attribute_rule *rule, const CK_ATTRIBUTE *item, item_check *check,
+                        const void *data, struct attributes *out)
 {
-    const struct attribute_rule *rule = template_rule(object_class, key_type, item->type);
+    struct bytes packed = BYTES_EMPTY;
+    CK_ATTRIBUTE kept = *item;
+    CK_RV rv = CKR_OK;
+
+    if (!template_value_fits(rule, item))
+        return p11_fail(CKR_ATTRIBUTE_VALUE_INVALID, "the value of %s has the wrong form", rule->name);
+    if (rule->kind == KIND_TEMPLATE) {
+        rv = nested_pack(item, &packed);
+        kept.pValue = packed.data;
+        kept.ulValueLen = packed.size;
+    }
+    if (rv == CKR_OK)
+        rv = check(data, rule, &kept, out);
+    bytes_free(&packed);
+    return rv;
+}
+
+static CK_RV add_new(const void *data, const struct attribute_rule *rule, const CK_ATTRIBUTE *item,
+                     struct attributes *out)
+{
+    enum template_purpose purpose = *(const enum template_purpose *)data;
     const CK_ATTRIBUTE *old = attributes_find(out, item->type);
 
-    if (rule == NULL)
-        return p11_fail(CKR_ATTRIBUTE_TYPE_INVALID, "attribute 0x%lx does not belong in this template",
-                        item->type);
-    if (!value_fits(rule->kind, item))
-        return p11_fail(CKR_ATTRIBUTE_VALUE_INVALID, "the value of %s has the wrong form", rule->name);
     if (old != NULL)
         return same_value(old, item)
                    ? CKR_OK
@@ -234,6 +266,16 @@ static CK_RV check_item(enum template_purpose purpose, CK_OBJECT_CLASS object_cl
     if ((rule->flags & purposes[purpose].allowed) == 0)
         return p11_fail(CKR_ATTRIBUTE_READ_ONLY, "%s is the token's to set", rule->name);
     return attributes_set(out, item->type, item->pValue, item->ulValueLen);
+}
+
+static CK_RV check_item(enum template_purpose purpose, CK_OBJECT_CLASS object_class, CK_KEY_TYPE key_type,
+                        const CK_ATTRIBUTE *item, struct attributes *out)
+{
+    const struct attribute_rule *rule = template_rule(object_class, key_type, item->type);
+
+    return rule != NULL ? with_value(rule, item, add_new, &purpose, out)
+                        : p11_fail(CKR_ATTRIBUTE_TYPE_INVALID,
+                                   "attribute 0x%lx does not belong in this template", item->type);
 }
 
 CK_RV template_check(enum template_purpose purpose, CK_OBJECT_CLASS object_class, CK_KEY_TYPE key_type,
@@ -265,18 +307,14 @@ static bool may_become(const struct attribute_rule *rule, bool copy, const CK_AT
     return (rule->flags & (RULE_MODIFY | one_way | (copy ? RULE_COPY : 0U))) != 0;
 }
 
-static CK_RV change_item(const struct template_target *target, const CK_ATTRIBUTE *item,
-                         struct attributes *changes)
+static CK_RV add_change(const void *data, const struct attribute_rule *rule, const CK_ATTRIBUTE *item,
+                        struct attributes *changes)
 {
-    const struct attribute_rule *rule = template_rule(target->object_class, target->key_type, item->type);
+    const struct template_target *target = data;
     const CK_ATTRIBUTE *earlier = attributes_find(changes, item->type);
     struct bytes value = BYTES_EMPTY;
     bool same;
 
-    if (rule == NULL)
-        return p11_fail(CKR_ATTRIBUTE_TYPE_INVALID, "attribute 0x%lx is none of this object's", item->type);
-    if (!value_fits(rule->kind, item))
-        return p11_fail(CKR_ATTRIBUTE_VALUE_INVALID, "the value of %s has the wrong form", rule->name);
     if (earlier != NULL && !same_value(earlier, item))
         return p11_fail(CKR_TEMPLATE_INCONSISTENT, "%s contradicts the rest of the call", rule->name);
     same = target->current(target->object, item->type, &value) == CKR_OK &&
@@ -287,6 +325,16 @@ static CK_RV change_item(const struct template_target *target, const CK_ATTRIBUT
     if (!may_become(rule, target->copy, item))
         return p11_fail(CKR_ATTRIBUTE_READ_ONLY, "%s cannot be changed to this value", rule->name);
     return attributes_set(changes, item->type, item->pValue, item->ulValueLen);
+}
+
+static CK_RV change_item(const struct template_target *target, const CK_ATTRIBUTE *item,
+                         struct attributes *changes)
+{
+    const struct attribute_rule *rule = template_rule(target->object_class, target->key_type, item->type);
+
+    return rule != NULL
+               ? with_value(rule, item, add_change, target, changes)
+               : p11_fail(CKR_ATTRIBUTE_TYPE_INVALID, "attribute 0x%lx is none of this object's", item->type);
 }
 
 CK_RV template_change(const struct template_target *target, const CK_ATTRIBUTE *items, CK_ULONG count,

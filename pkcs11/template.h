@@ -21,7 +21,7 @@ enum template_purpose {
 #define CLASS_SECRET 0x8U
 #define CLASS_DATA 0x10U
 
-enum attribute_kind { KIND_BOOL, KIND_ULONG, KIND_BYTES, KIND_DATE, KIND_MECHANISMS };
+enum attribute_kind { KIND_BOOL, KIND_ULONG, KIND_BYTES, KIND_DATE, KIND_MECHANISMS, KIND_TEMPLATE };
 
 /* One attribute rule. A row holds for the classes in `classes` and, when `key_type` is not ANY_KEY, for keys
  * of that type. */
@@ -53,6 +53,12 @@ struct attribute_rule {
 /* NULL: objects of this class and key type have no such attribute. */
 const struct attribute_rule *template_rule(CK_OBJECT_CLASS object_class, CK_KEY_TYPE key_type,
                                            CK_ATTRIBUTE_TYPE type);
+
+/* The first rule for the attribute, of whatever class; its kind is the same in all. NULL: no object here has
+ * it. */
+const struct attribute_rule *template_rule_of_any(CK_ATTRIBUTE_TYPE type);
+/* Whether the value has the form of the rule's kind. */
+bool template_value_fits(const struct attribute_rule *rule, const CK_ATTRIBUTE *item);
 
 /*
  * Checks a caller's template for an object of the class and key type and copies it to `out`, whose earlier

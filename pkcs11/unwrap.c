@@ -2,6 +2,7 @@
 #include "pkcs11/failure.h"
 #include "pkcs11/import.h"
 #include "pkcs11/keyfile.h"
+#include "pkcs11/nested.h"
 #include "pkcs11/secret.h"
 #include "pkcs11/secrettype.h"
 #include "pkcs11/soft/keywrap.h"
@@ -16,6 +17,7 @@
 /* A key to unwrap: what the caller says of it. */
 struct unwrapping {
     struct session *session;
+    const struct object *by; /* the unwrapping key; NULL: there is none */
     CK_OBJECT_CLASS object_class;
     CK_KEY_TYPE type;
     struct attributes asked;
@@ -74,6 +76,9 @@ static CK_RV read_template(struct unwrapping *unwrapping, const CK_ATTRIBUTE *it
     const struct backend *backend = unwrapping->session->token->backend;
     CK_RV rv = check_kind(unwrapping);
 
+    if (rv == CKR_OK)
+        rv = nested_apply(unwrapping->by, CKA_UNWRAP_TEMPLATE, TEMPLATE_UNWRAP, unwrapping->object_class,
+                          unwrapping->type, &unwrapping->asked);
     if (rv == CKR_OK)
         rv = template_check(TEMPLATE_UNWRAP, unwrapping->object_class, unwrapping->type, items, count,
                             &unwrapping->asked);
@@ -254,6 +259,18 @@ static CK_RV unwrap_by_backend(struct unwrapping *unwrapping, struct operation *
     return rv;
 }
 
+/* What the caller's template leaves out, the key's CKA_UNWRAP_TEMPLATE may say. */
+static void ask_key(struct unwrapping *unwrapping, const struct object *key)
+{
+    unwrapping->by = key;
+    if (unwrapping->object_class == CK_UNAVAILABLE_INFORMATION)
+        unwrapping->object_class =
+            nested_get_ulong(key, CKA_UNWRAP_TEMPLATE, CKA_CLASS, CK_UNAVAILABLE_INFORMATION);
+    if (unwrapping->type == CK_UNAVAILABLE_INFORMATION)
+        unwrapping->type =
+            nested_get_ulong(key, CKA_UNWRAP_TEMPLATE, CKA_KEY_TYPE, CK_UNAVAILABLE_INFORMATION);
+}
+
 static CK_RV unwrap_with_key(struct unwrapping *unwrapping, const CK_MECHANISM *mechanism,
                              CK_OBJECT_HANDLE key, const CK_ATTRIBUTE *items, CK_ULONG count,
                              CK_OBJECT_HANDLE *handle)
@@ -262,6 +279,8 @@ static CK_RV unwrap_with_key(struct unwrapping *unwrapping, const CK_MECHANISM *
     CK_RV rv = wrap_begin(unwrapping->session, &operation, mechanism, key, CKF_UNWRAP);
     bool credential = rv == CKR_OK && operation.row->scheme == SCHEME_CREDENTIAL;
 
+    if (rv == CKR_OK)
+        ask_key(unwrapping, operation.object);
     if (rv == CKR_OK)
         rv = read_template(unwrapping, items, count, credential);
     if (rv == CKR_OK && credential && unwrapping->object_class != CKO_SECRET_KEY)

@@ -3,6 +3,7 @@
 
 #include "devid/pkcs11.h"
 #include "pkcs11/failure.h"
+#include "pkcs11/nested.h"
 #include "pkcs11/soft/encrypt.h"
 #include "pkcs11/soft/keywrap.h"
 #include "pkcs11/stream.h"
@@ -170,8 +171,13 @@ static CK_RV seal(struct operation *operation, const struct bytes *plain, struct
 static CK_RV wrap_target(struct operation *operation, const struct object *target, struct bytes *wrapped)
 {
     struct bytes plain = BYTES_EMPTY;
+    bool matches = false;
     CK_RV rv = may_be_wrapped(target, operation->row, object_attribute_bool(operation->object, CKA_TRUSTED));
 
+    if (rv == CKR_OK)
+        rv = nested_match(operation->object, CKA_WRAP_TEMPLATE, target, &matches);
+    if (rv == CKR_OK && !matches)
+        rv = refuse("it is not as the wrapping key's CKA_WRAP_TEMPLATE wants it");
     if (rv == CKR_OK)
         rv = operation_in_one_step(target);
     if (rv == CKR_OK)

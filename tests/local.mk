@@ -30,6 +30,7 @@ pkcs11_tests = \
 	tests/pkcs11/test_mechanism \
 	tests/pkcs11/test_modify \
 	tests/pkcs11/test_operation \
+	tests/pkcs11/test_nested \
 	tests/pkcs11/test_newtoken \
 	tests/pkcs11/test_pin \
 	tests/pkcs11/test_pinfile \

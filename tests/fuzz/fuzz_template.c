@@ -57,6 +57,8 @@ static const CK_ATTRIBUTE_TYPE types[] = {
     CKA_ALLOWED_MECHANISMS,
     CKA_ALWAYS_AUTHENTICATE,
     CKA_WRAP_TEMPLATE,
+    CKA_UNWRAP_TEMPLATE,
+    CKA_DERIVE_TEMPLATE,
     CKA_PUBLIC_KEY_INFO,
     CKA_CHECK_VALUE,
     CKA_MODULUS_BITS,
@@ -124,9 +126,40 @@ static uint8_t take_byte(struct input *input)
     return *input->data++;
 }
 
+static bool is_template(CK_ATTRIBUTE_TYPE type)
+{
+    return type == CKA_WRAP_TEMPLATE || type == CKA_UNWRAP_TEMPLATE || type == CKA_DERIVE_TEMPLATE;
+}
+
+static void release(const CK_ATTRIBUTE *item, bool inner)
+{
+    const CK_ATTRIBUTE *items = item->pValue;
+
+    if (!inner && is_template(item->type))
+        for (size_t i = 0; i < item->ulValueLen / sizeof *items; i++)
+            release(&items[i], true);
+    free(item->pValue);
+}
+
+static bool take_attribute(struct input *input, CK_ATTRIBUTE *item, bool inner);
+
+/* Up to seven attributes, whose pointers are good ones. */
+static void take_template(struct input *input, CK_ATTRIBUTE *item)
+{
+    size_t count = take_byte(input) % 8;
+    CK_ATTRIBUTE *items = calloc(count + 1, sizeof *items);
+
+    if (items == NULL)
+        abort();
+    for (size_t i = 0; i < count; i++)
+        take_attribute(input, &items[i], true);
+    item->pValue = items;
+    item->ulValueLen = count * sizeof *items;
+}
+
 /* One attribute: its type, the length of its value, the value where the input has it. Numbers and truth
  * values are often made of the right size, or most templates would end there. */
-static bool take_attribute(struct input *input, CK_ATTRIBUTE *item)
+static bool take_attribute(struct input *input, CK_ATTRIBUTE *item, bool inner)
 {
     uint8_t choice = take_byte(input);
     size_t length = take_byte(input);
@@ -134,6 +167,10 @@ static bool take_attribute(struct input *input, CK_ATTRIBUTE *item)
     item->type = types[choice % TYPES];
     if (choice >= 0xf0)
         item->type = (CK_ATTRIBUTE_TYPE)take_byte(input) << 24 | take_byte(input);
+    if (is_template(item->type) && !inner) {
+        take_template(input, item);
+        return true;
+    }
     if (length == 0xff)
         length = (size_t)take_byte(input) << 8 | take_byte(input);
     if (length > input->size)
@@ -142,7 +179,8 @@ static bool take_attribute(struct input *input, CK_ATTRIBUTE *item)
     item->pValue = malloc(length != 0 ? length : 1); /* of the exact size, for the sanitizers */
     if (item->pValue == NULL)
         abort();
-    memcpy(item->pValue, input->data, length);
+    if (length != 0)
+        memcpy(item->pValue, input->data, length);
     input->data += length;
     input->size -= length;
     return item->type != CKA_TOKEN;
@@ -150,7 +188,7 @@ static bool take_attribute(struct input *input, CK_ATTRIBUTE *item)
 
 static void read_back(CK_OBJECT_HANDLE object, const CK_ATTRIBUTE *items, CK_ULONG count)
 {
-    uint8_t value[256];
+    _Alignas(CK_ATTRIBUTE) uint8_t value[256];
     CK_ULONG size;
 
     for (CK_ULONG i = 0; i < count; i++) {
@@ -158,6 +196,7 @@ static void read_back(CK_OBJECT_HANDLE object, const CK_ATTRIBUTE *items, CK_ULO
 
         if (C_GetAttributeValue(session, object, &item, 1) != CKR_OK)
             continue;
+        memset(value, 0, sizeof value); /* the elements of a template have no room */
         item.pValue = value;
         item.ulValueLen = sizeof value;
         C_GetAttributeValue(session, object, &item, 1);
@@ -211,14 +250,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     start();
     while (input.size != 0 && count < ATTRIBUTES) {
-        if (take_attribute(&input, &items[count]))
+        if (take_attribute(&input, &items[count], false))
             count++;
         else
-            free(items[count].pValue);
+            release(&items[count], false);
     }
     use(items, count);
     for (CK_ULONG i = 0; i < count; i++)
-        free(items[i].pValue);
+        release(&items[i], false);
     clear_session();
     return 0;
 }

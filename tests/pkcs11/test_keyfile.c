@@ -199,6 +199,8 @@ static CK_RV set_some_value(struct attributes *set, const struct attribute_rule 
         return attributes_set(set, rule->type, "20261121", 8);
     case KIND_MECHANISMS:
         return attributes_set(set, rule->type, mechanisms, sizeof mechanisms);
+    case KIND_TEMPLATE: /* of CKA_SIGN true, packed */
+        return attributes_set(set, rule->type, "\x00\x00\x01\x08\x00\x00\x00\x01\x01", 9);
     case KIND_BYTES:
         break;
     }

@@ -42,6 +42,10 @@ static CK_ULONG numbers[2] = {1, 2};
 static CK_BBOOL flags[2] = {CK_TRUE, CK_FALSE};
 static char words[2][3] = {"abc", "abd"};
 static char date[8] = "20260101";
+static CK_ATTRIBUTE inner[2] = {
+    {CKA_SIGN,   &flags[0], sizeof flags[0]},
+    {CKA_VERIFY, &flags[1], sizeof flags[1]},
+};
 
 /* Two different good values of each kind, and one whose size is wrong (where there is such a thing). */
 static const struct {
@@ -53,6 +57,7 @@ static const struct {
                    {0, numbers, 1}                                                                            },
     [KIND_BYTES] = {{{0, words[0], 3}, {0, words[1], 3}},                                       {0, NULL, 3}   },
     [KIND_DATE] = {{{0, date, 8}, {0, NULL, 0}},                                               {0, date, 4}   },
+    [KIND_TEMPLATE] = {{{0, &inner[0], sizeof inner[0]}, {0, &inner[1], sizeof inner[1]}},         {0, inner, 3}  },
     [KIND_MECHANISMS] = {{{0, numbers, sizeof numbers}, {0, numbers, sizeof numbers[0]}},            {0, numbers, 3}},
 };
 

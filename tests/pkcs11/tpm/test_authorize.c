@@ -38,7 +38,8 @@ struct wire {
 static void add(struct wire *wire, const void *data, size_t size)
 {
     ck_assert_uint_le(wire->size + size, sizeof wire->data);
-    memcpy(wire->data + wire->size, data, size);
+    if (size != 0)
+        memcpy(wire->data + wire->size, data, size);
     wire->size += size;
 }
 
