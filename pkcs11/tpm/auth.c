@@ -21,10 +21,16 @@ static CK_RV stretch(const struct pin_seal *how, const struct bytes *pin, uint8_
                        auth, TPM_SESSION_DIGEST);
 }
 
-static void note_refusal(struct tpm_token *token, CK_RV rv)
+/* A TPM counts failed tries on after a good one. CKF_..._PIN_COUNT_LOW does not: it is of the tries since the
+ * last good one. */
+static void note_answer(struct tpm_token *token, CK_RV rv)
 {
-    if (rv == CKR_PIN_INCORRECT || rv == CKR_PIN_LOCKED)
+    bool refused = rv == CKR_PIN_INCORRECT || rv == CKR_PIN_LOCKED;
+
+    if (refused)
         __atomic_store_n(&token->pin_refused, true, __ATOMIC_RELAXED);
+    if (refused || rv == CKR_OK)
+        __atomic_store_n(&token->pin_wrong, refused, __ATOMIC_RELAXED);
 }
 
 static CK_RV open_seal(void *instance, CK_USER_TYPE user, const struct pin_seal *seal,
@@ -40,7 +46,7 @@ static CK_RV open_seal(void *instance, CK_USER_TYPE user, const struct pin_seal 
     if (rv == CKR_OK)
         rv = tpm_unseal(token, &seal->block, &auth, secret);
     bytes_wipe(value, sizeof value);
-    note_refusal(token, rv);
+    note_answer(token, rv);
     return rv;
 }
 
@@ -167,9 +173,9 @@ static void lockout_flags(struct tpm_token *token, CK_TOKEN_INFO *info)
         info->flags |= CKF_USER_PIN_LOCKED | CKF_SO_PIN_LOCKED;
     else if (lockout.failed + 1 >= lockout.maximum)
         info->flags |= CKF_USER_PIN_FINAL_TRY | CKF_SO_PIN_FINAL_TRY;
-    if (lockout.failed != 0)
+    if (lockout.failed != 0 && __atomic_load_n(&token->pin_wrong, __ATOMIC_RELAXED))
         info->flags |= CKF_USER_PIN_COUNT_LOW | CKF_SO_PIN_COUNT_LOW;
-    else
+    if (lockout.failed == 0)
         __atomic_store_n(&token->pin_refused, false, __ATOMIC_RELAXED);
 }
 

@@ -20,6 +20,7 @@ struct tpm_token {
     struct tpm_capability capability;
     bool has_pin;                /* there is a pin.pem: keys carry the token secret */
     bool pin_refused;            /* atomic: the TPM may count failed tries */
+    bool pin_wrong;              /* atomic: the last PIN was */
     struct bytes secret;         /* under the TPM's lock; empty: nobody is logged in */
     bool seals;                  /* token.conf asks for sealed keys (sealed.h) */
     pthread_mutex_t sealed_lock; /* of what follows; taken before the TPM's */

@@ -197,6 +197,21 @@ START_TEST(flags_follow_the_tpm)
 }
 END_TEST
 
+/* The TPM counts on, and says so when one try is left. */
+START_TEST(a_login_ends_the_low_count)
+{
+    ck_assert_rv(C_Login(session, CKU_USER, PIN(wrong)), CKR_PIN_INCORRECT);
+    ck_assert_rv(C_Login(session, CKU_USER, PIN(pin)), CKR_OK);
+    ck_assert_uint_eq(flags(), CKF_LOGIN_REQUIRED | CKF_USER_PIN_INITIALIZED);
+    ck_assert_rv(C_Logout(session), CKR_OK);
+    ck_assert_rv(C_Login(session, CKU_USER, PIN(wrong)), CKR_PIN_INCORRECT);
+    ck_assert_uint_eq(flags() & ~(CKF_LOGIN_REQUIRED | CKF_USER_PIN_INITIALIZED),
+                      CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY);
+    ck_assert_rv(C_Login(session, CKU_USER, PIN(pin)), CKR_OK);
+    ck_assert_uint_eq(flags() & ~(CKF_LOGIN_REQUIRED | CKF_USER_PIN_INITIALIZED), CKF_USER_PIN_FINAL_TRY);
+}
+END_TEST
+
 START_TEST(pins_of_impossible_length_do_not_count)
 {
     CK_UTF8CHAR longest[300];
@@ -492,6 +507,7 @@ Suite *suite(void)
     tcase_add_test(t, states_and_answers_of_login);
     tcase_add_test(t, login_ends_with_the_last_session);
     tcase_add_test(t, flags_follow_the_tpm);
+    tcase_add_test(t, a_login_ends_the_low_count);
     tcase_add_test(t, pins_of_impossible_length_do_not_count);
     tcase_add_test(t, broken_tpm_is_no_wrong_pin);
     tcase_add_test(t, broken_pin_file_is_no_wrong_pin);
