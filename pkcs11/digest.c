@@ -49,6 +49,13 @@ static CK_RV finish(struct digest *digest, const void *data, size_t data_size, u
     return rv;
 }
 
+/* What is done in one call and what is done in parts do not mix; the wrong call ends the operation. */
+static CK_RV refuse(struct digest *digest)
+{
+    digest_end(digest);
+    return p11_fail(CKR_OPERATION_ACTIVE, "a digest is made in one call or in parts, not in both ways");
+}
+
 CK_RV C_DigestInit(CK_SESSION_HANDLE handle, CK_MECHANISM *mechanism)
 {
     struct session *session;
@@ -64,18 +71,24 @@ CK_RV C_Digest(CK_SESSION_HANDLE handle, CK_BYTE *data, CK_ULONG data_size, CK_B
 
     if (rv != CKR_OK)
         return rv;
-    if (session->digest.row == NULL || session->digest.updated)
-        rv = session->digest.row == NULL ? CKR_OPERATION_NOT_INITIALIZED : CKR_OPERATION_ACTIVE;
+    if (session->digest.row == NULL)
+        rv = CKR_OPERATION_NOT_INITIALIZED;
+    else if (session->digest.updated)
+        rv = refuse(&session->digest);
     else
         rv = finish(&session->digest, data, data_size, out, size);
+    session->digest.asked = session->digest.row != NULL;
     return session_leave(session, rv);
 }
 
 CK_RV digest_update(struct digest *digest, const void *data, size_t size)
 {
-    CK_RV rv =
-        caller_has_data(data, size) ? soft_digest_update(digest->running, data, size) : CKR_ARGUMENTS_BAD;
+    CK_RV rv = CKR_ARGUMENTS_BAD;
 
+    if (digest->asked)
+        return refuse(digest);
+    if (caller_has_data(data, size))
+        rv = soft_digest_update(digest->running, data, size);
     digest->updated = true;
     if (rv != CKR_OK)
         digest_end(digest);
@@ -146,6 +159,8 @@ CK_RV C_DigestFinal(CK_SESSION_HANDLE handle, CK_BYTE *out, CK_ULONG *size)
         return rv;
     if (session->digest.row == NULL)
         rv = CKR_OPERATION_NOT_INITIALIZED;
+    else if (session->digest.asked)
+        rv = refuse(&session->digest);
     else
         rv = finish(&session->digest, NULL, 0, out, size);
     return session_leave(session, rv);

@@ -10,6 +10,7 @@ struct digest {
     const struct mechanism *row;
     struct soft_digest *running;
     bool updated; /* multi-part */
+    bool asked;   /* in one call, of which only the length was asked for */
     bool keyed;   /* a key was digested: the state is a secret */
 };
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pkcs11/frame.h"
 
+#include "pkcs11/failure.h"
+
 CK_RV frame_begin(const char *function, const struct frame *frame, CK_SESSION_HANDLE handle,
                   const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
 {
@@ -27,6 +29,18 @@ static CK_RV take_step(frame_step *step, struct operation *operation, const stru
     return caller_has_data(call->input, call->input_size) ? step(operation, call) : CKR_ARGUMENTS_BAD;
 }
 
+/* What is done in one call and what is done in parts do not mix, even when only the length was asked for so
+ * far; the wrong call ends the operation, as every one does that fails (PKCS#11 2.40, 5.8 to 5.11). */
+static CK_RV refuse(struct operation *operation)
+{
+    CK_RV rv = p11_fail(CKR_OPERATION_ACTIVE,
+                        "the operation was begun in %s; such operations do not end in the other way",
+                        operation->updated ? "parts" : "one call");
+
+    operation_end(operation);
+    return rv;
+}
+
 /* PKCS#11 2.40, 5.2: asking for the length, or for less room than it takes, ends nothing. */
 static bool asks_for_length(const struct call *call, CK_RV rv)
 {
@@ -51,10 +65,13 @@ CK_RV frame_once(const char *function, const struct frame *frame, CK_SESSION_HAN
     if (rv != CKR_OK)
         return rv;
     operation = session_operation(session, frame->flag);
-    if (operation->row == NULL || operation->updated)
-        rv = operation->row == NULL ? CKR_OPERATION_NOT_INITIALIZED : CKR_OPERATION_ACTIVE;
+    if (operation->row == NULL)
+        rv = CKR_OPERATION_NOT_INITIALIZED;
+    else if (operation->updated)
+        rv = refuse(operation);
     else
         rv = last_step(frame->once, operation, &call);
+    operation->asked = operation->row != NULL;
     return session_leave_function(session, function, rv);
 }
 
@@ -65,6 +82,8 @@ CK_RV frame_update_entered(const struct frame *frame, struct session *session, c
 
     if (operation->row == NULL)
         return CKR_OPERATION_NOT_INITIALIZED;
+    if (operation->asked)
+        return refuse(operation);
     rv = take_step(frame->update, operation, call);
     if (rv == CKR_OK && !asks_for_length(call, rv))
         operation->updated = true;
@@ -93,6 +112,9 @@ CK_RV frame_final(const char *function, const struct frame *frame, CK_SESSION_HA
     if (rv != CKR_OK)
         return rv;
     operation = session_operation(session, frame->flag);
-    rv = operation->row != NULL ? last_step(frame->final, operation, &call) : CKR_OPERATION_NOT_INITIALIZED;
+    if (operation->row == NULL)
+        rv = CKR_OPERATION_NOT_INITIALIZED;
+    else
+        rv = operation->asked ? refuse(operation) : last_step(frame->final, operation, &call);
     return session_leave_function(session, function, rv);
 }

@@ -28,6 +28,7 @@ struct operation {
     uint64_t fed; /* to it, in bytes */
     bool opened;  /* what is held is the plain end of the data */
     bool updated; /* multi-part */
+    bool asked;   /* in one call, of which only the length was asked for */
 };
 
 /*

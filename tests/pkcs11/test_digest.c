@@ -145,6 +145,16 @@ START_TEST(calls_out_of_order_and_bad_arguments)
     ck_assert_rv(C_DigestInit(session, &sha), CKR_OPERATION_ACTIVE);
     update("a");
     ck_assert_rv(C_Digest(session, out, 1, out, &size), CKR_OPERATION_ACTIVE);
+    ck_assert_rv(C_DigestFinal(session, out, &size), CKR_OPERATION_NOT_INITIALIZED);
+    begin(CKM_SHA256);
+    ck_assert_rv(C_Digest(session, out, 1, NULL, &size), CKR_OK);
+    ck_assert_rv(C_DigestUpdate(session, out, 1), CKR_OPERATION_ACTIVE);
+    ck_assert_rv(C_Digest(session, out, 1, out, &size), CKR_OPERATION_NOT_INITIALIZED);
+    begin(CKM_SHA256);
+    ck_assert_rv(C_Digest(session, out, 1, NULL, &size), CKR_OK);
+    ck_assert_rv(C_DigestFinal(session, out, &size), CKR_OPERATION_ACTIVE);
+    ck_assert_rv(C_Digest(session, out, 1, out, &size), CKR_OPERATION_NOT_INITIALIZED);
+    begin(CKM_SHA256);
     ck_assert_rv(C_DigestUpdate(session, NULL, 1), CKR_ARGUMENTS_BAD);
     ck_assert_rv(C_DigestFinal(session, out, &size), CKR_OPERATION_NOT_INITIALIZED);
     begin(CKM_SHA256);

@@ -456,7 +456,11 @@ START_TEST(calls_out_of_order_are_refused)
     ck_assert_rv(C_SignInit(session, &mechanism, ec), CKR_OK);
     ck_assert_rv(C_SignUpdate(session, message, 1), CKR_OK);
     ck_assert_rv(C_Sign(session, message, 1, signature, &size), CKR_OPERATION_ACTIVE);
-    ck_assert_rv(C_SignFinal(session, signature, &size), CKR_OK);
+    ck_assert_rv(C_SignFinal(session, signature, &size), CKR_OPERATION_NOT_INITIALIZED);
+    ck_assert_rv(C_SignInit(session, &mechanism, ec), CKR_OK);
+    ck_assert_rv(C_Sign(session, message, 1, NULL, &size), CKR_OK);
+    ck_assert_rv(C_SignUpdate(session, message, 1), CKR_OPERATION_ACTIVE);
+    ck_assert_rv(C_Sign(session, message, 1, signature, &size), CKR_OPERATION_NOT_INITIALIZED);
 }
 END_TEST
 

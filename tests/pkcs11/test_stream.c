@@ -611,6 +611,17 @@ START_TEST(hostile_calls)
         size = sizeof out;
         filetoken_assert_rv(way->update(session, out, 16, out, &size), CKR_OK);
         filetoken_assert_rv(way->once(session, out, 16, out, &size), CKR_OPERATION_ACTIVE);
+        filetoken_assert_rv(way->final(session, out, &size), CKR_OPERATION_NOT_INITIALIZED);
+        begin(way);
+        filetoken_assert_rv(way->once(session, out, 16, NULL, &size), CKR_OK);
+        filetoken_assert_rv(way->update(session, out, 16, out, &size), CKR_OPERATION_ACTIVE);
+        filetoken_assert_rv(way->once(session, out, 16, out, &size), CKR_OPERATION_NOT_INITIALIZED);
+        begin(way);
+        filetoken_assert_rv(way->once(session, out, 16, NULL, &size), CKR_OK);
+        filetoken_assert_rv(way->final(session, out, &size), CKR_OPERATION_ACTIVE);
+        begin(way);
+        size = sizeof out;
+        filetoken_assert_rv(way->update(session, out, 16, out, &size), CKR_OK);
         size = sizeof out;
         filetoken_assert_rv(way->final(session, out, &size), CKR_OK);
         ck_assert_uint_eq(size, 0);
