@@ -32,7 +32,8 @@ struct dps_attest_settings {
 enum dps_attest_purpose { DPS_FOR_REGISTRATION, DPS_FOR_HUB };
 
 struct dps_attest {
-    const char *name; /* for the log */
+    const char *name;        /* for the log */
+    const char *attestation; /* what an enrollment calls it */
     /* The first PUT goes unauthorised and is answered with a wrapped key (state CHALLENGE). */
     bool challenge;
 
@@ -43,6 +44,8 @@ struct dps_attest {
     /* The registration id that the credential implies, after configure_tls; "" if none. Owned by the state.
      */
     const char *(*registration_id)(const void *state);
+    /* Adds what the device shows, after configure_tls; the texts belong to the state. */
+    void (*show)(const void *state, struct dps_proof *out);
     /* Adds what the method says in the body of a registration; the texts belong to the state. */
     dps_status (*body)(void *state, struct dps_register_request *request);
     /* Takes a key that the service wrapped for this device (base64 text); `authorize` uses it from now on. */

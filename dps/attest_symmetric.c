@@ -229,6 +229,7 @@ static const char *symmetric_advice(const void *state)
 
 const struct dps_attest dps_attest_symmetric = {
     .name = "symmetric key",
+    .attestation = "symmetricKey",
     .open = symmetric_open,
     .authorize = symmetric_authorize,
     .advice = symmetric_advice,

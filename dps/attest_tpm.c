@@ -239,6 +239,13 @@ static dps_status tpm_open(const struct dps_attest_settings *settings, void **st
     return status;
 }
 
+static void tpm_show(const void *state, struct dps_proof *out)
+{
+    const struct tpm *tpm = state;
+
+    out->endorsement_key = tpm->endorsement_key;
+}
+
 static dps_status tpm_body(void *state, struct dps_register_request *request)
 {
     const struct tpm *tpm = state;
@@ -257,9 +264,11 @@ static const char *tpm_advice(const void *state)
 
 const struct dps_attest dps_attest_tpm = {
     .name = "TPM",
+    .attestation = "tpm",
     .challenge = true,
     .open = tpm_open,
     .registration_id = tpm_registration_id,
+    .show = tpm_show,
     .body = tpm_body,
     .take_key = tpm_take_key,
     .authorize = tpm_authorize,

@@ -111,6 +111,14 @@ static const char *x509_registration_id(const void *state)
     return dps_tls_common_name(x509->settings->tls);
 }
 
+static void x509_show(const void *state, struct dps_proof *out)
+{
+    const struct x509 *x509 = state;
+
+    out->thumbprints = dps_tls_thumbprints(x509->settings->tls);
+    out->issuer = dps_tls_open_issuer(x509->settings->tls);
+}
+
 static const char *x509_advice(const void *state)
 {
     const struct x509 *x509 = state;
@@ -121,9 +129,11 @@ static const char *x509_advice(const void *state)
 /* The proof is the TLS handshake: nothing to say in bodies or headers. */
 const struct dps_attest dps_attest_x509 = {
     .name = "X.509",
+    .attestation = "x509",
     .open = x509_open,
     .configure_tls = x509_configure_tls,
     .registration_id = x509_registration_id,
+    .show = x509_show,
     .advice = x509_advice,
     .close = free,
 };

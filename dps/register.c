@@ -272,20 +272,23 @@ static bool is_registration_id(const char *id)
            strchr("._:", id[length - 1]) == NULL;
 }
 
-static dps_status check_settings(struct dps_client *client)
+static dps_status check_registration_id(struct dps_client *client)
 {
-    struct dps_report *report = &client->report;
-
-    if (client->id_scope == NULL || client->id_scope[0] == '\0')
-        return dps_report_fail(report, DPS_INVALID,
-                               "there is no id scope: name the one that the provisioning service shows");
     if (client->registration_id != NULL && !is_registration_id(client->registration_id))
         return dps_report_fail(
-            report, DPS_INVALID,
+            &client->report, DPS_INVALID,
             "\"%.*s\" is no registration id: it has 1 to %d letters, digits and - . _ : and ends with a "
             "letter, a digit or -",
             ID_MAXIMUM, client->registration_id, ID_MAXIMUM);
     return DPS_OK;
+}
+
+static dps_status check_settings(struct dps_client *client)
+{
+    if (client->id_scope == NULL || client->id_scope[0] == '\0')
+        return dps_report_fail(&client->report, DPS_INVALID,
+                               "there is no id scope: name the one that the provisioning service shows");
+    return check_registration_id(client);
 }
 
 static dps_status find_registration_id(struct run *run)
@@ -302,6 +305,25 @@ static dps_status find_registration_id(struct run *run)
     run->registration_id = id;
     snprintf(run->what, sizeof run->what, "the registration of \"%s\"", id);
     return DPS_OK;
+}
+
+dps_status dps_client_check(dps_client *client, struct dps_proof *out)
+{
+    struct run run = {.client = client};
+    dps_status status = check_registration_id(client);
+
+    *out = (struct dps_proof){"", "", "", "", ""};
+    if (status == DPS_OK)
+        status = dps_client_prepare(client);
+    if (status == DPS_OK)
+        status = find_registration_id(&run);
+    if (status == DPS_OK) {
+        out->registration_id = run.registration_id;
+        out->attestation = client->attest->attestation;
+        if (client->attest->show != NULL)
+            client->attest->show(client->attest_state, out);
+    }
+    return dps_client_finish(client, status);
 }
 
 static dps_status run_machine(struct dps_client *client, enum state goal, dps_registration **out)

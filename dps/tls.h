@@ -48,6 +48,10 @@ bool dps_tls_validity(const struct dps_tls *tls, int64_t *from, int64_t *to);
  * certificate. "" for a chain that ends self-signed. */
 const char *dps_tls_open_issuer(const struct dps_tls *tls);
 
+/* SHA-256 of each certificate of the chain in its order, as hexadecimal with capital letters, a space between
+ * them; "" when nothing is loaded. Owned by `tls`. */
+const char *dps_tls_thumbprints(const struct dps_tls *tls);
+
 /* Puts certificate, chain and key into an SSL_CTX and watches its alerts. False: OpenSSL refused. */
 bool dps_tls_install(struct dps_tls *tls, void *ssl_ctx);
 

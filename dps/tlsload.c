@@ -2,6 +2,7 @@
 /* The device's certificate, its chain, and its key: from files and tokens into a struct dps_tls. */
 #include "dps/tlsload.h"
 
+#include "dps/crypto.h"
 #include "dps/source.h"
 
 #include <openssl/err.h>
@@ -10,6 +11,7 @@
 #include <openssl/x509v3.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -21,6 +23,8 @@ void dps_tls_unload(struct dps_tls *tls)
     tls->chain = NULL;
     tls->common_name[0] = '\0';
     tls->open_issuer[0] = '\0';
+    free(tls->thumbprints);
+    tls->thumbprints = NULL;
 }
 
 /* ---- loading ---- */
@@ -229,6 +233,29 @@ static void judge_chain(struct dps_tls *tls, const char *source, const STACK_OF(
                        sk_X509_num(tls->chain), source, tls->open_issuer);
 }
 
+#define THUMBPRINT_SIZE (2 * DPS_SHA256_SIZE + 1) /* with the space behind it */
+
+static bool read_thumbprints(struct dps_tls *tls)
+{
+    EVP_MD *sha256 = EVP_MD_fetch(tls->context, "SHA256", NULL);
+    size_t count = (size_t)sk_X509_num(tls->chain);
+    bool read = sha256 != NULL;
+
+    tls->thumbprints = calloc(count, THUMBPRINT_SIZE);
+    read = read && tls->thumbprints != NULL;
+    for (size_t i = 0; read && i < count; i++) {
+        uint8_t digest[DPS_SHA256_SIZE];
+        char *text = tls->thumbprints + i * THUMBPRINT_SIZE;
+
+        read = X509_digest(sk_X509_value(tls->chain, (int)i), sha256, digest, NULL) == 1;
+        for (size_t j = 0; read && j < sizeof digest; j++)
+            snprintf(text + 2 * j, 3, "%02X", digest[j]);
+        text[THUMBPRINT_SIZE - 1] = i + 1 < count ? ' ' : '\0';
+    }
+    EVP_MD_free(sha256);
+    return read;
+}
+
 static dps_status order_chain(struct dps_tls *tls, const char *certificate, const char *key,
                               STACK_OF(X509) * certificates)
 {
@@ -245,6 +272,8 @@ static dps_status order_chain(struct dps_tls *tls, const char *certificate, cons
     while (move_issuer(tls, certificates))
         ;
     read_common_name(tls);
+    if (!read_thumbprints(tls))
+        return dps_report_no_memory(tls->settings.report);
     judge_chain(tls, certificate, certificates);
     ERR_clear_error();
     return DPS_OK;
@@ -281,6 +310,11 @@ const char *dps_tls_common_name(const struct dps_tls *tls)
 const char *dps_tls_open_issuer(const struct dps_tls *tls)
 {
     return tls->open_issuer;
+}
+
+const char *dps_tls_thumbprints(const struct dps_tls *tls)
+{
+    return tls->thumbprints != NULL ? tls->thumbprints : "";
 }
 
 static bool read_time(const ASN1_TIME *time, int64_t *out)

@@ -19,7 +19,8 @@ struct dps_tls {
     STACK_OF(X509) * chain; /* leaf first */
     char common_name[DPS_TLS_NAME_MAXIMUM];
     char open_issuer[DPS_TLS_NAME_MAXIMUM];
-    int alert; /* as the info callback tells it, 0: none */
+    char *thumbprints; /* NULL: none */
+    int alert;         /* as the info callback tells it, 0: none */
     bool alert_from_peer;
 };
 

@@ -24,7 +24,8 @@
  * - The order of the setters does not matter. A text is checked when it is set, as far as it can be by
  * itself; certificates, keys and files are looked at by the functions that talk to a server.
  * - A setter that fails leaves the setting as it was.
- * - dps_client_free, dps_registration_free, dps_received_free and dps_hub_close accept NULL; nothing else accepts a NULL object.
+ * - dps_client_free, dps_registration_free, dps_received_free and dps_hub_close accept NULL; nothing else
+ * accepts a NULL object.
  */
 
 #include <stddef.h>
@@ -141,9 +142,9 @@ dps_status dps_client_use_group_value(dps_client *client, const char *base64);
 dps_status dps_client_set_key_store(dps_client *client, const char *uri);
 
 /*
- * The device proves who it is by its TPM (individual enrollments only). The service wraps a key that only this
- * TPM can unwrap, with its endorsement key; the key for the hub comes the same way and is kept in the token,
- * as "devid-hub:REGISTRATION_ID", so that later programs can send.
+ * The device proves who it is by its TPM (individual enrollments only). The service wraps a key that only
+ * this TPM can unwrap, with its endorsement key; the key for the hub comes the same way and is kept in the
+ * token, as "devid-hub:REGISTRATION_ID", so that later programs can send.
  *
  * token  a "pkcs11:" URI of the token, of which DevID's module must be the maker. NULL: the only token that
  *        shows a TPM's endorsement key and storage root key.
@@ -244,6 +245,24 @@ typedef int (*dps_pin_fn)(void *data, const char *what, char *pin, size_t size);
 /* Who is asked when a key is protected and its URI has no PIN. NULL: nobody, and such a key is DPS_KEY. */
 dps_status dps_client_set_pin(dps_client *client, dps_pin_fn pin, void *data);
 
+/* What a device would show the service. The texts belong to the client, until its next call; "" where its way
+ * to prove itself has no such thing. */
+struct dps_proof {
+    const char *registration_id;
+    const char *attestation;     /* as an enrollment names it: "x509", "symmetricKey", "tpm" */
+    const char *thumbprints;     /* x509: of all certificates that are sent, the device's first: SHA-256 in
+                                    hexadecimal     with capital letters, a space between them */
+    const char *issuer;          /* x509: the issuer of the last one; "" when that is its own */
+    const char *endorsement_key; /* tpm: base64 of the TPM2B_PUBLIC */
+};
+
+/*
+ * Checks all that dps_client_register checks before it sends anything, but for the id scope: the registration
+ * id, that credentials are there and fit together, their dates. What is no failure, as a gap in the chain, is
+ * a warning in the log. Without network. Statuses as dps_client_register; not DPS_OK: *out is empty.
+ */
+DPS_MUST_USE dps_status dps_client_check(dps_client *client, struct dps_proof *out);
+
 /*
  * Registers the device: checks certificate and key, sends the registration, and waits for its outcome as the
  * service's Retry-After asks. Blocks until the device is assigned or refused, or the time limit has passed.
@@ -257,8 +276,8 @@ DPS_MUST_USE dps_status dps_client_register(dps_client *client, dps_registration
 
 /*
  * Asks the service for the device's registration record without registering it (status lookup). It has a hub
- * and device only when its status is "assigned"; "unassigned" is a device that never registered. DPS_REJECTED:
- * as dps_client_register, also for a registration that failed or is disabled.
+ * and device only when its status is "assigned"; "unassigned" is a device that never registered.
+ * DPS_REJECTED: as dps_client_register, also for a registration that failed or is disabled.
  */
 DPS_MUST_USE dps_status dps_client_lookup(dps_client *client, dps_registration **out);
 
@@ -266,8 +285,8 @@ DPS_MUST_USE dps_status dps_client_lookup(dps_client *client, dps_registration *
 
 /*
  * The file in which dps_client_provision keeps the assignment. It is replaced in one step, so that it is
- * always whole, and never holds a key: hub and device, how the device proves who it is (URIs and paths), where
- * the service is, etag and times, as JSON of a version. NULL: none.
+ * always whole, and never holds a key: hub and device, how the device proves who it is (URIs and paths),
+ * where the service is, etag and times, as JSON of a version. NULL: none.
  */
 dps_status dps_client_set_state(dps_client *client, const char *path);
 
@@ -315,7 +334,8 @@ DPS_MUST_USE dps_status dps_client_save(dps_client *client, const dps_registrati
  * from now (1 to a year), which the caller frees with free(). The resource is not encoded, e.g.
  * "HUB/devices/ID" or "SCOPE/registrations/ID". DPS_INVALID: the client's credential is a certificate.
  */
-DPS_MUST_USE dps_status dps_client_sas(dps_client *client, const char *resource, unsigned seconds, char **out);
+DPS_MUST_USE dps_status dps_client_sas(dps_client *client, const char *resource, unsigned seconds,
+                                       char **out);
 
 /*
  * Ends the dps_client_register or dps_hub_send that runs with this client, or else the next one, with
@@ -418,8 +438,8 @@ const char *dps_hub_device_id(const dps_hub *hub);
  */
 DPS_MUST_USE dps_status dps_hub_send(dps_hub *hub, const struct dps_message *message);
 
-/* Sends several messages in one request; together they have at most 256 KiB as JSON, in which a body takes 4/3
- * of its size. All of them arrive, or none. */
+/* Sends several messages in one request; together they have at most 256 KiB as JSON, in which a body takes
+ * 4/3 of its size. All of them arrive, or none. */
 DPS_MUST_USE dps_status dps_hub_send_batch(dps_hub *hub, const struct dps_message *messages, size_t count);
 
 /*

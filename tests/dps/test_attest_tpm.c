@@ -194,6 +194,7 @@ START_TEST(a_tpm_names_itself_in_two_ways)
     static const char *const ids[] = {[DPS_TPM_ID_BASE32] = ID_BASE32, [DPS_TPM_ID_HEX] = ID_HEX};
     dps_client *client = make_client(NULL, NULL);
     struct dps_tpm_identity identity;
+    struct dps_proof proof;
 
     ck_assert_int_eq(dps_client_set_tpm_id(client, (dps_tpm_id)_i), DPS_OK);
     ck_assert_int_eq(dps_client_tpm_identity(client, &identity), DPS_OK);
@@ -202,6 +203,10 @@ START_TEST(a_tpm_names_itself_in_two_ways)
     ck_assert_ptr_eq(strstr(identity.endorsement_key, FAKE_TPM_EK_PREFIX), identity.endorsement_key);
     ck_assert_ptr_eq(strstr(identity.storage_root_key, FAKE_TPM_SRK_PREFIX), identity.storage_root_key);
     ck_assert_str_eq(dps_client_registration_id(client), ids[_i]);
+    ck_assert_int_eq(dps_client_check(client, &proof), DPS_OK);
+    ck_assert_str_eq(proof.registration_id, ids[_i]);
+    ck_assert_str_eq(proof.attestation, "tpm");
+    ck_assert_ptr_eq(strstr(proof.endorsement_key, FAKE_TPM_EK_PREFIX), proof.endorsement_key);
     ck_assert_int_eq(dps_client_set_tpm_id(client, (dps_tpm_id)2), DPS_INVALID);
     dps_client_free(client);
 }

@@ -460,6 +460,7 @@ START_TEST(refused_before_anything_is_sent)
     struct dps_server *server = dps_fixture_server(NULL, 0);
     dps_client *client = dps_client_new(refusals[_i].scope, refusals[_i].id);
     dps_registration *registration;
+    struct dps_proof proof;
     char certificate[4096];
 
     snprintf(certificate, sizeof certificate, "%s", support_path("%s", refusals[_i].certificate));
@@ -468,8 +469,49 @@ START_TEST(refused_before_anything_is_sent)
     ck_assert_int_eq(dps_client_register(client, &registration), refusals[_i].status);
     ck_assert_msg(strstr(dps_client_error(client), refusals[_i].words) != NULL, "%s",
                   dps_client_error(client));
+    if (strstr(refusals[_i].words, "scope") == NULL) { /* the same is found without registering */
+        ck_assert_int_eq(dps_client_check(client, &proof), refusals[_i].status);
+        ck_assert_ptr_nonnull(strstr(dps_client_error(client), refusals[_i].words));
+        ck_assert_str_eq(proof.registration_id, "");
+    }
     dps_client_free(client);
     ck_assert_uint_eq(dps_server_connections(server), 0);
+    dps_server_finish(server);
+}
+END_TEST
+
+/* In the order of the chain, as openssl tells them. */
+START_TEST(a_check_tells_what_the_device_would_show)
+{
+    struct dps_server *server = dps_fixture_server(NULL, 0);
+    dps_client *client = dps_fixture_client(server, &hands);
+    struct dps_proof proof;
+    char *thumbprint;
+
+    ck_assert_int_eq(dps_client_check(client, &proof), DPS_OK);
+    ck_assert_str_eq(proof.registration_id, "device-1");
+    ck_assert_str_eq(proof.attestation, "x509");
+    ck_assert_str_eq(proof.issuer, "");
+    ck_assert_str_eq(proof.endorsement_key, "");
+    ck_assert_uint_eq(strlen(proof.thumbprints), 3 * 64 + 2);
+    ck_assert_int_eq(
+        support_shell(&thumbprint,
+                      "openssl x509 -in %s -noout -fingerprint -sha256 | sed 's/.*=//' | tr -d ':\n'",
+                      support_path("leaf.pem")),
+        0);
+    ck_assert_int_eq(strncmp(proof.thumbprints, thumbprint, 64), 0);
+    ck_assert_int_eq(proof.thumbprints[64], ' ');
+    free(thumbprint);
+    ck_assert_int_eq(dps_client_use_x509(client, support_path("leaf.pem"), support_path("device.key")),
+                     DPS_OK);
+    ck_assert_int_eq(dps_client_check(client, &proof), DPS_OK);
+    ck_assert_uint_eq(strlen(proof.thumbprints), 64);
+    ck_assert_str_ne(proof.issuer, "");
+    ck_assert_int_eq(dps_client_use_symmetric_value(client, "QUJDREVGR0hJSktMTU5PUA=="), DPS_OK);
+    ck_assert_int_eq(dps_client_check(client, &proof), DPS_OK);
+    ck_assert_str_eq(proof.attestation, "symmetricKey");
+    ck_assert_str_eq(proof.thumbprints, "");
+    dps_client_free(client);
     dps_server_finish(server);
 }
 END_TEST
@@ -579,6 +621,7 @@ Suite *suite(void)
     tcase_add_test(t, cancelled_before_it_began_sends_nothing);
     tcase_add_test(t, the_states_are_logged);
     tcase_add_loop_test(t, refused_before_anything_is_sent, 0, COUNT(refusals));
+    tcase_add_test(t, a_check_tells_what_the_device_would_show);
     tcase_add_test(t, an_id_of_128_characters_is_the_longest);
     tcase_add_test(t, without_credentials_it_is_refused);
     tcase_add_test(t, the_common_name_serves_as_id_and_case_does_not_matter);
