@@ -6,7 +6,7 @@
 packages_build='gcc libc6-dev make autoconf automake libtool pkg-config libssl-dev libtss2-dev libp11-kit-dev
     libcurl4-openssl-dev libjansson-dev libyaml-dev libmicrohttpd-dev libgnutls28-dev libsqlite3-dev check'
 packages_run='swtpm openssl curl ca-certificates'
-packages_test='opensc gnutls-bin softhsm2 p11-kit tpm2-tools tpm2-openssl tpm2-abrmd libtss2-tcti-tabrmd0 dbus
+packages_test='opensc gnutls-bin softhsm2 p11-kit libtpm2-pkcs11-1 tpm2-tools tpm2-openssl tpm2-abrmd libtss2-tcti-tabrmd0 dbus
     python3 valgrind openssh-client libnss3-tools
     procps nginx apache2-bin apache2-utils mosquitto mosquitto-clients'
 

@@ -30,7 +30,7 @@ static const char *look_up(const struct prov_option *option, const struct prov_c
 
 bool prov_config_read(struct prov_config *config, const struct prov_core *core)
 {
-    *config = (struct prov_config){.sessions = 8, .module = strdup(DEVID_PKCS11_MODULE)};
+    *config = (struct prov_config){.sessions = 8};
     for (size_t i = 0; i < prov_option_count; i++) {
         const struct prov_option *option = &prov_options[i];
         const char *from = NULL;
@@ -44,12 +44,15 @@ bool prov_config_read(struct prov_config *config, const struct prov_core *core)
             prov_raise(core, PROV_R_BAD_OPTION, "%s = %s: expected %s", from, value, option->expected);
         return false;
     }
-    return config->module != NULL;
+    if (config->module_count == 0)
+        config->modules[config->module_count++] = strdup(DEVID_PKCS11_MODULE);
+    return config->modules[0] != NULL;
 }
 
 void prov_config_free(struct prov_config *config)
 {
-    free(config->module);
+    for (size_t i = 0; i < config->module_count; i++)
+        free(config->modules[i]);
     free(config->init_args);
     bytes_free(&config->pin);
     free(config->pin_source);

@@ -11,9 +11,13 @@ enum prov_login {
     PROV_LOGIN_NEVER
 };
 
+enum { PROV_MODULES_MAXIMUM = 8 };
+
 /* The settings of one instance: from its section in openssl.cnf, else from the environment, else built in. */
 struct prov_config {
-    char *module;     /* path of the PKCS#11 module */
+    char *modules[PROV_MODULES_MAXIMUM]; /* paths of PKCS#11 modules, or p11-kit's names of them; see locate.h
+                                          */
+    size_t module_count;
     char *init_args;  /* handed to C_Initialize as pReserved; NULL is usual */
     struct bytes pin; /* PIN for tokens whose URI names none; empty: none */
     char *pin_source; /* where to read it instead, see pin.h; NULL: nowhere */

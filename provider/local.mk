@@ -24,6 +24,7 @@ provider_libcore_la_SOURCES = \
 	provider/keymgmt_ecx.c \
 	provider/keymgmt_hmac.c \
 	provider/keymgmt_rsa.c \
+	provider/locate.c provider/locate.h \
 	provider/module.c provider/module.h \
 	provider/object.c provider/object.h \
 	provider/operation.c provider/operation.h \

@@ -12,13 +12,16 @@
 
 static atomic_uint_fast64_t last_epoch;
 
-static struct prov_module *new_module(struct provider *provider, struct prov_module *before_fork)
+static struct prov_module *new_module(struct provider *provider, size_t index,
+                                      struct prov_module *before_fork)
 {
     struct prov_module *module = calloc(1, sizeof *module);
 
     if (module == NULL)
         return NULL;
     module->provider = provider;
+    module->index = index;
+    module->name = provider->config.modules[index];
     module->before_fork = before_fork;
     module->fork_id = prov_guard_fork_id();
     module->epoch = atomic_fetch_add(&last_epoch, 1) + 1;
@@ -28,18 +31,18 @@ static struct prov_module *new_module(struct provider *provider, struct prov_mod
 }
 
 /* The module of this process; no lock that a fork could have left locked is taken. */
-static struct prov_module *current_module(struct provider *provider)
+static struct prov_module *current_module(struct provider *provider, size_t index)
 {
-    struct prov_module *module = atomic_load(&provider->module);
+    struct prov_module *module = atomic_load(&provider->modules[index]);
 
     while (module == NULL || module->fork_id != prov_guard_fork_id()) {
-        struct prov_module *fresh = new_module(provider, module);
+        struct prov_module *fresh = new_module(provider, index, module);
 
         if (fresh == NULL) {
             prov_raise(&provider->core, PROV_R_NO_MEMORY, "for the module");
             return NULL;
         }
-        if (atomic_compare_exchange_strong(&provider->module, &module, fresh))
+        if (atomic_compare_exchange_strong(&provider->modules[index], &module, fresh))
             return fresh;
         free(fresh);
     }
@@ -61,9 +64,12 @@ static void find_extra(struct prov_module *module, void *library)
 static CK_RV load(struct prov_module *module, const char **problem)
 {
     CK_RV (*get_function_list)(CK_FUNCTION_LIST **) = NULL;
-    void *library = dlopen(module->provider->config.module, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    void *library;
     CK_RV rv;
 
+    if (module->location.path == NULL && !prov_locate(&prov_places, module->name, &module->location, problem))
+        return CKR_GENERAL_ERROR;
+    library = dlopen(module->location.path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (library == NULL) {
         *problem = dlerror();
         return CKR_GENERAL_ERROR;
@@ -81,8 +87,11 @@ static CK_RV load(struct prov_module *module, const char **problem)
 
 static CK_RV initialize(struct prov_module *module)
 {
-    CK_C_INITIALIZE_ARGS arguments = {.flags = CKF_OS_LOCKING_OK,
-                                      .pReserved = module->provider->config.init_args};
+    char *configured = module->provider->config.init_args;
+    CK_C_INITIALIZE_ARGS arguments = {
+        .flags = CKF_OS_LOCKING_OK,
+        .pReserved = configured != NULL ? configured : module->location.init_args,
+    };
     CK_RV rv = module->functions->C_Initialize(&arguments);
 
     /* The application, or another instance of this provider, was first. Then it is theirs to finalize. */
@@ -91,7 +100,6 @@ static CK_RV initialize(struct prov_module *module)
 
 static bool open_locked(struct prov_module *module)
 {
-    const char *path = module->provider->config.module;
     const char *problem = NULL;
     CK_RV rv = CKR_OK;
 
@@ -103,28 +111,69 @@ static bool open_locked(struct prov_module *module)
     prov_guard_leave();
     module->initialized = rv == CKR_OK;
     if (problem != NULL)
-        prov_raise(&module->provider->core, PROV_R_MODULE_NOT_LOADED, "%s: %s", path, problem);
+        prov_raise(&module->provider->core, PROV_R_MODULE_NOT_LOADED, "%s: %s", module->name, problem);
     else if (rv != CKR_OK)
-        prov_raise_rv(module, rv, "C_Initialize", path);
+        prov_raise_rv(module, rv, "C_Initialize", module->name);
     return module->initialized;
 }
 
-struct prov_module *prov_module_get(struct provider *provider)
+struct prov_module *prov_module_at(struct provider *provider, size_t index)
 {
     struct prov_module *module;
     bool ready;
 
     if (prov_guard_inside()) {
-        prov_raise(&provider->core, PROV_R_REENTERED, "%s", provider->config.module);
+        prov_raise(&provider->core, PROV_R_REENTERED, "%s", provider->config.modules[index]);
         return NULL;
     }
-    module = current_module(provider);
+    module = current_module(provider, index);
     if (module == NULL)
         return NULL;
     pthread_mutex_lock(&module->lock);
     ready = module->initialized || open_locked(module);
     pthread_mutex_unlock(&module->lock);
     return ready ? module : NULL;
+}
+
+struct prov_module *prov_module_get(struct provider *provider)
+{
+    return prov_module_at(provider, 0);
+}
+
+/* What a module says of itself. 1, 0 or -1 as prov_module_is_meant. */
+static int describes_itself(struct provider *provider, size_t index, const struct prov_uri *uri)
+{
+    struct prov_module *module = prov_module_at(provider, index);
+    CK_INFO info;
+    CK_RV rv;
+
+    if (module == NULL)
+        return -1;
+    memset(&info, 0, sizeof info);
+    prov_guard_enter();
+    rv = module->functions->C_GetInfo(&info);
+    prov_guard_leave();
+    if (rv == CKR_OK)
+        return prov_uri_matches_library(uri, &info);
+    prov_raise_rv(module, rv, "C_GetInfo", module->name);
+    return -1;
+}
+
+int prov_module_is_meant(struct provider *provider, size_t index, const struct prov_uri *uri)
+{
+    const char *name = provider->config.modules[index];
+    struct prov_location location;
+    const char *problem;
+    bool meant = true;
+
+    if (uri->module_name != NULL || uri->module_path != NULL) {
+        if (!prov_locate(&prov_places, name, &location, &problem))
+            return 0;
+        meant = (uri->module_name == NULL || prov_location_is_named(name, location.path, uri->module_name)) &&
+                (uri->module_path == NULL || prov_location_is_at(location.path, uri->module_path));
+        prov_location_free(&location);
+    }
+    return meant && prov_uri_names_library(uri) ? describes_itself(provider, index, uri) : meant;
 }
 
 uint64_t prov_module_epoch(struct prov_module *module)
@@ -163,9 +212,8 @@ static bool process_is_ending(void)
     return ending;
 }
 
-void prov_module_close(struct provider *provider)
+static void close_module(struct prov_module *module)
 {
-    struct prov_module *module = atomic_load(&provider->module);
     bool reachable = module != NULL && module->fork_id == prov_guard_fork_id() && module->initialized &&
                      !prov_guard_inside() && !process_is_ending();
 
@@ -173,8 +221,15 @@ void prov_module_close(struct provider *provider)
         struct prov_module *older = module->before_fork;
 
         prov_tokens_free(module->tokens, reachable);
+        prov_location_free(&module->location);
         free(module);
         module = older;
         reachable = false;
     }
+}
+
+void prov_modules_close(struct provider *provider)
+{
+    for (size_t i = 0; i < PROV_MODULES_MAXIMUM; i++)
+        close_module(atomic_load(&provider->modules[i]));
 }

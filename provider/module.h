@@ -4,6 +4,7 @@
 
 #include "common/bytes.h"
 #include "devid/pkcs11.h"
+#include "provider/locate.h"
 #include "provider/provider.h"
 #include "provider/uri.h"
 
@@ -33,6 +34,9 @@ struct prov_token {
  */
 struct prov_module {
     struct provider *provider;
+    size_t index;     /* in the configuration's list */
+    const char *name; /* there, for messages too */
+    struct prov_location location;
     struct prov_module *before_fork; /* kept because keys point into it */
     uint64_t fork_id;
     CK_FUNCTION_LIST *functions;
@@ -48,9 +52,18 @@ struct prov_module {
     char note[PROV_NOTE_SIZE]; /* what the module had to leave out of its list of slots */
 };
 
-/* The module, loaded and initialised. NULL with an error raised, among others when the module itself is the
- * caller. */
+/* A module of the configuration's list, loaded and initialised. NULL with an error raised, among others when
+ * a module itself is the caller. */
+struct prov_module *prov_module_at(struct provider *provider, size_t index);
+
+/* The first one. */
 struct prov_module *prov_module_get(struct provider *provider);
+
+/*
+ * Whether a URI that names a module means this one of the list: 1 or 0; -1 with an error raised when that
+ * cannot be found out. The module is loaded only where the URI tells what it says of itself (library-...).
+ */
+int prov_module_is_meant(struct provider *provider, size_t index, const struct prov_uri *uri);
 
 /*
  * Calls visit for each token that the URI means, with no lock held, until it answers false. *count becomes
@@ -75,8 +88,8 @@ uint64_t prov_module_epoch(struct prov_module *module);
  * notice. */
 void prov_module_renew(struct prov_module *module, uint64_t epoch, CK_RV rv);
 
-/* For prov_provider_free: gives back what can be without harm, frees the rest. The module stays loaded and
+/* For prov_provider_free: gives back what can be without harm, frees the rest. Modules stay loaded and
  * initialised. */
-void prov_module_close(struct provider *provider);
+void prov_modules_close(struct provider *provider);
 
 #endif

@@ -72,7 +72,7 @@ CK_RV prov_object_find(struct prov_session *session, CK_ATTRIBUTE *template, CK_
     prov_guard_leave();
     session->broken = session->broken || rv != CKR_OK;
     if (rv != CKR_OK)
-        prov_raise_rv(session->token->module, rv, call, session->token->module->provider->config.module);
+        prov_raise_rv(session->token->module, rv, call, session->token->module->name);
     return rv;
 }
 
@@ -141,7 +141,7 @@ CK_RV prov_object_read(struct prov_session *session, CK_OBJECT_HANDLE handle, CK
     }
     bytes_free(&memory);
     if (rv != CKR_OK)
-        prov_raise_rv(module, rv, "C_GetAttributeValue", module->provider->config.module);
+        prov_raise_rv(module, rv, "C_GetAttributeValue", module->name);
     return rv;
 }
 

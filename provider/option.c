@@ -20,6 +20,25 @@ static bool parse_text(const struct prov_option *option, struct prov_config *con
     return *field != NULL && value[0] != '\0';
 }
 
+/* One module, or several with colons between them. */
+static bool parse_modules(const struct prov_option *option, struct prov_config *config, const char *value)
+{
+    size_t length;
+
+    (void)option;
+    for (;; value += length + 1) {
+        length = strcspn(value, ":");
+        if (length == 0 || config->module_count == PROV_MODULES_MAXIMUM)
+            return false;
+        config->modules[config->module_count] = strndup(value, length);
+        if (config->modules[config->module_count] == NULL)
+            return false;
+        config->module_count++;
+        if (value[length] == '\0')
+            return true;
+    }
+}
+
 static bool parse_pin(const struct prov_option *option, struct prov_config *config, const char *value)
 {
     struct bytes *pin = member(option, config);
@@ -225,27 +244,30 @@ static bool parse_operations(const struct prov_option *option, struct prov_confi
     return parse_words(words, value, &config->blocked);
 }
 
-#define OPTION(option, short, environment, parser, field, values)                                            \
+#define FIELDS(option, short, environment, parser, field, values)                                            \
+    .name = option, .alias = short, .variable = environment, .parse = parser,                                \
+    .offset = offsetof(struct prov_config, field), .expected = values
+
+#define OPTION(...)                                                                                          \
     {                                                                                                        \
-        .name = option, .alias = short, .variable = environment, .parse = parser,                            \
-        .offset = offsetof(struct prov_config, field), .expected = values                                    \
+        FIELDS(__VA_ARGS__)                                                                                  \
+    }
+#define OVERRIDDEN(by, ...)                                                                                  \
+    {                                                                                                        \
+        FIELDS(__VA_ARGS__), .override = by                                                                  \
+    }
+#define SECRET(...)                                                                                          \
+    {                                                                                                        \
+        FIELDS(__VA_ARGS__), .secret = true                                                                  \
     }
 
 const struct prov_option prov_options[] = {
-    {.name = "pkcs11-module-path",
-     .alias = "pkcs11-module",
-     .variable = "DEVID_PKCS11_MODULE",
-     .override = "PKCS11_PROVIDER_MODULE",
-     .parse = parse_text,
-     .offset = offsetof(struct prov_config,       module),
-     .expected = "the path of a PKCS#11 module"},
-    {.name = "pkcs11-module-token-pin",
-     .alias = "pin",
-     .variable = "DEVID_PKCS11_PIN",
-     .parse = parse_pin,
-     .offset = offsetof(struct prov_config, pin),
-     .expected = "a PIN, or file: and a path",
-     .secret = true                            },
+    OVERRIDDEN(
+        "PKCS11_PROVIDER_MODULE", "pkcs11-module-path", "pkcs11-module", "DEVID_PKCS11_MODULE", parse_modules,
+        modules,
+        "the path of a PKCS#11 module, or p11-kit's name of it; up to eight, with colons between them"),
+    SECRET("pkcs11-module-token-pin", "pin", "DEVID_PKCS11_PIN", parse_pin, pin,
+           "a PIN, or file: and a path"),
     OPTION("pkcs11-module-init-args", "init-args", "DEVID_PKCS11_INIT_ARGS", parse_text, init_args,
            "some text"),
     OPTION("pkcs11-module-pin-source", "pin-source", "DEVID_PKCS11_PIN_SOURCE", parse_text, pin_source,
@@ -258,7 +280,7 @@ const struct prov_option prov_options[] = {
            "cache or never"),
     OPTION("pkcs11-module-cache-sessions", "sessions", "DEVID_PKCS11_SESSIONS", parse_sessions, sessions,
            "a number from 0 to 1024"),
-    OPTION("pkcs11-module-cache-keys", "cache-keys", "DEVID_PKCS11_CACHE_KEYS", parse_needless, module,
+    OPTION("pkcs11-module-cache-keys", "cache-keys", "DEVID_PKCS11_CACHE_KEYS", parse_needless, modules,
            "true or false"),
     OPTION("pkcs11-module-allow-export", "allow-export", "DEVID_PKCS11_ALLOW_EXPORT", parse_export, no_export,
            "0 (public keys may be exported) or 1 (they may not)"),

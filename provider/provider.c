@@ -23,6 +23,15 @@ static bool open_context(struct provider *provider, const OSSL_DISPATCH *in)
     return false;
 }
 
+static bool load_modules(struct provider *provider)
+{
+    for (size_t i = 0; i < provider->config.module_count; i++) {
+        if (prov_module_at(provider, i) == NULL)
+            return false;
+    }
+    return true;
+}
+
 struct provider *prov_provider_new(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in)
 {
     struct provider *provider = calloc(1, sizeof *provider);
@@ -38,7 +47,7 @@ struct provider *prov_provider_new(const OSSL_CORE_HANDLE *handle, const OSSL_DI
     if (prov_config_read(&provider->config, &provider->core) &&
         prov_algorithms_build(&provider->algorithms, name, provider->config.fips) &&
         open_context(provider, in) && prov_section_check(&provider->core, provider->libctx, name) &&
-        (!provider->config.load_early || prov_module_get(provider) != NULL))
+        (!provider->config.load_early || load_modules(provider)))
         return provider;
     prov_provider_free(provider);
     return NULL;
@@ -49,7 +58,7 @@ void prov_provider_free(struct provider *provider)
     if (provider == NULL)
         return;
     prov_key_free(atomic_load(&provider->recent));
-    prov_module_close(provider);
+    prov_modules_close(provider);
     OSSL_PROVIDER_unload(provider->default_provider);
     OSSL_LIB_CTX_free(provider->libctx);
     prov_algorithms_free(&provider->algorithms);

@@ -19,7 +19,7 @@ struct prov_module;
 
 /*
  * One instance of the provider: libcrypto makes one for each library context that loads it. Everything but
- * `module` and `recent` is written once, when the instance is made.
+ * `modules` and `recent` is written once, when the instance is made.
  */
 struct provider {
     struct prov_core core;
@@ -29,7 +29,7 @@ struct provider {
      * there, so that no setting of the application leads such work back to a token. */
     OSSL_LIB_CTX *libctx;
     OSSL_PROVIDER *default_provider;
-    _Atomic(struct prov_module *) module; /* NULL until first needed; see module.h */
+    _Atomic(struct prov_module *) modules[PROV_MODULES_MAXIMUM]; /* NULL until first needed; see module.h */
     _Atomic(struct prov_key *) recent;    /* found by a decoder's first step, for its second; see search.h */
 };
 

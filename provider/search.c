@@ -167,7 +167,7 @@ static bool search_token(void *data, struct prov_token *token)
 
     if (!prov_session_take(token, &session, &search->rv)) {
         search->failed = true;
-        return false;
+        return !prov_error_is_stale(search->rv); /* another token may be the right one */
     }
     search->epoch = session.epoch;
     if (!search_session(search, &session))
@@ -176,59 +176,96 @@ static bool search_token(void *data, struct prov_token *token)
     return true;
 }
 
-static void raise_nothing(struct search *search, struct prov_module *module, size_t tokens)
+/* "module: 'token', 'token'; module: none" */
+static void describe_modules(struct provider *provider, struct buffer *text)
 {
-    char *names = prov_module_token_names(module);
-    const char *text = search->request->uri->text;
+    for (size_t i = 0; i < provider->config.module_count; i++) {
+        struct prov_module *module = atomic_load(&provider->modules[i]);
+        char *names = module != NULL ? prov_module_token_names(module) : NULL;
 
-    if (tokens == 0)
-        prov_raise(&search->provider->core, PROV_R_NO_TOKEN, "%s: no token matches; tokens seen in %s: %s",
-                   text, search->provider->config.module, names != NULL ? names : "?");
-    else
-        prov_raise(&search->provider->core, PROV_R_NO_OBJECT,
-                   "%s: no object matches; tokens seen in %s: %s%s%s", text, search->provider->config.module,
-                   names != NULL ? names : "?", search->note[0] != '\0' ? "; " : "", search->note);
-    free(names);
+        buffer_addf(text, "%s%s: %s", i > 0 ? "; " : "", provider->config.modules[i],
+                    names != NULL ? names : "?");
+        free(names);
+    }
 }
 
-static bool search_once(struct search *search, struct prov_module *module)
+static void raise_nothing(struct search *search, size_t tokens)
+{
+    bool is_token = tokens > 0;
+    struct buffer seen;
+
+    buffer_init(&seen, 16384);
+    describe_modules(search->provider, &seen);
+    prov_raise(&search->provider->core, is_token ? PROV_R_NO_OBJECT : PROV_R_NO_TOKEN,
+               "%s: no %s matches; tokens seen in %s%s%s", search->request->uri->text,
+               is_token ? "object" : "token", buffer_text(&seen), search->note[0] != '\0' ? "; " : "",
+               search->note);
+    buffer_free(&seen);
+}
+
+/* One module's tokens, once. Answers how many the URI means. */
+static size_t visit_tokens(struct search *search, struct prov_module *module)
 {
     size_t tokens = 0;
 
-    search->failed = false;
     search->rv = CKR_OK;
     search->epoch = prov_module_epoch(module);
     if (!prov_module_visit(module, search->request->uri, search_token, search, &tokens))
         search->failed = true;
-    if (search->findings->count == 0 && !search->failed)
-        raise_nothing(search, module, tokens);
-    return search->findings->count > 0;
+    return tokens;
+}
+
+/* The same, once more when what was held turns out to be stale. */
+static size_t search_module(struct search *search, size_t index)
+{
+    size_t before = search->findings->count;
+    bool failed = search->failed;
+    struct prov_module *module = prov_module_at(search->provider, index);
+    size_t tokens;
+
+    if (module == NULL) {
+        search->failed = true;
+        return 0;
+    }
+    ERR_set_mark();
+    tokens = visit_tokens(search, module);
+    if (search->findings->count > before || !prov_error_is_stale(search->rv)) {
+        ERR_clear_last_mark();
+        return tokens;
+    }
+    ERR_pop_to_mark();
+    prov_module_renew(module, search->epoch, search->rv);
+    search->failed = failed;
+    module = prov_module_at(search->provider, index);
+    if (module != NULL)
+        return visit_tokens(search, module);
+    search->failed = true;
+    return 0;
 }
 
 bool prov_search(struct provider *provider, const struct prov_pin_request *request, unsigned wanted,
                  struct prov_findings *findings)
 {
     struct search search = {.request = request, .provider = provider, .wanted = wanted, .findings = findings};
-    struct prov_module *module = prov_module_get(provider);
-    bool found;
+    size_t tokens = 0;
 
     *findings = (struct prov_findings){0};
-    if (module == NULL)
-        return false;
     ERR_set_mark();
-    found = search_once(&search, module);
-    if (!found && prov_error_is_stale(search.rv)) {
-        ERR_pop_to_mark();
-        ERR_set_mark();
-        prov_module_renew(module, search.epoch, search.rv);
-        module = prov_module_get(provider);
-        found = module != NULL && search_once(&search, module);
+    for (size_t i = 0; i < provider->config.module_count; i++) {
+        int meant = prov_module_is_meant(provider, i, request->uri);
+
+        search.public_of_private = false;
+        if (meant > 0)
+            tokens += search_module(&search, i);
+        search.failed = search.failed || meant < 0;
     }
-    if (found)
+    if (findings->count == 0 && (!search.failed || provider->config.module_count > 1))
+        raise_nothing(&search, tokens);
+    if (findings->count > 0)
         ERR_pop_to_mark();
     else
         ERR_clear_last_mark();
-    return found;
+    return findings->count > 0;
 }
 
 void prov_findings_free(struct prov_findings *findings)

@@ -69,7 +69,7 @@ bool prov_session_take(struct prov_token *token, struct prov_session *session, C
         *rv = result;
     if (result == CKR_OK)
         return true;
-    prov_raise_rv(token->module, result, "C_OpenSession", token->module->provider->config.module);
+    prov_raise_rv(token->module, result, "C_OpenSession", token->module->name);
     give_up_place(token);
     return false;
 }

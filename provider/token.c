@@ -114,7 +114,7 @@ static bool list_tokens_locked(struct prov_module *module)
     free(slots);
     module->listed = rv == CKR_OK;
     if (rv != CKR_OK)
-        prov_raise_rv(module, rv, "C_GetSlotList", module->provider->config.module);
+        prov_raise_rv(module, rv, "C_GetSlotList", module->name);
     return module->listed;
 }
 

@@ -46,6 +46,8 @@ static const char *parse(struct prov_uri *uri, const char *text)
     if (!take_pin(uri))
         return "no memory";
     uri->pin_source = p11_kit_uri_get_pin_source(uri->parsed);
+    uri->module_name = p11_kit_uri_get_module_name(uri->parsed);
+    uri->module_path = p11_kit_uri_get_module_path(uri->parsed);
     if (result != P11_KIT_URI_OK)
         return p11_kit_uri_message(result);
     return p11_kit_uri_any_unrecognized(uri->parsed) ? "it names an attribute that RFC 7512 does not" : "";
@@ -113,6 +115,19 @@ bool prov_uri_names_slot(const struct prov_uri *uri)
 bool prov_uri_matches_slot(const struct prov_uri *uri, const CK_SLOT_INFO *info)
 {
     return p11_kit_uri_match_slot_info(uri->parsed, info) == 1;
+}
+
+bool prov_uri_names_library(const struct prov_uri *uri)
+{
+    const CK_INFO *info = p11_kit_uri_get_module_info(uri->parsed);
+
+    return info->libraryDescription[0] != '\0' || info->manufacturerID[0] != '\0' ||
+           info->libraryVersion.major != (CK_BYTE)-1;
+}
+
+bool prov_uri_matches_library(const struct prov_uri *uri, const CK_INFO *info)
+{
+    return p11_kit_uri_match_module_info(uri->parsed, info) == 1;
 }
 
 bool prov_uri_names_class(const struct prov_uri *uri, CK_OBJECT_CLASS class)

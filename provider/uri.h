@@ -13,9 +13,12 @@
 struct prov_uri {
     atomic_uint references;
     P11KitUri *parsed;
-    char *text;             /* as it was given, but with its pin-value blotted out: fit for messages */
-    struct bytes pin;       /* pin-value; empty when there is none */
-    const char *pin_source; /* pin-source, owned by `parsed`; NULL when there is none */
+    char *text;       /* as it was given, but with its pin-value blotted out: fit for messages */
+    struct bytes pin; /* pin-value; empty when there is none */
+    /* Owned by `parsed`; NULL when there is none: */
+    const char *pin_source;
+    const char *module_name;
+    const char *module_path;
 };
 
 /* NULL with an error raised: not such a URI, or it names an attribute that is not known and so matches
@@ -35,6 +38,10 @@ bool prov_uri_matches_token(const struct prov_uri *uri, CK_SLOT_ID slot, const C
  */
 bool prov_uri_names_slot(const struct prov_uri *uri);
 bool prov_uri_matches_slot(const struct prov_uri *uri, const CK_SLOT_INFO *info);
+
+/* Whether the URI names attributes of the library, which takes a C_GetInfo to compare, and the comparison. */
+bool prov_uri_names_library(const struct prov_uri *uri);
+bool prov_uri_matches_library(const struct prov_uri *uri, const CK_INFO *info);
 
 /* Whether its `type` is this class, and whether that or nothing is. */
 bool prov_uri_names_class(const struct prov_uri *uri, CK_OBJECT_CLASS class);

@@ -100,7 +100,7 @@ bool prov_answer_is_callers(CK_RV rv)
 static void try_work(struct prov_key *key, prov_key_work *work, void *data, bool last,
                      struct attempt *attempt)
 {
-    struct prov_module *module = prov_module_get(key->provider);
+    struct prov_module *module = prov_module_at(key->provider, key->private->token->module->index);
     struct prov_token *token = module != NULL ? prov_module_same_token(module, key->private->token) : NULL;
     CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
     struct prov_session session;
@@ -138,7 +138,8 @@ CK_RV prov_key_use(struct prov_key *key, prov_key_work *work, void *data)
         return attempt.rv;
     }
     ERR_pop_to_mark();
-    prov_module_renew(atomic_load(&key->provider->module), attempt.epoch, attempt.rv);
+    prov_module_renew(atomic_load(&key->provider->modules[key->private->token->module->index]), attempt.epoch,
+                      attempt.rv);
     try_work(key, work, data, true, &attempt);
     return attempt.rv;
 }

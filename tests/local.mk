@@ -182,6 +182,7 @@ provider_tests = \
 	tests/provider/test_guard \
 	tests/provider/test_keyexch \
 	tests/provider/test_keymgmt \
+	tests/provider/test_locate \
 	tests/provider/test_module \
 	tests/provider/test_pem \
 	tests/provider/test_provider \
@@ -256,6 +257,7 @@ cli_tests = \
 	tests/cli/test_yaml
 
 story_tests = \
+	tests/story/any_module.sh \
 	tests/story/app_apache.sh \
 	tests/story/app_mosquitto.sh \
 	tests/story/app_nginx.sh \
@@ -274,6 +276,7 @@ story_tests = \
 	tests/story/tpm_objects.sh \
 	tests/story/wrap_derive.sh
 emulator_story_tests = \
+	tests/story/any_module.sh \
 	tests/story/bad_input.sh \
 	tests/story/check.sh \
 	tests/story/edge.sh \

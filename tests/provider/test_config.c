@@ -27,7 +27,8 @@ START_TEST(is_sensible_without_any_setting)
     struct prov_config config;
 
     ck_assert(read_config(&config, NULL, NULL));
-    ck_assert_str_eq(config.module, DEVID_PKCS11_MODULE);
+    ck_assert_uint_eq(config.module_count, 1);
+    ck_assert_str_eq(config.modules[0], DEVID_PKCS11_MODULE);
     ck_assert_uint_eq(config.login, PROV_LOGIN_AUTO);
     ck_assert_uint_ge(config.sessions, 1);
     ck_assert_uint_eq(config.pin.size, 0);
@@ -42,21 +43,21 @@ START_TEST(the_file_outranks_the_environment_but_for_the_peers_variable)
 
     setenv("DEVID_PKCS11_MODULE", "/first.so", 1);
     ck_assert(read_config(&config, NULL, NULL));
-    ck_assert_str_eq(config.module, "/first.so");
+    ck_assert_str_eq(config.modules[0], "/first.so");
     prov_config_free(&config);
     ck_assert(read_config(&config, "pkcs11-module", "/alias.so"));
-    ck_assert_str_eq(config.module, "/alias.so");
+    ck_assert_str_eq(config.modules[0], "/alias.so");
     prov_config_free(&config);
     ck_assert(read_config(&config, "pkcs11-module-path", "/file.so"));
-    ck_assert_str_eq(config.module, "/file.so");
+    ck_assert_str_eq(config.modules[0], "/file.so");
     prov_config_free(&config);
     setenv("PKCS11_PROVIDER_MODULE", "/peer.so", 1);
     ck_assert(read_config(&config, "pkcs11-module-path", "/file.so"));
-    ck_assert_str_eq(config.module, "/peer.so");
+    ck_assert_str_eq(config.modules[0], "/peer.so");
     prov_config_free(&config);
     setenv("PKCS11_PROVIDER_MODULE", "", 1);
     ck_assert(read_config(&config, "pkcs11-module-path", "/file.so"));
-    ck_assert_str_eq(config.module, "/file.so");
+    ck_assert_str_eq(config.modules[0], "/file.so");
     prov_config_free(&config);
 }
 END_TEST
@@ -165,6 +166,19 @@ START_TEST(understands_each_switch_in_both_positions)
 }
 END_TEST
 
+START_TEST(several_modules_are_taken_in_their_order)
+{
+    struct prov_config config;
+
+    ck_assert(read_config(&config, "pkcs11-module-path", "softhsm2:/a/b.so:1:2:3:4:5:6"));
+    ck_assert_uint_eq(config.module_count, PROV_MODULES_MAXIMUM);
+    ck_assert_str_eq(config.modules[0], "softhsm2");
+    ck_assert_str_eq(config.modules[1], "/a/b.so");
+    ck_assert_str_eq(config.modules[7], "6");
+    prov_config_free(&config);
+}
+END_TEST
+
 START_TEST(blocks_operations_by_name)
 {
     struct prov_config config;
@@ -186,6 +200,10 @@ START_TEST(names_the_option_and_the_value_that_it_refuses)
         {"sessions",                     "4x"                  },
         {"pkcs11-module-cache-sessions", "99999999999999999999"},
         {"pkcs11-module",                ""                    },
+        {"pkcs11-module",                "/a.so:"              },
+        {"pkcs11-module",                ":/a.so"              },
+        {"pkcs11-module",                "/a.so::/b.so"        },
+        {"pkcs11-module-path",           "1:2:3:4:5:6:7:8:9"   },
         {"pkcs11-module-load-behavior",  "Early"               },
         {"cache-pins",                   "yes"                 },
         {"pkcs11-module-cache-keys",     "maybe"               },
@@ -236,6 +254,7 @@ Suite *suite(void)
     tcase_add_test(t, each_option_is_documented);
     tcase_add_test(t, understands_each_option);
     tcase_add_test(t, understands_each_switch_in_both_positions);
+    tcase_add_test(t, several_modules_are_taken_in_their_order);
     tcase_add_test(t, blocks_operations_by_name);
     tcase_add_test(t, a_bad_variable_is_named_and_a_pin_is_not_told);
     tcase_add_test(t, names_the_option_and_the_value_that_it_refuses);

@@ -87,13 +87,13 @@ public_key() {
     OPENSSL_CONF=$work/public-key.cnf foreign openssl pkey -pubin -in "pkcs11:token=$1;object=$2;type=public" -pubout -out "$3"
 }
 
-# A swtpm of this story's own. $tcti reaches it; $DEVID_TCTI does too, with its commands counted.
+# start_tpm [DIRECTORY]: a swtpm of this story's own. $tcti reaches it; $DEVID_TCTI does too, with its commands counted.
 start_tpm() {
     tpm_port=$(free_port)
-    mkdir -p "$work/swtpm"
-    swtpm socket --tpm2 --tpmstate dir="$work/swtpm" --server type=tcp,port=$tpm_port,bindaddr=127.0.0.1 \
+    mkdir -p "$work/${1:-swtpm}"
+    swtpm socket --tpm2 --tpmstate dir="$work/${1:-swtpm}" --server type=tcp,port=$tpm_port,bindaddr=127.0.0.1 \
         --ctrl type=tcp,port=$((tpm_port + 1)),bindaddr=127.0.0.1 --flags not-need-init,startup-clear \
-        --log file="$work/swtpm/log" &
+        --log file="$work/${1:-swtpm}/log" &
     story_pids="$story_pids $!"
     wait_for_port $tpm_port
     tcti=swtpm:host=127.0.0.1,port=$tpm_port
