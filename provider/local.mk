@@ -25,6 +25,7 @@ provider_libcore_la_SOURCES = \
 	provider/keymgmt_hmac.c \
 	provider/keymgmt_rsa.c \
 	provider/locate.c provider/locate.h \
+	provider/login.c \
 	provider/module.c provider/module.h \
 	provider/object.c provider/object.h \
 	provider/operation.c provider/operation.h \
@@ -32,6 +33,7 @@ provider_libcore_la_SOURCES = \
 	provider/params.h \
 	provider/pem.c provider/pem.h \
 	provider/pin.c provider/pin.h \
+	provider/pinsource.c provider/pinsource.h \
 	provider/provider.c provider/provider.h \
 	provider/pss.c provider/pss.h \
 	provider/public.c provider/public.h \

@@ -27,6 +27,7 @@ static struct prov_module *new_module(struct provider *provider, size_t index,
     module->epoch = atomic_fetch_add(&last_epoch, 1) + 1;
     pthread_mutex_init(&module->lock, NULL);
     pthread_cond_init(&module->session_returned, NULL);
+    pthread_cond_init(&module->login_ended, NULL);
     return module;
 }
 

@@ -11,6 +11,8 @@
 #include <p11-kit/pkcs11.h>
 #include <pthread.h>
 
+enum { PROV_REFUSED_MAXIMUM = 4 };
+
 /* A token that the module showed. It stays in its module's list, at the same address, until the provider
  * goes. */
 struct prov_token {
@@ -21,8 +23,11 @@ struct prov_token {
     CK_SLOT_ID slot;
     bool present;
     bool logged_in;
-    struct bytes pin;     /* the one that the token accepted, for logging in again */
-    struct bytes refused; /* one that it refused: not tried a second time */
+    struct bytes pin;                           /* the one that the token accepted, for logging in again */
+    struct bytes refused[PROV_REFUSED_MAXIMUM]; /* those that it refused last, see login.c */
+    unsigned refused_next;
+    bool login_busy; /* by this thread: */
+    pthread_t login_thread;
     CK_SESSION_HANDLE *idle;
     unsigned idle_count;
     unsigned open_count; /* idle ones and those in use */
@@ -43,6 +48,7 @@ struct prov_module {
     const struct devid_functions *extra; /* NULL with other modules than DevID's */
     pthread_mutex_t lock;
     pthread_cond_t session_returned;
+    pthread_cond_t login_ended;
     /* Guarded by the lock: */
     bool initialized;
     bool listed; /* the list of tokens was read since the last renewal */

@@ -271,7 +271,7 @@ const struct prov_option prov_options[] = {
     OPTION("pkcs11-module-init-args", "init-args", "DEVID_PKCS11_INIT_ARGS", parse_text, init_args,
            "some text"),
     OPTION("pkcs11-module-pin-source", "pin-source", "DEVID_PKCS11_PIN_SOURCE", parse_text, pin_source,
-           "file: and a path"),
+           "a path, or file:, cred:, env: or fd: and what it is called"),
     OPTION("pkcs11-module-login-behavior", "login", "DEVID_PKCS11_LOGIN", parse_login, login,
            "auto, always or never"),
     OPTION("pkcs11-module-load-behavior", "load", "DEVID_PKCS11_LOAD", parse_load, load_early,

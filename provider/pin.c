@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "provider/pin.h"
-#include "common/file.h"
 #include "provider/error.h"
+#include "provider/pinsource.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/params.h>
@@ -12,35 +10,6 @@
 #include <string.h>
 
 enum { PIN_MAXIMUM = 1024 };
-
-static bool raise_source(const struct prov_core *core, const char *source, const char *problem)
-{
-    prov_raise(core, PROV_R_PIN_UNREADABLE, "pin-source %s: %s", source, problem);
-    return false;
-}
-
-/* The first line of a file, without its end. */
-static bool read_source(const struct prov_core *core, const char *source, struct bytes *pin)
-{
-    const char *path = strncmp(source, "file:", 5) == 0 ? source + 5 : source;
-    struct bytes content = BYTES_EMPTY;
-    size_t length = 0;
-    bool ok;
-    int error;
-
-    if (strncmp(path, "//", 2) == 0)
-        path += 2;
-    if (path[0] != '/')
-        return raise_source(core, source, "it must be the absolute path of a file");
-    error = file_read(AT_FDCWD, path, PIN_MAXIMUM, &content);
-    if (error != 0)
-        return raise_source(core, source, strerror(error));
-    while (length < content.size && content.data[length] != '\n' && content.data[length] != '\r')
-        length++;
-    ok = bytes_copy(pin, content.data, length);
-    bytes_free(&content);
-    return ok;
-}
 
 static bool ask(struct prov_token *token, const struct prov_pin_request *request, struct bytes *pin)
 {
@@ -88,13 +57,13 @@ enum prov_pin_result prov_pin_get(struct prov_token *token, const struct prov_pi
         if (values[i]->size > 0)
             return bytes_copy(pin, values[i]->data, values[i]->size) ? PROV_PIN_FOUND : PROV_PIN_MISSING;
         if (sources[i] != NULL)
-            return read_source(&token->module->provider->core, sources[i], pin) ? PROV_PIN_FOUND
-                                                                                : PROV_PIN_MISSING;
+            return prov_pinsource_read(token->module->provider, sources[i], pin) ? PROV_PIN_FOUND
+                                                                                 : PROV_PIN_MISSING;
     }
     if ((token->info.flags & CKF_PROTECTED_AUTHENTICATION_PATH) != 0)
         return PROV_PIN_PROTECTED;
     if (request->callback != NULL && ask(token, request, pin))
-        return PROV_PIN_FOUND;
+        return PROV_PIN_TYPED;
     raise_missing(token, request->uri);
     return PROV_PIN_MISSING;
 }

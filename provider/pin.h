@@ -13,6 +13,7 @@ struct prov_pin_request {
 
 enum prov_pin_result {
     PROV_PIN_FOUND,     /* *pin is set */
+    PROV_PIN_TYPED,     /* so it is, and somebody was asked for it just now */
     PROV_PIN_PROTECTED, /* the token asks for it by itself: log in without one */
     PROV_PIN_MISSING    /* an error was raised */
 };

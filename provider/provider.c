@@ -3,6 +3,7 @@
 #include "provider/error.h"
 #include "provider/key.h"
 #include "provider/module.h"
+#include "provider/pinsource.h"
 #include "provider/section.h"
 #include "provider/tls.h"
 
@@ -59,6 +60,7 @@ void prov_provider_free(struct provider *provider)
         return;
     prov_key_free(atomic_load(&provider->recent));
     prov_modules_close(provider);
+    prov_pinsource_free(provider);
     OSSL_PROVIDER_unload(provider->default_provider);
     OSSL_LIB_CTX_free(provider->libctx);
     prov_algorithms_free(&provider->algorithms);

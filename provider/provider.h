@@ -13,13 +13,14 @@
 
 struct prov_key;
 struct prov_module;
+struct prov_read_pin;
 
 /* Room for a sentence of the module, see prov_error_note. */
 #define PROV_NOTE_SIZE 512
 
 /*
  * One instance of the provider: libcrypto makes one for each library context that loads it. Everything but
- * `modules` and `recent` is written once, when the instance is made.
+ * `modules`, `read_pins` and `recent` is written once, when the instance is made.
  */
 struct provider {
     struct prov_core core;
@@ -30,7 +31,8 @@ struct provider {
     OSSL_LIB_CTX *libctx;
     OSSL_PROVIDER *default_provider;
     _Atomic(struct prov_module *) modules[PROV_MODULES_MAXIMUM]; /* NULL until first needed; see module.h */
-    _Atomic(struct prov_key *) recent;    /* found by a decoder's first step, for its second; see search.h */
+    _Atomic(struct prov_read_pin *) read_pins;                   /* see pinsource.h */
+    _Atomic(struct prov_key *) recent; /* found by a decoder's first step, for its second; see search.h */
 };
 
 /* Makes an instance for `handle`. NULL with an error raised (where libcrypto's upcalls permit) when it

@@ -28,7 +28,7 @@ void prov_session_return(struct prov_session *session);
 bool prov_session_login(struct prov_session *session, const struct prov_pin_request *request);
 
 /* C_Login for the operation just begun, for keys that want the PIN each time. The answer is the module's; an
- * error is raised when there is no PIN (CKR_PIN_INVALID then). */
+ * error is raised when that is CKR_PIN_INVALID: there is no PIN, or none that should be tried. */
 CK_RV prov_session_login_again(struct prov_session *session, const struct prov_pin_request *request);
 
 #endif

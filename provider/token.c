@@ -24,6 +24,16 @@ static struct prov_token *find_token(struct prov_module *module, const CK_TOKEN_
     return token;
 }
 
+static bool copy_pins(struct prov_token *token, const struct prov_token *before)
+{
+    bool ok = bytes_copy(&token->pin, before->pin.data, before->pin.size);
+
+    for (size_t i = 0; ok && i < PROV_REFUSED_MAXIMUM; i++)
+        ok = bytes_copy(&token->refused[i], before->refused[i].data, before->refused[i].size);
+    token->refused_next = before->refused_next;
+    return ok;
+}
+
 /* What was learnt of the token's PIN before a fork serves after it too. */
 static bool inherit_pins(struct prov_token *token)
 {
@@ -31,8 +41,7 @@ static bool inherit_pins(struct prov_token *token)
         const struct prov_token *before = find_token(older, &token->info);
 
         if (before != NULL)
-            return bytes_copy(&token->pin, before->pin.data, before->pin.size) &&
-                   bytes_copy(&token->refused, before->refused.data, before->refused.size);
+            return copy_pins(token, before);
     }
     return true;
 }
@@ -237,7 +246,8 @@ void prov_tokens_free(struct prov_token *tokens, bool close)
         tokens = token->next;
         prov_token_forget_sessions(token, close);
         bytes_free(&token->pin);
-        bytes_free(&token->refused);
+        for (size_t i = 0; i < PROV_REFUSED_MAXIMUM; i++)
+            bytes_free(&token->refused[i]);
         free(token->idle);
         free(token);
     }

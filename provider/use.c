@@ -172,8 +172,9 @@ static CK_RV call_init(const struct prov_key *key, struct prov_session *session,
     prov_guard_leave();
     if (rv != CKR_OK || !key->private->always_authenticate)
         return rv;
-    *call = "C_Login";
-    return prov_session_login_again(session, &request);
+    rv = prov_session_login_again(session, &request);
+    *call = rv == CKR_PIN_INVALID ? NULL : "C_Login";
+    return rv;
 }
 
 static CK_RV call_bytes(const struct prov_session *session, struct two_calls *calls, bytes_call *finish)

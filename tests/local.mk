@@ -185,6 +185,8 @@ provider_tests = \
 	tests/provider/test_locate \
 	tests/provider/test_module \
 	tests/provider/test_pem \
+	tests/provider/test_login \
+	tests/provider/test_pinsource \
 	tests/provider/test_provider \
 	tests/provider/test_pss \
 	tests/provider/test_signature \

@@ -44,7 +44,6 @@ WRAP(SPY_INITIALIZE, C_Initialize, (void *a), (a))
 WRAP(SPY_FINALIZE, C_Finalize, (void *a), (a))
 WRAP(SPY_GET_SLOT_LIST, C_GetSlotList, (CK_BBOOL a, CK_SLOT_ID *b, CK_ULONG *c), (a, b, c))
 WRAP(SPY_GET_SLOT_INFO, C_GetSlotInfo, (CK_SLOT_ID a, CK_SLOT_INFO *b), (a, b))
-WRAP(SPY_GET_TOKEN_INFO, C_GetTokenInfo, (CK_SLOT_ID a, CK_TOKEN_INFO *b), (a, b))
 WRAP(SPY_OPEN_SESSION, C_OpenSession, (CK_SLOT_ID a, CK_FLAGS b, void *c, CK_NOTIFY d, CK_SESSION_HANDLE *e),
      (a, b, c, d, e))
 WRAP(SPY_CLOSE_SESSION, C_CloseSession, (CK_SESSION_HANDLE a), (a))
@@ -60,6 +59,15 @@ WRAP(SPY_SIGN, C_Sign, (CK_SESSION_HANDLE a, CK_BYTE *b, CK_ULONG c, CK_BYTE *d,
 WRAP(SPY_DECRYPT, C_Decrypt, (CK_SESSION_HANDLE a, CK_BYTE *b, CK_ULONG c, CK_BYTE *d, CK_ULONG *e),
      (a, b, c, d, e))
 WRAP(SPY_DESTROY_OBJECT, C_DestroyObject, (CK_SESSION_HANDLE a, CK_OBJECT_HANDLE b), (a, b))
+
+static CK_RV wrap_C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
+{
+    CK_RV rv = injected(SPY_GET_TOKEN_INFO) ? spy->inject_rv : inner->C_GetTokenInfo(slot, info);
+
+    if (rv == CKR_OK)
+        info->flags |= spy->token_flags;
+    return rv;
+}
 
 /* What a module that uses libcrypto could come to do, in the worst case. */
 static void use_libcrypto(void)

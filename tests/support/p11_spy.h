@@ -42,6 +42,7 @@ struct p11_spy {
     uint32_t inject_rv;
     uint32_t
         inject_mechanism; /* those three with this mechanism always answer CKR_MECHANISM_INVALID; 0: none */
+    uint32_t token_flags; /* C_GetTokenInfo adds these to every token's flags */
     uint32_t
         reenter; /* C_SignInit first asks libcrypto for a key by this provider's URI scheme; 2: it got one */
 };
