@@ -261,10 +261,13 @@ cli_tests = \
 story_tests = \
 	tests/story/any_module.sh \
 	tests/story/app_apache.sh \
+	tests/story/app_curl.sh \
 	tests/story/app_mosquitto.sh \
 	tests/story/app_nginx.sh \
 	tests/story/app_openssl.sh \
 	tests/story/app_python.sh \
+	tests/story/app_ssh.sh \
+	tests/story/app_stunnel.sh \
 	tests/story/cli_softhsm.sh \
 	tests/story/file_pin.sh \
 	tests/story/file_token.sh \
@@ -366,6 +369,10 @@ tests_fuzz_fuzz_tsskey_SOURCES = tests/fuzz/fuzz_tsskey.c tests/fuzz/main.c test
 tests_fuzz_fuzz_uri_SOURCES = tests/fuzz/fuzz_uri.c tests/fuzz/main.c tests/fuzz/fuzz.h
 
 check_PROGRAMS += $(unit_tests) $(fuzz_tests)
+# A program of somebody else's that knows nothing of ours, for a story.
+check_PROGRAMS += tests/story/curl_ssl_ctx
+tests_story_curl_ssl_ctx_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS) $(SSL_CFLAGS)
+tests_story_curl_ssl_ctx_LDADD = $(CURL_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)
 TESTS += $(unit_tests) $(fuzz_tests) $(story_tests) $(rule_tests)
 AM_CPPFLAGS += $(CHECK_CFLAGS)
 

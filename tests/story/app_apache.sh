@@ -5,9 +5,7 @@
 
 make_tokens tpm disk hsm
 # Several processes and no resource manager: the keys stay in the TPM.
-for type in $types; do
-    check "tpm-$type stays in the TPM" "$devid" key persist --key "pkcs11:token=tpm;object=$type"
-done
+keys_stay
 worker_user=$(id -un)
 if [ "$(id -u)" -eq 0 ]; then
     worker_user=www-data

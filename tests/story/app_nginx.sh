@@ -89,9 +89,7 @@ for order in $orders; do
 done
 
 # Without a resource manager, four workers can share a TPM that has the keys in it already.
-for type in $types; do
-    check "tpm-$type stays in the TPM" "$devid" key persist --key "pkcs11:token=tpm;object=$type"
-done
+keys_stay
 DEVID_TCTI=$tcti
 use tpm
 serve tpm
