@@ -262,9 +262,13 @@ story_tests = \
 	tests/story/any_module.sh \
 	tests/story/app_apache.sh \
 	tests/story/app_curl.sh \
+	tests/story/app_eap.sh \
+	tests/story/app_gnutls.sh \
 	tests/story/app_mosquitto.sh \
 	tests/story/app_nginx.sh \
+	tests/story/app_node.sh \
 	tests/story/app_openssl.sh \
+	tests/story/app_openvpn.sh \
 	tests/story/app_python.sh \
 	tests/story/app_ssh.sh \
 	tests/story/app_stunnel.sh \
@@ -396,7 +400,7 @@ endif
 endif
 
 EXTRA_DIST += $(fuzz_data) $(story_tests) $(emulator_story_tests) $(rule_tests) tests/cli/capture.h tests/support/run \
-	tests/story/lib.sh tests/story/apps.sh tests/story/handshakes.py tests/story/cloud.sh tests/story/reply.py tests/check.sh tests/ci.sh tests/fuzz.sh tests/tsan.sh tests/tsan.supp tests/lsan.supp
+	tests/story/lib.sh tests/story/apps.sh tests/story/handshakes.py tests/story/handshakes.js tests/story/cloud.sh tests/story/reply.py tests/check.sh tests/ci.sh tests/fuzz.sh tests/tsan.sh tests/tsan.supp tests/lsan.supp
 
 AM_TESTS_ENVIRONMENT = \
 	DEVID_TEST_SOURCE='$(abs_top_srcdir)'; export DEVID_TEST_SOURCE; \
