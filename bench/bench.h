@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <time.h>
 
 /* Ends the program with a sentence when something it needs is not so. */
 void bench_require(bool good, const char *what);
@@ -19,8 +20,14 @@ void bench_write(const char *path, const char *text);
 /* Runs a shell command; whether it ended well. */
 bool bench_shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Starts a swtpm that ends with this program, and answers its TCTI. NULL: there is no swtpm. */
-const char *bench_swtpm(const char *name);
+/* A swtpm that ends with this program. */
+struct bench_tpm {
+    const char *tcti;
+    clockid_t clock; /* of its processor time */
+};
+
+/* False: there is no swtpm. */
+bool bench_swtpm(const char *name, struct bench_tpm *tpm);
 
 /* NULL: there is no such module. It is initialised. */
 CK_FUNCTION_LIST *bench_module(const char *path);
@@ -33,15 +40,17 @@ CK_SESSION_HANDLE bench_token(CK_FUNCTION_LIST *module, const char *slot, const 
 CK_SESSION_HANDLE bench_session(CK_FUNCTION_LIST *module, const char *token, const char *pin);
 
 double bench_seconds(void);
-double bench_processor_seconds(void);
 
-/* Who works, and its best turn. */
+/* Who works, and its best turn. On a machine that is busy with other things the cost tells more than the
+ * rate. */
 struct contender {
     const char *name;
-    void (*work)(void *data);
+    void (*work)(void *data); /* NULL: it takes no part */
     void *data;
-    double rate; /* a second; 0: it takes no part */
-    double cost; /* processor seconds of this process, each */
+    const struct bench_tpm *tpm; /* that works for it; NULL: none */
+    double rate;                 /* a second */
+    double cost;                 /* processor seconds each, of this process and its TPM */
+    double own_cost;             /* of this process alone */
 };
 
 /* Short turns of each, one after the other, because other work on the machine comes and goes; the best turn
@@ -49,7 +58,8 @@ struct contender {
 void bench_compare(struct contender *contenders, size_t count, double seconds, unsigned turns);
 /* A line each. */
 void bench_print(const char *what, const struct contender *contenders, size_t count);
-/* "what  a : b  0.98", and what is aimed at; nothing when one of them took no part. */
+/* "what  a : b  0.98 by rate, 0.97 by processor time", and what is aimed at (0: nothing); no line when one of
+ * them took no part. */
 void bench_ratio(const char *what, const struct contender *one, const struct contender *other, double aim);
 
 #endif

@@ -23,6 +23,11 @@
 #define PIN "12345678"
 #define STARTS 20
 
+/* The first three are the floor, in the order of enum floor_way. */
+enum { PASSWORD, KEPT, EACH, PLAIN, PINNED, PEER, CONTENDERS };
+
+static struct bench_tpm tpms[CONTENDERS];
+
 static CK_BYTE p256[] = {0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07};
 
 /* One row a kind of work; the data are a digest, or a DigestInfo of SHA-256. */
@@ -116,16 +121,15 @@ static CK_OBJECT_HANDLE find_key(CK_FUNCTION_LIST *module, CK_SESSION_HANDLE ses
 
 /* Tokens of this module are made by processes of their own: where a token's TPM is, they learn from the
  * environment. Then token.conf says it. */
-static void make_token(const char *path, const char *label, const char *pin)
+static void make_token(const char *path, const char *label, const char *pin, struct bench_tpm *tpm)
 {
-    const char *tcti = bench_swtpm(label);
     CK_FUNCTION_LIST *module;
     CK_SESSION_HANDLE session;
     pid_t child;
     int status;
 
-    bench_require(tcti != NULL, "starting swtpm");
-    setenv("DEVID_TCTI", tcti, 1);
+    bench_require(bench_swtpm(label, tpm), "starting swtpm");
+    setenv("DEVID_TCTI", tpm->tcti, 1);
     child = fork();
     if (child == 0) {
         module = bench_module(path);
@@ -137,16 +141,17 @@ static void make_token(const char *path, const char *label, const char *pin)
         _exit(0);
     }
     bench_require(waitpid(child, &status, 0) == child && status == 0, "making a token");
-    bench_require(bench_shell("echo 'tcti = %s' >>'%s/token.conf'", tcti, bench_path("tokens/%s", label)),
-                  "writing token.conf");
+    bench_require(
+        bench_shell("echo 'tcti = %s' >>'%s/token.conf'", tpm->tcti, bench_path("tokens/%s", label)),
+        "writing token.conf");
 }
 
 static CK_FUNCTION_LIST *make_devid(const char *path)
 {
     setenv("DEVID_CONF", "/dev/null", 1);
     setenv("DEVID_TOKENS", bench_path("tokens"), 1);
-    make_token(path, "plain", NULL);
-    make_token(path, "pinned", PIN);
+    make_token(path, "plain", NULL, &tpms[PLAIN]);
+    make_token(path, "pinned", PIN, &tpms[PINNED]);
     unsetenv("DEVID_TCTI");
     return bench_module(path);
 }
@@ -183,14 +188,13 @@ static bool run_tool(const char *arguments)
 static bool make_peer(const char *path)
 {
     const char *store = bench_path("tpm2-pkcs11");
-    const char *tcti;
 
-    if (access(path, R_OK) != 0 || access("/usr/bin/tpm2_ptool", X_OK) != 0)
+    if (access(path, R_OK) != 0 || access("/usr/bin/tpm2_ptool", X_OK) != 0 ||
+        !bench_swtpm("peer", &tpms[PEER]))
         return false;
-    tcti = bench_swtpm("peer");
     setenv("TPM2_PKCS11_STORE", store, 1);
-    setenv("TPM2_PKCS11_TCTI", tcti, 1);
-    setenv("TPM2TOOLS_TCTI", tcti, 1);
+    setenv("TPM2_PKCS11_TCTI", tpms[PEER].tcti, 1);
+    setenv("TPM2TOOLS_TCTI", tpms[PEER].tcti, 1);
     setenv("TSS2_LOG", "all+none", 1);
     if (!make_tools() || !bench_shell("mkdir '%s'", store) || !run_tool("init") ||
         !run_tool("addtoken --pid=1 --label=peer --sopin=" PIN " --userpin=" PIN))
@@ -227,8 +231,6 @@ static void start_peer(const char *path, struct worker *worker)
 /* --- measuring
  * --------------------------------------------------------------------------------------------------- */
 
-enum { PASSWORD, KEPT, EACH, PLAIN, PINNED, PEER, CONTENDERS };
-
 static struct floor *floor_tpm;
 static struct worker workers[CONTENDERS];
 
@@ -241,17 +243,19 @@ static void compare(enum floor_key kind, double seconds, unsigned turns)
     struct contender all[CONTENDERS] = {0};
 
     for (size_t i = 0; i < CONTENDERS; i++) {
-        all[i] = (struct contender){names[i], module_work, &workers[i], 0, 0};
+        all[i] =
+            (struct contender){.name = names[i], .work = module_work, .data = &workers[i], .tpm = &tpms[i]};
         workers[i].kind = kind;
         if (i <= EACH)
-            all[i] = (struct contender){names[i], floor_work, floor_tpm, 0, 0};
+            all[i] = (struct contender){
+                .name = names[i], .work = floor_work, .data = floor_tpm, .tpm = &tpms[PASSWORD]};
         else if (workers[i].module == NULL)
             all[i].work = NULL;
     }
     for (unsigned turn = 0; turn < turns; turn++) {
         for (size_t i = 0; i < CONTENDERS; i++) {
             if (i <= EACH)
-                floor_use(floor_tpm, kind, (enum floor_way)i); /* in the same order */
+                floor_use(floor_tpm, kind, (enum floor_way)i);
             bench_compare(&all[i], 1, seconds, 1);
         }
     }
@@ -291,17 +295,16 @@ int main(int argc, char **argv)
     const char *peer = getenv("TPM2_PKCS11_MODULE");
     double seconds = argc > 1 ? atof(argv[1]) : 0.2;
     unsigned turns = argc > 2 ? (unsigned)atoi(argv[2]) : 8;
-    const char *tcti = bench_swtpm("floor");
     CK_FUNCTION_LIST *module;
     bool with_peer;
 
-    if (tcti == NULL) {
+    if (!bench_swtpm("floor", &tpms[PASSWORD])) {
         printf("bench_tpm: there is no swtpm here\n");
         return EXIT_SUCCESS;
     }
     module = make_devid(path != NULL ? path : DEVID_PKCS11_MODULE);
     bench_require(module != NULL, "loading the module");
-    floor_tpm = floor_open(tcti);
+    floor_tpm = floor_open(tpms[PASSWORD].tcti);
     use_token(module, "plain", NULL, &workers[PLAIN]);
     use_token(module, "pinned", PIN, &workers[PINNED]);
     peer = peer != NULL ? peer : TPM2_PKCS11;
