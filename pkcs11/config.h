@@ -19,6 +19,7 @@ struct config {
     char *owner_auth;
     char *endorsement_auth;
     char *pin_source; /* of the user's PIN: "file:PATH", "PATH" or "env:NAME"; NULL: token.conf's, or none */
+    bool no_threads;  /* the application forbids them (CKF_LIBRARY_CANT_CREATE_OS_THREADS); not read */
     bool device_objects; /* new TPM tokens show the TPM's own keys and certificates */
 };
 

@@ -23,11 +23,14 @@ static CK_RV check_arguments(const CK_C_INITIALIZE_ARGS *arguments)
 
 CK_RV C_Initialize(void *arguments)
 {
+    const CK_C_INITIALIZE_ARGS *given = arguments;
     CK_RV rv;
 
     soft_prepare();
-    rv = check_arguments(arguments);
-    return rv == CKR_OK ? module_start() : rv;
+    rv = check_arguments(given);
+    if (rv != CKR_OK)
+        return rv;
+    return module_start(given != NULL && (given->flags & CKF_LIBRARY_CANT_CREATE_OS_THREADS) != 0);
 }
 
 CK_RV C_Finalize(void *reserved)

@@ -134,6 +134,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/tpm/hierarchy.c pkcs11/tpm/hierarchy.h \
 	pkcs11/tpm/hmac.c pkcs11/tpm/hmac.h \
 	pkcs11/tpm/import.c \
+	pkcs11/tpm/keeper.c pkcs11/tpm/keeper.h \
 	pkcs11/tpm/key.h \
 	pkcs11/tpm/keyarea.c pkcs11/tpm/keyarea.h \
 	pkcs11/tpm/loaded.c pkcs11/tpm/loaded.h \

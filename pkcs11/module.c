@@ -292,12 +292,13 @@ static void free_module(struct module *module)
     *module = (struct module){0};
 }
 
-static CK_RV start(struct module *module)
+static CK_RV start(struct module *module, bool no_threads)
 {
     CK_RV rv = soft_start();
 
     if (rv == CKR_OK)
         rv = config_load(&module->config);
+    module->config.no_threads = no_threads;
     if (rv == CKR_OK)
         rv = module_refresh_slots(module);
     if (rv != CKR_OK)
@@ -305,7 +306,7 @@ static CK_RV start(struct module *module)
     return rv;
 }
 
-CK_RV module_start(void)
+CK_RV module_start(bool no_threads)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     CK_RV rv = CKR_CRYPTOKI_ALREADY_INITIALIZED;
@@ -324,7 +325,7 @@ CK_RV module_start(void)
                 "DEVID_LOG=%s is not understood; use error, warning, info or debug, and :FILE after it",
                 secure_getenv("DEVID_LOG"));
         else
-            rv = start(&state.module);
+            rv = start(&state.module, no_threads);
         state.up = rv == CKR_OK;
     }
     return module_leave_function("C_Initialize", rv);

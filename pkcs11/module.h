@@ -36,7 +36,7 @@ CK_RV module_leave_function(const char *function, CK_RV rv);
 void module_unlock(void);
 void module_lock(void);
 
-CK_RV module_start(void);
+CK_RV module_start(bool no_threads);
 CK_RV module_stop(void);
 
 /* CKR_SLOT_ID_INVALID. The pointer is good until the module is unlocked. */

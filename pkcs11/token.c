@@ -30,6 +30,8 @@ CK_RV token_complete_conf(struct token_conf *conf, const struct config *config)
     for (size_t i = 0; rv == CKR_OK && i < sizeof rows / sizeof rows[0]; i++)
         if (rows[i].value != NULL && token_conf_get(conf, rows[i].name) == NULL)
             rv = token_conf_set(conf, rows[i].name, rows[i].value);
+    if (rv == CKR_OK && config->no_threads) /* nobody would end what rests */
+        rv = token_conf_set(conf, "session-idle", "0");
     return rv;
 }
 

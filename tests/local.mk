@@ -94,6 +94,7 @@ pkcs11_tests = \
 	tests/pkcs11/tpm/test_hmac \
 	tests/pkcs11/tpm/test_derivekey \
 	tests/pkcs11/tpm/test_import \
+	tests/pkcs11/tpm/test_keeper \
 	tests/pkcs11/tpm/test_loaded \
 	tests/pkcs11/tpm/test_ownauth \
 	tests/pkcs11/tpm/test_policy \

@@ -10,6 +10,7 @@
 #include "pkcs11/tpm/create.h"
 #include "pkcs11/tpm/endorsement.h"
 #include "pkcs11/tpm/hierarchy.h"
+#include "pkcs11/tpm/keeper.h"
 #include "pkcs11/tpm/loaded.h"
 #include "pkcs11/tpm/policy.h"
 #include "pkcs11/tpm/primary.h"
@@ -29,8 +30,10 @@ static void close_instance(void *instance)
 {
     struct tpm_token *token = instance;
 
-    if (token->tpm != NULL)
+    if (token->tpm != NULL) {
+        tpm_keeper_leave(token->tpm, &token->bus);
         tpm_return(token->tpm);
+    }
     bytes_free(&token->parent_name);
     bytes_free(&token->secret);
     store_close(&token->store);

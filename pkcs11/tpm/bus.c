@@ -2,6 +2,7 @@
 #include "pkcs11/tpm/bus.h"
 
 #include "pkcs11/failure.h"
+#include "pkcs11/tpm/keeper.h"
 #include "pkcs11/tpm/policy.h"
 #include "pkcs11/tpm/primary.h"
 #include "pkcs11/tpm/public.h"
@@ -9,6 +10,9 @@
 #include <tss2/tss2_mu.h>
 
 #include <string.h>
+
+#define IDLE_MILLISECONDS 1000
+#define IDLE_MAXIMUM 3600000
 
 /* --- what token.conf says
  * ------------------------------------------------------------------------------------ */
@@ -56,7 +60,13 @@ static bool read_area(const struct token_conf *conf, TPM2B_PUBLIC *area)
 
 CK_RV tpm_bus_read(const struct token_conf *conf, const char *path, struct tpm_bus *bus)
 {
-    *bus = (struct tpm_bus){.protection = TPM_PROTECT_AUTO};
+    *bus = (struct tpm_bus){.protection = TPM_PROTECT_AUTO, .idle = IDLE_MILLISECONDS};
+    if (token_conf_get(conf, "session-idle") != NULL &&
+        !token_conf_get_number(conf, "session-idle", IDLE_MAXIMUM, &bus->idle))
+        return p11_fail(CKR_TOKEN_NOT_RECOGNIZED,
+                        "%s/" TOKEN_CONF_FILE
+                        ": 'session-idle = %s' is not a number of milliseconds up to %d",
+                        path, token_conf_get(conf, "session-idle"), IDLE_MAXIMUM);
     if (!read_protection(conf, &bus->protection))
         return p11_fail(CKR_TOKEN_NOT_RECOGNIZED,
                         "%s: 'bus-protection = %s' is not auto, always or never (token.conf, devid.conf or "
@@ -116,7 +126,7 @@ static struct tpm_session_use use_of(struct tpm_guard *guard, const struct tpm_c
         .name_count = names,
         .auth = guard->auth,
         .secrets = session->key_size != 0 ? command->secrets : 0,
-        .more = guard->more && session == &guard->session,
+        .more = (guard->more || guard->burst) && session == &guard->session,
         .second = by_policy(guard, command, 1) ? second : NULL,
     };
 }
@@ -144,6 +154,8 @@ TSS2_RC tpm_bus_open(struct tpm *tpm, const struct tpm_command *command)
         return TSS2_RC_SUCCESS;
     if (salted && guard->bus->area.size == 0)
         return TPM_RC_NO_PINNED_PARENT;
+    if (!by_policy(guard, command, 0) && guard->burst && tpm_keeper_take(tpm, guard->bus, &guard->session))
+        return TSS2_RC_SUCCESS;
     tpm->guard = NULL;
     if (salted)
         rc = tpm_primary_handle(tpm, guard->bus->parent, &parent);
@@ -212,6 +224,18 @@ void tpm_bus_close(struct tpm *tpm)
     if (guard->steps != NULL)
         tpm_session_end(tpm, guard->policy);
     tpm->guard = guard;
+}
+
+void tpm_bus_rest(struct tpm *tpm)
+{
+    struct tpm_guard *guard = tpm->guard;
+
+    if (guard != NULL && guard->burst && guard->session.handle != 0) {
+        tpm->guard = NULL;
+        tpm_keeper_keep(tpm, guard->bus, &guard->session);
+        tpm->guard = guard;
+    }
+    tpm_bus_close(tpm);
 }
 
 TSS2_RC tpm_bus_execute(struct tpm *tpm, struct tpm_guard *guard, const struct tpm_command *command,

@@ -18,6 +18,7 @@ struct tpm_bus {
     enum tpm_protection protection;
     TPM2_HANDLE parent; /* as in struct tpm_token */
     TPM2B_PUBLIC area;  /* the parent's; size 0: token.conf does not have it */
+    unsigned long idle; /* milliseconds that a session rests between two uses of a key; 0: each has its own */
 };
 
 /* CKR_TOKEN_NOT_RECOGNIZED: token.conf has a value that is none; `path` names it in messages. */
@@ -43,6 +44,7 @@ struct tpm_guard {
     /* What `policy` is to be started with for each command that needs it; NULL: it is started already. */
     const struct tpm_policy *steps;
     struct tpm_session session;
+    bool burst; /* `session` is kept for the next use of a key (keeper.h) */
 };
 
 /* Before prepare: starts the session that the command needs, if it needs one and there is none. */
@@ -53,6 +55,8 @@ TSS2_RC tpm_bus_authorise(struct tpm *tpm, const struct tpm_command *command);
 TSS2_RC tpm_bus_check(struct tpm *tpm, const struct tpm_command *command);
 /* After a failure, and when no command follows after all: no session is left. */
 void tpm_bus_close(struct tpm *tpm);
+/* After the last command of a use: the same, but that a burst keeps its session. */
+void tpm_bus_rest(struct tpm *tpm);
 
 /* One command under a guard of its own, whatever guard there is; no session is left. */
 TSS2_RC tpm_bus_execute(struct tpm *tpm, struct tpm_guard *guard, const struct tpm_command *command,

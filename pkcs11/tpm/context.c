@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "pkcs11/failure.h"
 #include "pkcs11/tpm/hierarchy.h"
+#include "pkcs11/tpm/keeper.h"
 #include "pkcs11/tpm/loaded.h"
 
 #include <tss2/tss2_rc.h>
@@ -38,6 +39,7 @@ static struct tpm *add(const char *tcti)
         return NULL;
     }
     pthread_mutex_init(&tpm->lock, NULL);
+    tpm->keeper = tpm_keeper_new();
     registry[registry_count++] = tpm;
     return tpm;
 }
@@ -94,6 +96,7 @@ void tpm_return(struct tpm *tpm)
     pthread_mutex_unlock(&registry_lock);
     if (!last)
         return;
+    tpm_keeper_free(tpm);
     tpm_flush_all(tpm);
     disconnect(tpm);
     pthread_mutex_destroy(&tpm->lock);
@@ -183,4 +186,5 @@ void tpm_forget(struct tpm *tpm)
 {
     memset(tpm->loaded, 0, sizeof tpm->loaded);
     tpm->primary = 0;
+    tpm_keeper_forget(tpm);
 }

@@ -14,6 +14,7 @@
 #define TPM_HIERARCHIES 2
 
 struct tpm_guard;
+struct tpm_keeper;
 
 /*
  * A connection to a TPM, shared by the tokens that name the same TCTI. It is opened at the first command. All
@@ -36,6 +37,7 @@ struct tpm {
     TPM2_HANDLE primary;                 /* a transient storage primary, 0: not made */
     TPM2_HANDLE primary_parent;          /* and which (see tpm_primary_handle) */
     char *auth_sources[TPM_HIERARCHIES]; /* of their passwords, see hierarchy.h; NULL: not configured */
+    struct tpm_keeper *keeper;           /* of a session between two uses, see keeper.h */
     struct tpm_guard *guard; /* how the commands under way are authorised; NULL: by empty passwords */
     bool pss_checked;        /* TPM2_Sign's PSS salt is known to be as long as the digest */
     bool pss_unusable;       /* or known not to be */

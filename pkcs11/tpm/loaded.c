@@ -5,6 +5,7 @@
 #include "pkcs11/failure.h"
 #include "pkcs11/tpm/command.h"
 #include "pkcs11/tpm/duplicate.h"
+#include "pkcs11/tpm/keeper.h"
 #include "pkcs11/tpm/primary.h"
 #include "pkcs11/tpm/rc.h"
 #include "pkcs11/tpm/stay.h"
@@ -113,12 +114,12 @@ static TSS2_RC guarded(struct tpm *tpm, struct tpm_guard *guard, TPM2_HANDLE han
 
     tpm->guard = guard;
     rc = use(tpm, handle, data);
-    tpm_bus_close(tpm);
+    tpm_bus_rest(tpm);
     tpm->guard = NULL;
     return rc;
 }
 
-/* `policy`: room for the session that the key's policy is executed in, if it has one. */
+/* For one use of the key. `policy`: room for the session that its policy is executed in, if it has one. */
 static struct tpm_guard guard_of(const struct tpm_token *token, const struct tpm_key *key,
                                  const struct bytes *auth, struct tpm_session *policy)
 {
@@ -126,17 +127,16 @@ static struct tpm_guard guard_of(const struct tpm_token *token, const struct tpm
                               .names = {key->name},
                               .auth = auth,
                               .policy = key->policy != NULL ? policy : NULL,
-                              .steps = key->policy};
+                              .steps = key->policy,
+                              .burst = tpm_keeper_wanted(token->tpm, &token->bus, key)};
 }
 
 /* With the key that stays in the TPM, if it has one: then nothing is loaded. *done: it was used, or that
  * failed for another reason than that it is not there any more. */
 static TSS2_RC use_where_it_stays(const struct tpm_token *token, const struct tpm_key *key,
-                                  const struct bytes *auth, bool check, tpm_key_use *use, void *data,
+                                  struct tpm_guard guard, bool check, tpm_key_use *use, void *data,
                                   bool *done)
 {
-    struct tpm_session policy = {0};
-    struct tpm_guard guard = guard_of(token, key, auth, &policy);
     TSS2_RC rc = TSS2_RC_SUCCESS;
 
     *done = false;
@@ -162,7 +162,7 @@ static TSS2_RC load_and_use(const struct tpm_token *token, const struct tpm_key 
     struct tpm_session policy = {0};
     struct tpm_guard guard = guard_of(token, key, auth, &policy);
     struct tpm_loaded *entry = entry_of(tpm, key);
-    TSS2_RC rc = use_where_it_stays(token, key, auth, check, use, data, &done);
+    TSS2_RC rc = use_where_it_stays(token, key, guard, check, use, data, &done);
 
     *loading = false;
     if (done)
@@ -192,6 +192,8 @@ static bool recover(struct tpm *tpm, TSS2_RC rc, bool persistent)
     }
     if (tpm_rc_is_session(rc))
         return true;
+    if (tpm_rc_is_crowded(rc))
+        return tpm_keeper_end(tpm);
     if (!tpm_rc_is_stale(rc) || persistent)
         return false;
     log_warning("TPM %s has lost our objects; they are loaded again", tpm_name(tpm));
@@ -317,6 +319,7 @@ void tpm_flush_all(struct tpm *tpm)
         return;
     if (tpm->sys != NULL) {
         flush_keys(tpm);
+        tpm_keeper_end(tpm);
         if (tpm->primary != 0)
             tpm_flush(tpm, tpm->primary);
         tpm->primary = 0;

@@ -36,8 +36,9 @@ CK_RV tpm_with_tpm(const struct tpm_token *token, const char *step, tpm_key_use 
 /* Flushes one key. Takes the lock; does nothing when there is no connection. */
 void tpm_flush_key(struct tpm *tpm, const struct tpm_key *key);
 
-/* Flushes all transient objects of ours, unless somebody holds the lock: then they are in use, and who uses
- * the TPM next evicts them as need be. Not waiting makes it fit for the end of a process. */
+/* Flushes all transient objects of ours and the session that is kept, unless somebody holds the lock: then
+ * they are in use, and who uses the TPM next evicts them as need be. Not waiting makes it fit for the end of
+ * a process. */
 void tpm_flush_all(struct tpm *tpm);
 
 #endif

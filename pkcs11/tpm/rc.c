@@ -41,6 +41,12 @@ bool tpm_rc_is_session(TSS2_RC rc)
     return is_tpm_code(rc) && bare(rc) >= TPM2_RC_REFERENCE_S0 && bare(rc) <= TPM2_RC_REFERENCE_S6;
 }
 
+bool tpm_rc_is_crowded(TSS2_RC rc)
+{
+    return tpm_rc_is(rc, TPM2_RC_SESSION_MEMORY) || tpm_rc_is(rc, TPM2_RC_SESSION_HANDLES) ||
+           tpm_rc_is(rc, TPM2_RC_CONTEXT_GAP);
+}
+
 bool tpm_rc_is_memory(TSS2_RC rc)
 {
     return tpm_rc_is(rc, TPM2_RC_OBJECT_MEMORY) || tpm_rc_is(rc, TPM2_RC_OBJECT_HANDLES) ||

@@ -9,6 +9,7 @@ bool tpm_rc_is_lost(TSS2_RC rc); /* the connection failed */
 bool tpm_rc_is_stale(
     TSS2_RC rc); /* a handle names nothing (any more): the TPM or resource manager was reset */
 bool tpm_rc_is_session(TSS2_RC rc);       /* a session is gone, as after a reset */
+bool tpm_rc_is_crowded(TSS2_RC rc);       /* no free session slot, or one of them rests for too long */
 bool tpm_rc_is_memory(TSS2_RC rc);        /* no free object slot */
 bool tpm_rc_is_auth(TSS2_RC rc);          /* an authorization was wrong */
 bool tpm_rc_is_integrity(TSS2_RC rc);     /* a private area was not made under this parent */

@@ -63,6 +63,7 @@ struct tpm_token *tpmtoken_open(int way)
     unlink(support_path("traffic"));
     setenv("TCTI_RECORD_FILE", support_path("traffic"), 1);
     assert_rv(token_conf_set(conf, "bus-protection", current->protection), CKR_OK);
+    assert_rv(token_conf_set(conf, "session-idle", "0"), CKR_OK);
     assert_rv(tpm_backend.open(conf, support_directory(), &instance), CKR_OK);
     token = instance;
     token->has_pin = current->secret;

@@ -14,8 +14,8 @@
 
 /*
  * A TPM token without the layers above it, in each of its ways: under the RSA key at 0x81000001 and under the
- * ECC primary, with the bus protected where it must be and always, and with the token secret of a PIN. All of
- * its traffic is recorded.
+ * ECC primary, with the bus protected where it must be and always, and with the token secret of a PIN. Each
+ * use of a key has a session of its own. All of its traffic is recorded.
  */
 #define TPMTOKEN_WAYS 6
 
