@@ -155,10 +155,14 @@ int file_lock(int directory, const char *name, unsigned milliseconds, int *out)
     return 0;
 }
 
+/* A child that was forked meanwhile has the descriptor too, and with it the lock, until somebody says that it
+ * is over. */
 void file_unlock(int fd)
 {
-    if (fd >= 0)
-        close(fd);
+    if (fd < 0)
+        return;
+    flock(fd, LOCK_UN);
+    close(fd);
 }
 
 int file_make_directories(const char *path, mode_t mode)

@@ -6,6 +6,8 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 START_TEST(replace_writes_whole_with_the_mode_asked)
 {
@@ -67,6 +69,31 @@ START_TEST(lock_is_exclusive_and_has_a_time_limit)
 }
 END_TEST
 
+/* flock belongs to the open file, which a child shares with its parent. */
+START_TEST(a_lock_ends_though_a_child_was_forked_under_it)
+{
+    int ends[2];
+    int first;
+    int second;
+    pid_t child;
+
+    ck_assert_int_eq(pipe(ends), 0);
+    ck_assert_int_eq(file_lock(AT_FDCWD, support_path(".lock"), 0, &first), 0);
+    child = fork();
+    if (child == 0) {
+        close(ends[1]);
+        _exit(read(ends[0], &first, 1) == 0 ? 0 : 1);
+    }
+    ck_assert_int_gt(child, 0);
+    file_unlock(first);
+    ck_assert_int_eq(file_lock(AT_FDCWD, support_path(".lock"), 0, &second), 0);
+    file_unlock(second);
+    close(ends[1]);
+    close(ends[0]);
+    ck_assert_int_eq(waitpid(child, NULL, 0), child);
+}
+END_TEST
+
 START_TEST(make_directories_makes_all_of_them)
 {
     struct stat status;
@@ -95,6 +122,7 @@ Suite *suite(void)
     tcase_add_test(t, replace_that_fails_leaves_nothing_behind);
     tcase_add_test(t, read_refuses_what_is_too_large_or_no_file);
     tcase_add_test(t, lock_is_exclusive_and_has_a_time_limit);
+    tcase_add_test(t, a_lock_ends_though_a_child_was_forked_under_it);
     tcase_add_test(t, make_directories_makes_all_of_them);
     suite_add_tcase(s, t);
     return s;
