@@ -68,9 +68,22 @@ CK_RV login_check_pin(struct token *token, CK_USER_TYPE user, CK_UTF8CHAR *pin, 
                                                                        : check_pin(token, user, &view);
 }
 
-/* The PIN is checked without the token's lock, which takes its time; another thread may have come first. */
-static CK_RV login(struct token *token, CK_USER_TYPE user, CK_UTF8CHAR *pin, CK_ULONG size)
+/* Under the token's lock. With its last session a login ends (PKCS#11 2.40, 5.6), and does not begin. */
+static CK_RV begin_login(const struct session *session, CK_USER_TYPE user)
 {
+    CK_RV rv = session_is_closed(session) ? CKR_SESSION_CLOSED : may_login(session->token, user);
+
+    if (rv == CKR_OK)
+        token_set_login(session->token, user == CKU_SO ? LOGIN_SO : LOGIN_USER);
+    return rv;
+}
+
+/* The PIN is checked without the token's lock, which takes its time; another thread may have come first. What
+ * the PIN opened is of no use to anybody when nobody is logged in. */
+static CK_RV login(const struct session *session, CK_USER_TYPE user, CK_UTF8CHAR *pin, CK_ULONG size)
+{
+    struct token *token = session->token;
+    bool nobody;
     CK_RV rv;
 
     token_lock(token);
@@ -81,10 +94,11 @@ static CK_RV login(struct token *token, CK_USER_TYPE user, CK_UTF8CHAR *pin, CK_
     if (rv != CKR_OK)
         return rv;
     token_lock(token);
-    rv = may_login(token, user);
-    if (rv == CKR_OK)
-        token_set_login(token, user == CKU_SO ? LOGIN_SO : LOGIN_USER);
+    rv = begin_login(session, user);
+    nobody = token->login == LOGIN_NONE;
     token_unlock(token);
+    if (nobody && token->has_pin)
+        token->backend->logout(token_instance(token, token->backend));
     return rv;
 }
 
@@ -98,7 +112,7 @@ CK_RV C_Login(CK_SESSION_HANDLE handle, CK_USER_TYPE user, CK_UTF8CHAR *pin, CK_
     if (!caller_has_data(pin, pin_size))
         return session_leave(session, CKR_ARGUMENTS_BAD);
     rv = user == CKU_CONTEXT_SPECIFIC ? login_for_operation(session, pin, pin_size)
-                                      : login(session->token, user, pin, pin_size);
+                                      : login(session, user, pin, pin_size);
     return session_leave(session, rv);
 }
 

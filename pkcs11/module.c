@@ -13,15 +13,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
+
+/* How long C_Finalize waits for the calls of other threads. */
+#define LEAVE_SECONDS 10
 
 static struct {
     pthread_mutex_t lock;
+    pthread_cond_t left; /* a call ended, or C_Finalize did */
+    unsigned working;    /* calls that use a session: what they work with must stay */
     bool up;
+    bool going_down;  /* C_Finalize waits for them */
     bool ending;      /* the process is: libcrypto is not to be touched any more */
     unsigned fork_id; /* of the process that the state belongs to */
     struct module module;
-} state = {.lock = PTHREAD_MUTEX_INITIALIZER};
+} state = {.lock = PTHREAD_MUTEX_INITIALIZER, .left = PTHREAD_COND_INITIALIZER};
 
 /* How many forks lie between the first process and this one; the child's handler does nothing else. */
 static volatile unsigned fork_id;
@@ -60,6 +67,9 @@ static void drop_parent_state(void)
     if (state.fork_id == fork_id)
         return;
     pthread_mutex_init(&state.lock, NULL);
+    pthread_cond_init(&state.left, NULL);
+    state.working = 0;
+    state.going_down = false;
     log_abandon();
     soft_abandon();
     for (size_t i = 0; state.up && i < state.module.slot_count; i++)
@@ -104,6 +114,17 @@ CK_RV module_leave_function(const char *function, CK_RV rv)
     module_unlock();
     log_debug("%s: %s", function, p11_rv_name(rv));
     return rv;
+}
+
+void module_begin_work(void)
+{
+    state.working++;
+}
+
+void module_end_work(void)
+{
+    state.working--;
+    pthread_cond_broadcast(&state.left);
 }
 
 /* --- slots -------------------------------------------------------------------------------------------------
@@ -276,10 +297,15 @@ CK_RV module_refresh_slots(struct module *module)
 /* --- up and down -------------------------------------------------------------------------------------------
  */
 
-static void free_module(struct module *module)
+static void close_sessions(struct module *module)
 {
     for (size_t i = module->sessions.count; i-- > 0;)
         session_close(module, module->sessions.entries[i].handle);
+}
+
+static void free_module(struct module *module)
+{
+    close_sessions(module);
     handle_map_free(&module->sessions);
     for (size_t i = 0; i < module->slot_count; i++)
         if (module->slots[i].token != NULL)
@@ -317,6 +343,8 @@ CK_RV module_start(bool no_threads)
     p11_failure_clear();
     drop_parent_state();
     module_lock();
+    while (state.going_down)
+        pthread_cond_wait(&state.left, &state.lock);
     soft_enter();
     if (!state.up) {
         if (!log_set_from_text("devid-pkcs11", secure_getenv("DEVID_LOG")))
@@ -331,6 +359,24 @@ CK_RV module_start(bool no_threads)
     return module_leave_function("C_Initialize", rv);
 }
 
+/* False: they take too long. The lock is given up meanwhile. */
+static bool wait_for_calls(void)
+{
+    struct timespec limit;
+    int error = 0;
+
+    clock_gettime(CLOCK_REALTIME, &limit);
+    limit.tv_sec += LEAVE_SECONDS;
+    while (state.working != 0 && error == 0)
+        error = pthread_cond_timedwait(&state.left, &state.lock, &limit);
+    return state.working == 0;
+}
+
+/*
+ * Programs finalize in one thread while another one signs, though they should not (PKCS#11 2.40, 5.4): new
+ * calls find nothing any more, and those that are under way are waited for. One that does not end, as its
+ * thread was cancelled or the TPM hangs, keeps what it may be using.
+ */
 CK_RV module_stop(void)
 {
     struct module *module;
@@ -338,7 +384,15 @@ CK_RV module_stop(void)
 
     if (rv != CKR_OK)
         return rv;
-    free_module(module);
     state.up = false;
+    state.going_down = true;
+    close_sessions(module);
+    if (wait_for_calls())
+        free_module(module);
+    else
+        log_error("a call of another thread does not end; what it uses is not freed");
+    *module = (struct module){0};
+    state.going_down = false;
+    pthread_cond_broadcast(&state.left);
     return module_leave_function("C_Finalize", CKR_OK);
 }

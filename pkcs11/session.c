@@ -97,9 +97,10 @@ CK_RV session_enter(CK_SESSION_HANDLE handle, struct session **out)
     if (session == NULL)
         return module_leave(CKR_SESSION_HANDLE_INVALID);
     session->references++;
+    module_begin_work();
     module_unlock();
     pthread_mutex_lock(&session->lock);
-    if (session->closed)
+    if (session_is_closed(session))
         return session_leave(session, CKR_SESSION_HANDLE_INVALID);
     *out = session;
     return CKR_OK;
@@ -113,9 +114,15 @@ CK_RV session_leave_function(struct session *session, const char *function, CK_R
     soft_leave();
     module_lock();
     unreference(session);
+    module_end_work();
     module_unlock();
     log_debug("%s(session %lu): %s", function, handle, p11_rv_name(rv));
     return rv;
+}
+
+bool session_is_closed(const struct session *session)
+{
+    return __atomic_load_n(&session->closed, __ATOMIC_ACQUIRE);
 }
 
 bool session_sees(const struct session *session, const struct object *object)
@@ -154,7 +161,10 @@ CK_RV session_add_object(struct session *session, struct object *object)
     CK_RV rv;
 
     token_lock(session->token);
-    rv = objects_add(&session->token->objects, object);
+    if (object->session != 0 && session_is_closed(session))
+        rv = CKR_SESSION_CLOSED;
+    else
+        rv = objects_add(&session->token->objects, object);
     token_unlock(session->token);
     return rv;
 }
@@ -256,7 +266,8 @@ static void end_last_session(struct token *token)
     token_idle(token);
 }
 
-/* A call that is under way in another thread keeps the session's memory, not its place in the table. */
+/* A call that is under way in another thread keeps the session's memory, not its place in the table. What it
+ * adds under the token's lock comes before the session's end, and goes with it, or finds it closed. */
 CK_RV session_close(struct module *module, CK_SESSION_HANDLE handle)
 {
     struct session *session = handle_remove(&module->sessions, handle);

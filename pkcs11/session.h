@@ -13,7 +13,7 @@ struct session {
     CK_SESSION_HANDLE handle;
     struct token *token;
     bool writable;
-    bool closed; /* taken out of the table while somebody waited for it */
+    bool closed; /* atomic: taken out of the table while somebody waited for it, or works with it */
     struct operation sign;
     struct operation sign_recover;
     struct operation verify;
@@ -55,6 +55,10 @@ struct operation *session_asking_operation(struct session *session);
 /* Ends the search. */
 void find_end(struct find *find);
 
+/* Whether another thread closed it during the call. Whoever is about to leave something behind that lives as
+ * long as sessions do asks it under the token's lock. */
+bool session_is_closed(const struct session *session);
+
 /* Whether the session may know of the object: private ones need a login where the token asks for one. */
 bool session_sees(const struct session *session, const struct object *object);
 /* Whether it may make or change such an object: CKR_OK, CKR_SESSION_READ_ONLY. */
@@ -66,7 +70,8 @@ CK_RV session_may_own(const struct session *session, bool private);
  * CKR_TEMPLATE_INCONSISTENT. */
 CK_RV session_may_ask(const struct session *session, const struct attributes *private);
 
-/* Adds a token or session object to the session's token. CKR_HOST_MEMORY. */
+/* Adds a token or session object to the session's token. CKR_HOST_MEMORY; CKR_SESSION_CLOSED: an object of
+ * the session, and another thread closed it meanwhile. */
 CK_RV session_add_object(struct session *session, struct object *object);
 void session_remove_object(struct session *session, const struct object *object);
 /* Makes an object visible that nobody knows yet: in memory, or with a file of its own when CKA_TOKEN is true.

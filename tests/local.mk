@@ -37,6 +37,7 @@ pkcs11_tests = \
 	tests/pkcs11/test_processes \
 	tests/pkcs11/test_random \
 	tests/pkcs11/test_pinsource \
+	tests/pkcs11/test_race \
 	tests/pkcs11/test_publickey \
 	tests/pkcs11/test_publicobject \
 	tests/pkcs11/test_store \
