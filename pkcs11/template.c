@@ -203,6 +203,17 @@ const struct attribute_rule *template_rule_of_any(CK_ATTRIBUTE_TYPE type)
     return NULL;
 }
 
+/* CK_DATE is eight digits; a file of the token could not say anything else. */
+static bool is_date(const CK_ATTRIBUTE *item)
+{
+    const CK_BYTE *digits = item->pValue;
+
+    for (CK_ULONG i = 0; i < item->ulValueLen; i++)
+        if (digits[i] < '0' || digits[i] > '9')
+            return false;
+    return item->ulValueLen == 0 || item->ulValueLen == sizeof(CK_DATE);
+}
+
 bool template_value_fits(const struct attribute_rule *rule, const CK_ATTRIBUTE *item)
 {
     if (!caller_has_data(item->pValue, item->ulValueLen))
@@ -213,7 +224,7 @@ bool template_value_fits(const struct attribute_rule *rule, const CK_ATTRIBUTE *
     case KIND_ULONG:
         return item->ulValueLen == sizeof(CK_ULONG);
     case KIND_DATE:
-        return item->ulValueLen == 0 || item->ulValueLen == sizeof(CK_DATE);
+        return is_date(item);
     case KIND_MECHANISMS:
         return item->ulValueLen % sizeof(CK_MECHANISM_TYPE) == 0;
     case KIND_TEMPLATE: /* nested.h looks into it */

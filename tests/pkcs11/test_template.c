@@ -251,6 +251,32 @@ START_TEST(a_boolean_is_zero_or_one)
 }
 END_TEST
 
+/* A key with another one would be written to a file that nobody can read again. */
+START_TEST(a_date_is_eight_digits_or_none)
+{
+    static const struct {
+        const char *value;
+        CK_ULONG size;
+        CK_RV rv;
+    } rows[] = {
+        {"20260131",       8, CKR_OK                     },
+        {"",               0, CKR_OK                     },
+        {"2026013",        7, CKR_ATTRIBUTE_VALUE_INVALID},
+        {"2026-1-1",       8, CKR_ATTRIBUTE_VALUE_INVALID},
+        {"\nID: 41\n",     8, CKR_ATTRIBUTE_VALUE_INVALID},
+        {"\0\0\0\0\0\0\0", 8, CKR_ATTRIBUTE_VALUE_INVALID},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        CK_ATTRIBUTE item = {CKA_START_DATE, (void *)(uintptr_t)rows[i].value, rows[i].size};
+        struct attributes out = {0};
+
+        ck_assert_rv(template_check(TEMPLATE_GENERATE, CKO_PRIVATE_KEY, CKK_EC, &item, 1, &out), rows[i].rv);
+        attributes_free(&out);
+    }
+}
+END_TEST
+
 START_TEST(secrets_are_rows_of_keys_without_a_default)
 {
     size_t count;
@@ -317,6 +343,7 @@ Suite *suite(void)
     tcase_add_test(t, what_another_kind_of_object_has_does_not_belong);
     tcase_add_test(t, a_template_must_not_contradict_what_the_call_says);
     tcase_add_test(t, a_boolean_is_zero_or_one);
+    tcase_add_test(t, a_date_is_eight_digits_or_none);
     tcase_add_test(t, secrets_are_rows_of_keys_without_a_default);
     tcase_add_test(t, only_creation_takes_the_value_of_a_secret_key);
     tcase_add_test(t, what_a_key_is_good_for_follows_from_its_type);
