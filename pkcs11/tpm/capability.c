@@ -54,6 +54,8 @@ static CK_RV get_capability(struct tpm *tpm, struct get_capability get, TPMS_CAP
 
     memset(data, 0, sizeof *data);
     rc = tpm_execute(tpm, &command, &get, data);
+    if (rc == TSS2_RC_SUCCESS && data->capability != get.capability) /* the union holds something else */
+        rc = TSS2_SYS_RC_MALFORMED_RESPONSE;
     return rc == TSS2_RC_SUCCESS ? CKR_OK : tpm_failed(tpm, "say what it can do", rc);
 }
 

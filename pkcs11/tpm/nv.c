@@ -33,6 +33,8 @@ TSS2_RC tpm_nv_list(struct tpm *tpm, TPM2_HANDLE first, TPM2_HANDLE last, struct
     TSS2_RC rc = tpm_execute(tpm, &command, &first, &data);
 
     list->count = 0;
+    if (rc == TSS2_RC_SUCCESS && data.capability != TPM2_CAP_HANDLES) /* then it is not of handles, either */
+        rc = TSS2_SYS_RC_MALFORMED_RESPONSE;
     for (UINT32 i = 0; rc == TSS2_RC_SUCCESS && i < handles->count && list->count < TPM_NV_LISTED; i++)
         if (handles->handle[i] >= first && handles->handle[i] <= last)
             list->indexes[list->count++] = handles->handle[i];
