@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,7 @@ static struct {
     bool up;
     bool going_down;  /* C_Finalize waits for them */
     bool ending;      /* the process is: libcrypto is not to be touched any more */
-    unsigned fork_id; /* of the process that the state belongs to */
+    unsigned fork_id; /* atomic: of the process that the state belongs to */
     struct module module;
 } state = {.lock = PTHREAD_MUTEX_INITIALIZER, .left = PTHREAD_COND_INITIALIZER};
 
@@ -62,10 +63,8 @@ static void watch_process(void)
 
 /* The parent's locks may be held by threads that a child does not have: a child begins with new ones. What
  * the parent built stays its own: it is left as it is, without a word to the TPM. */
-static void drop_parent_state(void)
+static void leave_parent_state(void)
 {
-    if (state.fork_id == fork_id)
-        return;
     pthread_mutex_init(&state.lock, NULL);
     pthread_cond_init(&state.left, NULL);
     state.working = 0;
@@ -79,7 +78,24 @@ static void drop_parent_state(void)
         token_abandon(state.module.retired[i]);
     state.module = (struct module){0};
     state.up = false;
-    state.fork_id = fork_id;
+}
+
+/* Several threads of a child may come at once; no lock could be trusted yet. The first does it, and the
+ * others wait for it. */
+static void drop_parent_state(void)
+{
+    static unsigned begun; /* for this process */
+    unsigned known = __atomic_load_n(&begun, __ATOMIC_RELAXED);
+
+    if (__atomic_load_n(&state.fork_id, __ATOMIC_ACQUIRE) == fork_id)
+        return;
+    if (known != fork_id &&
+        __atomic_compare_exchange_n(&begun, &known, fork_id, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+        leave_parent_state();
+        __atomic_store_n(&state.fork_id, fork_id, __ATOMIC_RELEASE);
+    }
+    while (__atomic_load_n(&state.fork_id, __ATOMIC_ACQUIRE) != fork_id)
+        sched_yield();
 }
 
 void module_lock(void)

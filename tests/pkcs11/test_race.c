@@ -7,13 +7,16 @@
 #include "pkcs11/session.h"
 #include "tests/support/filetoken.h"
 
+#include <dlfcn.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-static void (*midst)(void); /* NULL: nothing happens */
+static void (*midst)(void);         /* of faccessat; NULL: nothing happens */
+static void (*midst_of_init)(void); /* of pthread_mutex_init */
 static CK_SLOT_ID slot;
 static CK_SESSION_HANDLE session;
 static CK_UTF8CHAR so_pin[] = "12345678";
@@ -28,6 +31,18 @@ int faccessat(int directory, const char *path, int mode, int flags)
     if (now != NULL)
         now();
     return (int)syscall(SYS_faccessat, directory, path, mode);
+}
+
+int pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attributes)
+{
+    int (*real)(pthread_mutex_t *, const pthread_mutexattr_t *);
+    void (*now)(void) = midst_of_init;
+
+    *(void **)&real = dlsym(RTLD_NEXT, "pthread_mutex_init");
+    midst_of_init = NULL;
+    if (now != NULL)
+        now();
+    return real(mutex, attributes);
 }
 
 /* A token with a PIN, and a session in which nobody is logged in. */
@@ -128,15 +143,71 @@ START_TEST(finalize_waits_for_a_call_that_is_under_way)
 }
 END_TEST
 
+/* --- after fork
+ * ---------------------------------------------------------------------------------------------- */
+
+static CK_RV initialized;
+static bool init_ended; /* atomic */
+
+static void *initialize(void *nothing)
+{
+    initialized = C_Initialize(NULL);
+    __atomic_store_n(&init_ended, true, __ATOMIC_RELEASE);
+    return nothing;
+}
+
+/* Lets the other thread come as far as it can, which is not far. */
+static void initialize_meanwhile(void)
+{
+    if (pthread_create(&other, NULL, initialize, NULL) != 0)
+        _exit(2);
+    for (int i = 0; i < 500 && !__atomic_load_n(&init_ended, __ATOMIC_ACQUIRE); i++)
+        usleep(1000);
+}
+
+/* Each answer of the child is one bit; 0 is all as it should be. */
+static int in_child(void)
+{
+    CK_ULONG count;
+    CK_RV rv;
+    int wrong = 0;
+
+    midst_of_init = initialize_meanwhile;
+    rv = C_GetSlotList(CK_FALSE, NULL, &count);
+    pthread_join(other, NULL);
+    wrong |= (rv != CKR_OK && rv != CKR_CRYPTOKI_NOT_INITIALIZED) << 0;
+    wrong |= (initialized != CKR_OK) << 1;
+    wrong |= (C_GetSlotList(CK_FALSE, NULL, &count) != CKR_OK) << 2;
+    wrong |= (C_Finalize(NULL) != CKR_OK) << 3;
+    return wrong;
+}
+
+START_TEST(two_threads_of_a_child_begin_at_once)
+{
+    pid_t child;
+    int status;
+
+    fflush(NULL);
+    child = fork();
+    if (child == 0)
+        _exit(in_child());
+    ck_assert_int_gt(child, 0);
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "0x%x", (unsigned)status);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("race");
     TCase *t = tcase_create("race");
 
     tcase_add_checked_fixture(t, up, filetoken_down);
+    tcase_set_timeout(t, 60);
     tcase_add_test(t, a_session_that_is_closed_meanwhile_logs_nobody_in);
     tcase_add_test(t, a_session_that_is_closed_meanwhile_leaves_no_object);
     tcase_add_test(t, finalize_waits_for_a_call_that_is_under_way);
+    tcase_add_test(t, two_threads_of_a_child_begin_at_once);
     suite_add_tcase(s, t);
     return s;
 }
