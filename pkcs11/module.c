@@ -23,9 +23,9 @@
 static struct {
     pthread_mutex_t lock;
     pthread_cond_t left; /* a call ended, or C_Finalize did */
-    unsigned working;    /* calls that use a session: what they work with must stay */
+    unsigned working;    /* atomic: calls that use a session, and need what they work with */
     bool up;
-    bool going_down;  /* C_Finalize waits for them */
+    bool going_down;  /* atomic: C_Finalize waits for them */
     bool ending;      /* the process is: libcrypto is not to be touched any more */
     unsigned fork_id; /* atomic: of the process that the state belongs to */
     struct module module;
@@ -134,13 +134,17 @@ CK_RV module_leave_function(const char *function, CK_RV rv)
 
 void module_begin_work(void)
 {
-    state.working++;
+    __atomic_add_fetch(&state.working, 1, __ATOMIC_SEQ_CST);
 }
 
 void module_end_work(void)
 {
-    state.working--;
+    if (__atomic_sub_fetch(&state.working, 1, __ATOMIC_SEQ_CST) != 0 ||
+        !__atomic_load_n(&state.going_down, __ATOMIC_SEQ_CST))
+        return;
+    module_lock();
     pthread_cond_broadcast(&state.left);
+    module_unlock();
 }
 
 /* --- slots -------------------------------------------------------------------------------------------------
@@ -383,9 +387,9 @@ static bool wait_for_calls(void)
 
     clock_gettime(CLOCK_REALTIME, &limit);
     limit.tv_sec += LEAVE_SECONDS;
-    while (state.working != 0 && error == 0)
+    while (__atomic_load_n(&state.working, __ATOMIC_SEQ_CST) != 0 && error == 0)
         error = pthread_cond_timedwait(&state.left, &state.lock, &limit);
-    return state.working == 0;
+    return __atomic_load_n(&state.working, __ATOMIC_SEQ_CST) == 0;
 }
 
 /*
@@ -401,14 +405,14 @@ CK_RV module_stop(void)
     if (rv != CKR_OK)
         return rv;
     state.up = false;
-    state.going_down = true;
+    __atomic_store_n(&state.going_down, true, __ATOMIC_SEQ_CST);
     close_sessions(module);
     if (wait_for_calls())
         free_module(module);
     else
         log_error("a call of another thread does not end; what it uses is not freed");
     *module = (struct module){0};
-    state.going_down = false;
+    __atomic_store_n(&state.going_down, false, __ATOMIC_SEQ_CST);
     pthread_cond_broadcast(&state.left);
     return module_leave_function("C_Finalize", CKR_OK);
 }

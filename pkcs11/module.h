@@ -36,8 +36,8 @@ CK_RV module_leave_function(const char *function, CK_RV rv);
 void module_unlock(void);
 void module_lock(void);
 
-/* Around what a call does with a session while the module is not locked: C_Finalize waits for its end. Both
- * under the lock. */
+/* Around what a call does with a session while the module is not locked: C_Finalize waits for its end. It
+ * begins under the lock, and ends without. */
 void module_begin_work(void);
 void module_end_work(void);
 

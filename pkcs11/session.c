@@ -114,8 +114,8 @@ CK_RV session_leave_function(struct session *session, const char *function, CK_R
     soft_leave();
     module_lock();
     unreference(session);
-    module_end_work();
     module_unlock();
+    module_end_work();
     log_debug("%s(session %lu): %s", function, handle, p11_rv_name(rv));
     return rv;
 }
