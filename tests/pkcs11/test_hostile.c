@@ -3,15 +3,18 @@
  * Callers who do everything wrong: each function gets NULL, lengths of CK_UNAVAILABLE_INFORMATION and near
  * overflow, handles that are stale, templates that make no sense, one wrong argument at a time and two at a
  * time, with operations under way and without. It has to refuse, exactly where the standard says how, and the
- * token has to work afterwards. Worth most under the sanitizers.
+ * token has to work afterwards. Worth most under the sanitizers. All of it on a file token and on a TPM
+ * token, and for the functions of PKCS#11 3.0.
  */
+#include "pkcs11/pkcs11-3.0.h"
 #include "tests/support/filetoken.h"
+#include "tests/support/module.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define ARGUMENTS 8
+#define ARGUMENTS 10
 #define BUFFER_SIZE 8192
 #define STALE_OBJECT 99999
 #define STALE_SESSION 88888
@@ -97,7 +100,19 @@ CALL(C_GenerateRandom, S(0), P(1), S(2))
 CALL(C_GetFunctionStatus, S(0))
 CALL(C_CancelFunction, S(0))
 CALL(C_WaitForSlotEvent, S(0), P(1), P(2))
+CALL(C_LoginUser, S(0), S(1), P(2), S(3), P(4), S(5))
+CALL(C_SessionCancel, S(0), S(1))
 CALL(C_Finalize, P(0))
+
+/* What 3.0's message functions are in the function list. */
+CALL(message_init, S(0), P(1), S(2))
+CALL(message_final, S(0))
+CALL(message_crypt, S(0), P(1), S(2), P(3), S(4), P(5), S(6), P(7), P(8))
+CALL(message_crypt_begin, S(0), P(1), S(2), P(3), S(4))
+CALL(message_crypt_next, S(0), P(1), S(2), P(3), S(4), P(5), P(6), S(7))
+CALL(message_sign, S(0), P(1), S(2), P(3), S(4), P(5), P(6))
+CALL(message_begin, S(0), P(1), S(2))
+CALL(message_verify, S(0), P(1), S(2), P(3), S(4), P(5), S(6))
 
 #define ROW(name, kinds)                                                                                     \
     {                                                                                                        \
@@ -174,6 +189,16 @@ static const struct row {
     ROW(C_GetFunctionStatus, "s"),
     ROW(C_CancelFunction, "s"),
     ROW(C_WaitForSlotEvent, "xOR"),
+    ROW(C_LoginUser, "suplpl"),
+    ROW(C_SessionCancel, "sf"),
+    ROW(message_init, "smk"),
+    ROW(message_final, "s"),
+    ROW(message_crypt, "spldldloL"),
+    ROW(message_crypt_begin, "spldl"),
+    ROW(message_crypt_next, "spldloLf"),
+    ROW(message_sign, "spldloL"),
+    ROW(message_begin, "spl"),
+    ROW(message_verify, "spldldl"),
     ROW(C_Finalize, "R"),
 };
 
@@ -182,6 +207,7 @@ static const struct row {
 /* --- what is good, and what is not
  * ---------------------------------------------------------------------------- */
 
+static const char *token; /* its label */
 static CK_SESSION_HANDLE session;
 static CK_OBJECT_HANDLE ec_private;
 static CK_OBJECT_HANDLE ec_public;
@@ -190,6 +216,7 @@ static CK_SLOT_ID slot;
 
 static CK_BBOOL yes = CK_TRUE;
 static CK_OBJECT_CLASS data_class = CKO_DATA;
+static CK_OBJECT_CLASS secret_class = CKO_SECRET_KEY;
 static CK_OBJECT_CLASS no_class = 0x12345678;
 static CK_BYTE input[64];
 static CK_BYTE output[BUFFER_SIZE];
@@ -212,8 +239,23 @@ static CK_MECHANISM mechanisms[] = {
     {CK_UNAVAILABLE_INFORMATION, NULL,  0                             },
 };
 
+static CK_ATTRIBUTE inner[] = {
+    {CKA_LABEL, NULL,  CK_UNAVAILABLE_INFORMATION},
+    {CKA_SIGN,  small, 2                         },
+};
+
 /* All of three attributes. A call may write to them, so each gets a fresh copy. */
-enum { GOOD, NULL_VALUES, ENDLESS_VALUES, WRONG_CLASS, GIVEN_TWICE, SHORT_VALUES, NESTED, TEMPLATES };
+enum {
+    GOOD,
+    NULL_VALUES,
+    ENDLESS_VALUES,
+    WRONG_CLASS,
+    GIVEN_TWICE,
+    SHORT_VALUES,
+    NESTED,
+    NESTED_WRONG,
+    TEMPLATES
+};
 
 static const CK_ATTRIBUTE templates_as_made[TEMPLATES][3] = {
     [GOOD] =
@@ -257,6 +299,12 @@ static const CK_ATTRIBUTE templates_as_made[TEMPLATES][3] = {
                 {CKA_CLASS, &data_class, sizeof data_class},
                 {CKA_WRAP_TEMPLATE, input, sizeof input},
                 {CK_UNAVAILABLE_INFORMATION, input, sizeof input},
+                },
+    [NESTED_WRONG] =
+        {
+                {CKA_CLASS, &secret_class, sizeof secret_class},
+                {CKA_UNWRAP_TEMPLATE, inner, sizeof inner},
+                {CKA_WRAP_TEMPLATE, inner, (CK_ULONG)-16},
                 },
 };
 static CK_ATTRIBUTE templates[TEMPLATES][3];
@@ -305,6 +353,7 @@ static const struct value values[] = {
     V('t', templates[GIVEN_TWICE]),
     V('t', templates[SHORT_VALUES]),
     V('t', templates[NESTED]),
+    V('t', templates[NESTED_WRONG]),
     V('n', 0),
     V('n', 1),
     V('n', CK_UNAVAILABLE_INFORMATION),
@@ -529,33 +578,61 @@ START_TEST(wrong_arguments_are_survived)
 }
 END_TEST
 
-/* --- the token, as it was made once
- * ---------------------------------------------------------------------------- */
+/* --- the tokens, as they were made once
+ * -------------------------------------------------------------------------- */
 
-static void make(void)
+#define FILE_TOKEN "disk"
+#define TPM_TOKEN "device"
+
+static void make_keys(const char *label)
 {
+    CK_ATTRIBUTE decrypt = {CKA_DECRYPT, &yes, sizeof yes};
     CK_OBJECT_HANDLE public;
     CK_OBJECT_HANDLE private;
 
-    filetoken_up();
-    session = filetoken_session("disk");
+    session = filetoken_session(label);
     filetoken_assert_rv(filetoken_generate(session, "P-256", true, NULL, 0, &public, &private), CKR_OK);
-    filetoken_assert_rv(filetoken_generate(session, "RSA-2048", true, NULL, 0, &public, &private), CKR_OK);
-    filetoken_down();
-    ck_assert_int_eq(support_shell(NULL, "cp -a '%s' '%s'", support_path("tokens"), support_path("made")), 0);
+    filetoken_assert_rv(filetoken_generate(session, "RSA-2048", true, &decrypt, 1, &public, &private),
+                        CKR_OK);
 }
 
-static void up(void)
+static void make(void)
 {
-    ck_assert_int_eq(support_shell(NULL, "rm -rf '%s'; cp -a '%s' '%s'", support_path("tokens"),
-                                   support_path("made"), support_path("tokens")),
-                     0);
+    static bool made; /* for both cases */
+
+    if (made)
+        return;
+    made = true;
+    test_module_make(0);
     filetoken_assert_rv(C_Initialize(NULL), CKR_OK);
-    slot = filetoken_slot("disk");
-    session = filetoken_session("disk");
+    filetoken_init("DevID file slot", FILE_TOKEN);
+    make_keys(FILE_TOKEN);
+    make_keys(TPM_TOKEN);
+    filetoken_assert_rv(C_Finalize(NULL), CKR_OK);
+    ck_assert_int_eq(support_shell(NULL, "rm -rf '%s'; cp -a '%s' '%s'", support_path("made"),
+                                   support_path("tokens"), support_path("made")),
+                     0);
+}
+
+static void up(const char *label)
+{
+    token = label;
+    test_module_up();
+    slot = filetoken_slot(token);
+    session = filetoken_session(token);
     ec_private = filetoken_find(session, CKO_PRIVATE_KEY, "P-256");
     ec_public = filetoken_find(session, CKO_PUBLIC_KEY, "P-256");
     rsa_private = filetoken_find(session, CKO_PRIVATE_KEY, "RSA-2048");
+}
+
+static void file_up(void)
+{
+    up(FILE_TOKEN);
+}
+
+static void tpm_up(void)
+{
+    up(TPM_TOKEN);
 }
 
 /* Whatever was done, the key that nobody destroyed signs. */
@@ -566,23 +643,31 @@ static void down(void)
 
     C_Finalize(NULL);
     filetoken_assert_rv(C_Initialize(NULL), CKR_OK);
-    session = filetoken_session("disk");
+    session = filetoken_session(token);
     rsa_private = filetoken_find(session, CKO_PRIVATE_KEY, "RSA-2048");
     filetoken_assert_rv(filetoken_sign(session, &mechanism, rsa_private, input, 32, output, &size), CKR_OK);
-    filetoken_down();
+    C_Finalize(NULL);
+}
+
+static TCase *make_case(const char *name, SFun fixture)
+{
+    TCase *t = tcase_create(name);
+
+    tcase_set_timeout(t, 120);
+    tcase_add_unchecked_fixture(t, make, NULL);
+    tcase_add_checked_fixture(t, fixture, down);
+    tcase_add_loop_test(t, before_c_initialize_nothing_works, 0, (int)ROWS);
+    tcase_add_loop_test(t, one_wrong_handle_is_named_exactly, 0, (int)ROWS);
+    tcase_add_loop_test(t, a_missing_place_for_the_result_is_bad_arguments, 0, (int)ROWS);
+    tcase_add_loop_test(t, wrong_arguments_are_survived, 0, (int)ROWS);
+    return t;
 }
 
 Suite *suite(void)
 {
     Suite *s = suite_create("hostile");
-    TCase *t = tcase_create("hostile");
 
-    tcase_add_unchecked_fixture(t, make, NULL);
-    tcase_add_checked_fixture(t, up, down);
-    tcase_add_loop_test(t, before_c_initialize_nothing_works, 0, (int)ROWS);
-    tcase_add_loop_test(t, one_wrong_handle_is_named_exactly, 0, (int)ROWS);
-    tcase_add_loop_test(t, a_missing_place_for_the_result_is_bad_arguments, 0, (int)ROWS);
-    tcase_add_loop_test(t, wrong_arguments_are_survived, 0, (int)ROWS);
-    suite_add_tcase(s, t);
+    suite_add_tcase(s, make_case("file", file_up));
+    suite_add_tcase(s, make_case("tpm", tpm_up));
     return s;
 }
