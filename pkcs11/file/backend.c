@@ -26,11 +26,13 @@ static CK_RV open_instance(const struct token_conf *conf, const char *directory,
     struct file_token *token = calloc(1, sizeof *token);
     CK_RV rv;
 
-    (void)conf;
     if (token == NULL)
         return CKR_HOST_MEMORY;
     pthread_mutex_init(&token->lock, NULL);
-    rv = store_open(directory, &token->store);
+    token->store.directory = -1;
+    rv = file_pin_cost(conf, directory, &token->cost);
+    if (rv == CKR_OK)
+        rv = store_open(directory, &token->store);
     token->has_pin = rv == CKR_OK && pinfile_exists(&token->store);
     if (rv != CKR_OK)
         close_instance(token);

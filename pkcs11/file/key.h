@@ -14,6 +14,7 @@ struct soft_private;
 struct file_token {
     struct store store; /* for pin.pem */
     bool has_pin;       /* there is one; immutable */
+    unsigned cost;      /* of scrypt, for PINs that are set; immutable */
     bool pin_wrong[2]; /* atomic, by CKU_: the last PIN given was wrong, and the directory cannot keep that */
     pthread_mutex_t lock;  /* of what follows */
     struct bytes secret;   /* empty: nobody is logged in */

@@ -12,12 +12,28 @@
 #define SALT_SIZE 16
 #define HEADING_MAXIMUM 1024
 /* 32 MiB and about 80 ms on a PC, half a second on a small ARM core. */
-#define COST 32768
+#define COST_USUAL 32768
+#define COST_MINIMUM 1024
+#define COST_MAXIMUM 262144 /* 256 MiB, the most that pin.pem may ask for */
 #define BLOCK_SIZE 8
 #define PARALLEL 1
 
 /* --- the seals
  * ----------------------------------------------------------------------------------------------- */
+
+CK_RV file_pin_cost(const struct token_conf *conf, const char *path, unsigned *cost)
+{
+    unsigned long number = COST_USUAL;
+
+    if (token_conf_get(conf, "pin-cost") != NULL &&
+        (!token_conf_get_number(conf, "pin-cost", COST_MAXIMUM, &number) || number < COST_MINIMUM ||
+         (number & (number - 1)) != 0))
+        return p11_fail(CKR_TOKEN_NOT_RECOGNIZED,
+                        "%s/" TOKEN_CONF_FILE ": 'pin-cost = %s' is no power of two from %d to %d", path,
+                        token_conf_get(conf, "pin-cost"), COST_MINIMUM, COST_MAXIMUM);
+    *cost = (unsigned)number;
+    return CKR_OK;
+}
 
 static CK_RV stretch(const struct pin_seal *how, const struct bytes *pin, uint8_t key[SOFT_BOX_KEY])
 {
@@ -34,8 +50,8 @@ static CK_RV make_seal(void *instance, CK_USER_TYPE user, const struct bytes *pi
     struct buffer heading;
     CK_RV rv;
 
-    (void)instance;
-    *out = (struct pin_seal){.cost = COST, .block_size = BLOCK_SIZE, .parallel = PARALLEL};
+    *out = (struct pin_seal){
+        .cost = ((const struct file_token *)instance)->cost, .block_size = BLOCK_SIZE, .parallel = PARALLEL};
     buffer_init(&heading, HEADING_MAXIMUM);
     rv = token_random(&out->salt, SALT_SIZE);
     if (rv == CKR_OK)

@@ -2,7 +2,7 @@
 /*
  * A process is killed at each step of a change of a token with PINs, or the disk is full from there on: each
  * PIN is the old one or the new one, a token that is initialised anew is the old one or an empty one, and the
- * key that the token's secret locks opens.
+ * keys that the token's secret locks open. What a PIN costs is no matter here, so it is little (pin-cost).
  */
 #include "tests/support/filetoken.h"
 #include "tests/support/trap.h"
@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define LABEL "guarded"
+#define SECRET "secret"
 #define NO_USER ((CK_USER_TYPE)-1)
 
 static CK_UTF8CHAR so_pin[] = "the SO's";
@@ -70,6 +71,34 @@ static CK_RV generate_pair(CK_SESSION_HANDLE session)
     return generate(session, "P-384");
 }
 
+static CK_BBOOL yes = CK_TRUE;
+static CK_BYTE given[24] = "a key from somewhere";
+
+static CK_RV generate_key(CK_SESSION_HANDLE session)
+{
+    CK_MECHANISM mechanism = {CKM_AES_KEY_GEN, NULL, 0};
+    CK_ULONG size = 24;
+    CK_ATTRIBUTE items[] = {
+        {CKA_TOKEN,     &yes,                      sizeof yes    },
+        {CKA_LABEL,     (void *)(uintptr_t)SECRET, strlen(SECRET)},
+        {CKA_VALUE_LEN, &size,                     sizeof size   },
+    };
+    CK_OBJECT_HANDLE key;
+
+    return C_GenerateKey(session, &mechanism, items, 3, &key);
+}
+
+static CK_RV create_key(CK_SESSION_HANDLE session)
+{
+    CK_ATTRIBUTE items[] = {
+        {CKA_TOKEN, &yes,                      sizeof yes    },
+        {CKA_LABEL, (void *)(uintptr_t)SECRET, strlen(SECRET)},
+    };
+    CK_OBJECT_HANDLE key;
+
+    return filetoken_secret(session, CKK_AES, given, sizeof given, items, 2, &key);
+}
+
 static CK_RV renew(CK_SESSION_HANDLE session)
 {
     filetoken_assert_rv(C_CloseSession(session), CKR_OK);
@@ -83,13 +112,16 @@ static const struct row {
     bool so;            /* what may become new: the SO's PIN, */
     bool user;          /* the user's PIN, */
     bool pair;          /* the pair "P-384", */
+    bool secret;        /* the AES key "secret", */
     bool token;         /* the token, which is empty then */
 } rows[] = {
-    {"C_SetPIN of the user", set_user_pin,  CKU_USER, false, true,  false, false},
-    {"C_SetPIN of the SO",   set_so_pin,    CKU_SO,   true,  false, false, false},
-    {"C_InitPIN",            init_pin,      CKU_SO,   false, true,  false, false},
-    {"C_GenerateKeyPair",    generate_pair, CKU_USER, false, false, true,  false},
-    {"C_InitToken, anew",    renew,         NO_USER,  false, false, false, true },
+    {"C_SetPIN of the user", set_user_pin,  CKU_USER, .user = true  },
+    {"C_SetPIN of the SO",   set_so_pin,    CKU_SO,   .so = true    },
+    {"C_InitPIN",            init_pin,      CKU_SO,   .user = true  },
+    {"C_GenerateKeyPair",    generate_pair, CKU_USER, .pair = true  },
+    {"C_GenerateKey",        generate_key,  CKU_USER, .secret = true},
+    {"C_CreateObject",       create_key,    CKU_USER, .secret = true},
+    {"C_InitToken, anew",    renew,         NO_USER,  .token = true },
 };
 
 static CK_RV login(CK_SESSION_HANDLE session, CK_USER_TYPE user)
@@ -105,6 +137,9 @@ static void make(void)
 
     filetoken_up();
     filetoken_init("DevID file slot", LABEL);
+    ck_assert_int_eq(
+        support_shell(NULL, "echo 'pin-cost = 1024' >> '%s'/%s/token.conf", support_path("tokens"), LABEL),
+        0);
     filetoken_assert_rv(C_InitToken(filetoken_slot(LABEL), PIN(so_pin), field), CKR_OK);
     session = open_session();
     filetoken_assert_rv(login(session, CKU_SO), CKR_OK);
@@ -113,6 +148,9 @@ static void make(void)
     filetoken_assert_rv(login(session, CKU_USER), CKR_OK);
     filetoken_assert_rv(generate(session, "P-256"), CKR_OK);
     filetoken_down();
+    ck_assert_int_eq(support_shell(NULL, "test $(grep -c '^Cost: 1024$' '%s'/%s/pin.pem) = 2",
+                                   support_path("tokens"), LABEL),
+                     0);
     trap_keep();
 }
 
@@ -171,6 +209,30 @@ static bool assert_pair(CK_SESSION_HANDLE session, const char *label)
     return true;
 }
 
+/* An AES key is not there, or it encrypts and decrypts. */
+static bool assert_secret(CK_SESSION_HANDLE session, bool is_given)
+{
+    CK_OBJECT_HANDLE key = filetoken_find(session, CKO_SECRET_KEY, SECRET);
+    CK_MECHANISM mechanism = {CKM_AES_ECB, NULL, 0};
+    CK_BYTE block[16] = "sixteen bytes";
+    CK_BYTE other[16];
+    CK_ULONG size = sizeof block;
+    CK_OBJECT_HANDLE same;
+
+    if (key == CK_INVALID_HANDLE)
+        return false;
+    filetoken_assert_rv(C_EncryptInit(session, &mechanism, key), CKR_OK);
+    filetoken_assert_rv(C_Encrypt(session, block, sizeof block, other, &size), CKR_OK);
+    if (is_given) {
+        filetoken_assert_rv(filetoken_secret(session, CKK_AES, given, sizeof given, NULL, 0, &same), CKR_OK);
+        key = same;
+    }
+    filetoken_assert_rv(C_DecryptInit(session, &mechanism, key), CKR_OK);
+    filetoken_assert_rv(C_Decrypt(session, other, sizeof other, other, &size), CKR_OK);
+    ck_assert_mem_eq(other, block, sizeof block);
+    return true;
+}
+
 static bool user_has_pin(void)
 {
     CK_TOKEN_INFO info;
@@ -212,6 +274,8 @@ static void assert_whole(const struct row *row, bool done)
     login_with_either(session, CKU_USER, row->user, done && row->user);
     ck_assert_msg(assert_pair(session, "P-256") == !renewed, "the pair is %s", renewed ? "there" : "lost");
     ck_assert_msg(assert_pair(session, "P-384") == row->pair || (row->pair && !done), "a pair is not right");
+    ck_assert_msg(assert_secret(session, row->run == create_key) == row->secret || (row->secret && !done),
+                  "a secret key is not right");
     filetoken_assert_rv(generate(session, "ED25519"), CKR_OK);
     ck_assert_uint_ne(filetoken_find(session, CKO_PRIVATE_KEY, "ED25519"), CK_INVALID_HANDLE);
     assert_no_leftovers();

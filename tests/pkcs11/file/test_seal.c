@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "pkcs11/file/seal.h"
 #include "common/file.h"
 #include "tests/support/filetoken.h"
 #include "tests/support/module.h"
@@ -527,6 +528,71 @@ START_TEST(the_so_gives_the_user_a_new_pin)
 }
 END_TEST
 
+static void set_cost(const char *cost)
+{
+    ck_assert_rv(C_Finalize(NULL), CKR_OK);
+    ck_assert_int_eq(support_shell(NULL, "sed -i '/pin-cost/d' '%s' && echo 'pin-cost = %s' >> '%s'",
+                                   path_of("token.conf"), cost, path_of("token.conf")),
+                     0);
+    ck_assert_rv(C_Initialize(NULL), CKR_OK);
+}
+
+static unsigned count_of(const char *line)
+{
+    char *count;
+    unsigned number;
+
+    support_shell(&count, "grep -c '^%s$' '%s'", line, path_of("pin.pem"));
+    number = (unsigned)strtoul(count, NULL, 10);
+    free(count);
+    return number;
+}
+
+START_TEST(the_cost_counts_for_pins_that_are_set_from_now_on)
+{
+    ck_assert_uint_eq(count_of("Cost: 32768"), 2);
+    set_cost("2048");
+    session = filetoken_session("safe");
+    ck_assert_rv(login(), CKR_OK); /* at the cost that it was set with */
+    ck_assert_rv(C_SetPIN(session, PIN(pin), PIN(new_pin)), CKR_OK);
+    ck_assert_uint_eq(count_of("Cost: 32768"), 1); /* the SO's */
+    ck_assert_uint_eq(count_of("Cost: 2048"), 1);
+    again();
+    ck_assert_rv(C_Login(session, CKU_USER, PIN(new_pin)), CKR_OK);
+}
+END_TEST
+
+START_TEST(a_cost_is_a_power_of_two)
+{
+    static const struct {
+        const char *text;
+        CK_RV rv;
+        unsigned cost;
+    } rows[] = {
+        {NULL,     CKR_OK,                   32768 },
+        {"1024",   CKR_OK,                   1024  },
+        {"262144", CKR_OK,                   262144},
+        {"512",    CKR_TOKEN_NOT_RECOGNIZED, 0     },
+        {"524288", CKR_TOKEN_NOT_RECOGNIZED, 0     },
+        {"3000",   CKR_TOKEN_NOT_RECOGNIZED, 0     },
+        {"",       CKR_TOKEN_NOT_RECOGNIZED, 0     },
+        {"cheap",  CKR_TOKEN_NOT_RECOGNIZED, 0     },
+        {"-1024",  CKR_TOKEN_NOT_RECOGNIZED, 0     },
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct token_conf conf = {0};
+        unsigned cost = 0;
+
+        if (rows[i].text != NULL)
+            ck_assert_rv(token_conf_set(&conf, "pin-cost", rows[i].text), CKR_OK);
+        ck_assert_rv(file_pin_cost(&conf, "token", &cost), rows[i].rv);
+        ck_assert_uint_eq(cost, rows[i].cost);
+        token_conf_free(&conf);
+    }
+}
+END_TEST
+
 /* A user's block cannot be passed off as the SO's. */
 START_TEST(seals_belong_to_their_user)
 {
@@ -584,6 +650,8 @@ Suite *suite(void)
     tcase_add_test(t, private_data_is_encrypted_and_goes_with_the_login);
     tcase_add_test(t, pins_change_and_keys_stay);
     tcase_add_test(t, the_so_gives_the_user_a_new_pin);
+    tcase_add_test(t, the_cost_counts_for_pins_that_are_set_from_now_on);
+    tcase_add_test(t, a_cost_is_a_power_of_two);
     tcase_add_test(t, seals_belong_to_their_user);
     tcase_add_test(t, each_use_can_ask_for_the_pin);
     suite_add_tcase(s, t);
