@@ -128,6 +128,15 @@ static TSS2_RC hmac_with(struct tpm *tpm, TPM2_HANDLE key, void *data)
     return rc;
 }
 
+static bool takes_hash(const struct tpm_token *token, const struct tpm_key *key, enum p11_hash hash)
+{
+    const TPMT_PUBLIC *area = &key->public_area.publicArea;
+
+    return area->parameters.keyedHashDetail.scheme.scheme == TPM2_ALG_NULL
+               ? (token->capability.hashes & 1U << hash) != 0 && tpm_hash_number(hash) != TPM2_ALG_NULL
+               : tpm_hash(area->parameters.keyedHashDetail.scheme.details.hmac.hashAlg) == hash;
+}
+
 CK_RV tpm_hmac(const struct tpm_token *token, const struct tpm_key *key,
                const struct p11_parameters *parameters, const uint8_t *message, size_t message_size,
                uint8_t *mac, size_t size)
@@ -135,11 +144,13 @@ CK_RV tpm_hmac(const struct tpm_token *token, const struct tpm_key *key,
     struct run run = {.message = message, .size = message_size, .hash = tpm_hash_number(parameters->hash)};
     CK_RV rv;
 
-    if (parameters->hash != tpm_hmac_hash(key->public.type))
-        return p11_fail(
-            CKR_KEY_FUNCTION_NOT_PERMITTED,
-            "TPMs keep an HMAC key for one hash: generic ones are for SHA-256; import or generate it as "
-            "a key of its hash, such as CKK_SHA512_HMAC");
+    if (!takes_hash(token, key, parameters->hash))
+        return p11_fail(CKR_KEY_FUNCTION_NOT_PERMITTED,
+                        "this key in the TPM is not for that hash: generic ones of more than %d bytes are "
+                        "for SHA-256, and "
+                        "others for what the TPM has; import or generate it as a key of its hash, such as "
+                        "CKK_SHA512_HMAC",
+                        TPM_HMAC_BLOCK_MINIMUM);
     if (size > soft_hash_size(parameters->hash))
         return p11_fail(CKR_MECHANISM_PARAM_INVALID, "the MAC has %zu bytes, not %zu",
                         soft_hash_size(parameters->hash), size);

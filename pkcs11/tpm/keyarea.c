@@ -41,11 +41,24 @@ static void describe_aes(const struct key_request *request, TPMT_PUBLIC *area)
                               .mode.aes = TPM2_ALG_NULL};
 }
 
+/* A key that may sign and decrypt has no scheme of its own, and makes MACs with the hash that is named at
+ * each use (part 2, 12.2.3.3). It has to be the same for all hashes: a value that is longer than the block of
+ * one is hashed with that one first (RFC 2104), so such a key is for one hash. */
+static bool is_for_any_hash(const struct key_request *request)
+{
+    return request->type == CKK_GENERIC_SECRET && request->size <= TPM_HMAC_BLOCK_MINIMUM;
+}
+
 static void describe_hmac(const struct key_request *request, TPMT_PUBLIC *area)
 {
     TPMT_KEYEDHASH_SCHEME *scheme = &area->parameters.keyedHashDetail.scheme;
 
     area->objectAttributes |= request->sign ? TPMA_OBJECT_SIGN_ENCRYPT : 0;
+    if (request->sign && is_for_any_hash(request)) {
+        area->objectAttributes |= TPMA_OBJECT_DECRYPT;
+        scheme->scheme = TPM2_ALG_NULL;
+        return;
+    }
     scheme->scheme = TPM2_ALG_HMAC;
     scheme->details.hmac.hashAlg = tpm_hash_number(tpm_hmac_hash(request->type));
 }

@@ -142,12 +142,18 @@ static CK_RV ec_key(const TPMT_PUBLIC *area, struct public_key *key)
     return rv;
 }
 
-/* A key without a use is sealed data. */
+/* What may sign and decrypt has no scheme, and is a key for any hash. A key without a use is sealed data. */
 static CK_RV hmac_key(const TPMT_PUBLIC *area, struct public_key *key)
 {
     const TPMT_KEYEDHASH_SCHEME *scheme = &area->parameters.keyedHashDetail.scheme;
+    static const TPMA_OBJECT any = TPMA_OBJECT_SIGN_ENCRYPT | TPMA_OBJECT_DECRYPT;
     enum p11_hash hash = tpm_hash(scheme->details.hmac.hashAlg);
 
+    if ((area->objectAttributes & any) == any && scheme->scheme == TPM2_ALG_NULL) {
+        key->type = CKK_GENERIC_SECRET;
+        key->size = soft_hash_size(tpm_hmac_hash(key->type));
+        return CKR_OK;
+    }
     if ((area->objectAttributes & TPMA_OBJECT_SIGN_ENCRYPT) == 0 || scheme->scheme != TPM2_ALG_HMAC ||
         hash == HASH_NONE)
         return CKR_DATA_INVALID;

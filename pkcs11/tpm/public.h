@@ -17,10 +17,12 @@ enum p11_hash tpm_hash(TPMI_ALG_HASH number);
 const char *tpm_hash_name(enum p11_hash hash);
 
 /* The hash that an HMAC key of the type is for; HASH_NONE: it is no type of HMAC key. TPMs sign with keys of
- * one hash only, so a generic key is for SHA-256. */
+ * one hash only, so a generic key that is too long for all of them is for SHA-256. */
 enum p11_hash tpm_hmac_hash(CK_KEY_TYPE type);
 /* Bytes of the hash's block: the longest key that its HMAC takes as it is (RFC 2104). */
 size_t tpm_hash_block(enum p11_hash hash);
+/* The shortest block of all: generic keys that are no longer go with every hash (keyarea.c). */
+#define TPM_HMAC_BLOCK_MINIMUM 64
 
 /* What a public area says. Of an HMAC key it does not say the size, so that is the one which TPMs choose
  * themselves, nor whether it is a generic one. CKR_DATA_INVALID: neither an RSA key nor one of a curve that

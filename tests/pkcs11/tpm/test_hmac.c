@@ -246,6 +246,47 @@ START_TEST(a_key_of_one_hash_makes_no_other_macs)
 }
 END_TEST
 
+START_TEST(a_generic_key_makes_macs_with_every_hash_of_the_tpm)
+{
+    static const enum p11_hash all[] = {HASH_SHA1, HASH_SHA256, HASH_SHA384, HASH_SHA512};
+    static const size_t sizes[] = {1, 20, 32, 64};
+    uint8_t mac[HASH_SIZE_MAXIMUM];
+    uint8_t again[HASH_SIZE_MAXIMUM];
+
+    token = tpmtoken_open(_i);
+    for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
+        assert_rv(import(CKK_GENERIC_SECRET, sizes[s]), CKR_OK);
+        tpmtoken_load(&key);
+        for (size_t h = 0; h < sizeof all / sizeof all[0]; h++) {
+            assert_mac(all[h], sizes[s], 50);
+            assert_mac(all[h], sizes[s], 3000);
+        }
+        assert_rv(mac_with(HASH_SHA224, 3, mac), CKR_KEY_FUNCTION_NOT_PERMITTED);
+        tpmtoken_free(&key);
+    }
+    generate(CKK_GENERIC_SECRET, 32, 1 + tpmtoken_sessions(false));
+    assert_rv(mac_with(HASH_SHA512, 20, mac), CKR_OK);
+    assert_rv(mac_with(HASH_SHA512, 20, again), CKR_OK);
+    ck_assert_mem_eq(mac, again, 64);
+    tpmtoken_free(&key);
+    tpmtoken_close();
+}
+END_TEST
+
+START_TEST(a_generic_key_that_some_hash_would_hash_is_for_sha256)
+{
+    uint8_t mac[HASH_SIZE_MAXIMUM];
+
+    token = tpmtoken_open(0);
+    assert_rv(import(CKK_GENERIC_SECRET, 65), CKR_OK);
+    tpmtoken_load(&key);
+    assert_mac(HASH_SHA256, 65, 50);
+    assert_rv(mac_with(HASH_SHA512, 3, mac), CKR_KEY_FUNCTION_NOT_PERMITTED);
+    tpmtoken_free(&key);
+    tpmtoken_close();
+}
+END_TEST
+
 /* What a failure in the middle leaves behind is flushed; tpmtoken_close looks. */
 START_TEST(a_sequence_that_fails_is_given_up)
 {
@@ -304,6 +345,8 @@ Suite *suite(void)
     tcase_add_loop_test(t, generated_keys_are_all_different_and_stay_the_same, 0, TPMTOKEN_WAYS);
     tcase_add_test(t, keys_that_a_tpm_has_not_are_refused);
     tcase_add_test(t, a_key_that_may_not_sign_is_refused);
+    tcase_add_loop_test(t, a_generic_key_makes_macs_with_every_hash_of_the_tpm, 0, TPMTOKEN_WAYS);
+    tcase_add_test(t, a_generic_key_that_some_hash_would_hash_is_for_sha256);
     tcase_add_test(t, a_key_of_one_hash_makes_no_other_macs);
     tcase_add_loop_test(t, a_sequence_that_fails_is_given_up, 0, TPMTOKEN_WAYS);
     tcase_add_loop_test(t, short_slots_are_made_free, 0, 2);
