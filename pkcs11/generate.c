@@ -55,7 +55,8 @@ static CK_RV make_request(const struct backend *backend, const struct mechanism 
         .type = row->key_type,
         .sign = attributes_get_bool(private, CKA_SIGN, true),
         .decrypt = attributes_get_bool(private, CKA_DECRYPT, false) ||
-                   attributes_get_bool(private, CKA_UNWRAP, false),
+                   attributes_get_bool(private, CKA_UNWRAP, false) ||
+                   (row->key_type == CKK_RSA && attributes_get_bool(private, CKA_SIGN, true)),
         .derive = attributes_get_bool(private, CKA_DERIVE, false),
         .private = attributes_get_bool(private, CKA_PRIVATE, true),
     };

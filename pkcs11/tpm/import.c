@@ -77,13 +77,15 @@ static const struct kind *kind_of(CK_KEY_TYPE type)
 
 static struct key_request request_of(const struct attributes *attributes, const struct private_parts *parts)
 {
+    bool sign = attributes_get_bool(attributes, CKA_SIGN, true) ||
+                attributes_get_bool(attributes, CKA_SIGN_RECOVER, false);
+
     return (struct key_request){
         .type = parts->type,
         .bits = 8 * parts->rsa[RSA_MODULUS].size,
         .curve = parts->curve,
-        .sign = attributes_get_bool(attributes, CKA_SIGN, true) ||
-                attributes_get_bool(attributes, CKA_SIGN_RECOVER, false),
-        .decrypt = attributes_get_bool(attributes, CKA_DECRYPT, false) ||
+        .sign = sign,
+        .decrypt = (parts->type == CKK_RSA && sign) || attributes_get_bool(attributes, CKA_DECRYPT, false) ||
                    attributes_get_bool(attributes, CKA_UNWRAP, false),
         .derive = attributes_get_bool(attributes, CKA_DERIVE, false),
         .private = attributes_get_bool(attributes, CKA_PRIVATE, true),

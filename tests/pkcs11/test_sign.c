@@ -208,18 +208,19 @@ START_TEST(every_mechanism_signs_in_one_go_and_in_parts)
 }
 END_TEST
 
-START_TEST(a_key_that_only_signs_signs_what_the_tpm_can_pad)
+START_TEST(a_key_that_only_signs_signs_what_the_tpm_cannot_pad)
 {
     static const struct {
         CK_MECHANISM_TYPE type;
         CK_RV rv;
     } rows[] = {
-        {CKM_SHA256_RSA_PKCS,     CKR_OK                        },
-        {CKM_SHA256_RSA_PKCS_PSS, CKR_OK                        },
-        {CKM_SHA224_RSA_PKCS,     CKR_KEY_FUNCTION_NOT_PERMITTED}, /* no TPM has SHA-224 */
-        {CKM_RSA_PKCS,            CKR_KEY_FUNCTION_NOT_PERMITTED}, /* a bare digest is no DigestInfo */
-        {CKM_RSA_X_509,           CKR_KEY_FUNCTION_NOT_PERMITTED},
+        {CKM_SHA256_RSA_PKCS,     CKR_OK},
+        {CKM_SHA256_RSA_PKCS_PSS, CKR_OK},
+        {CKM_SHA224_RSA_PKCS,     CKR_OK}, /* no TPM has SHA-224 */
+        {CKM_RSA_PKCS,            CKR_OK}, /* a bare digest is no DigestInfo */
+        {CKM_RSA_X_509,           CKR_OK},
     };
+    CK_MECHANISM decryption = {CKM_RSA_PKCS, NULL, 0};
     size_t count;
     const struct mechanism *table = mechanism_table(&count);
 
@@ -238,6 +239,7 @@ START_TEST(a_key_that_only_signs_signs_what_the_tpm_can_pad)
         if (rows[i].rv == CKR_OK)
             ck_assert_msg(trial_verifies(row, &trial, rsa_signs, signature, size), "%s", row->name);
     }
+    ck_assert_rv(C_DecryptInit(session, &decryption, rsa_signs), CKR_KEY_FUNCTION_NOT_PERMITTED);
 }
 END_TEST
 
@@ -503,7 +505,7 @@ Suite *suite(void)
     tcase_add_checked_fixture(t, up, test_module_down);
     tcase_set_timeout(t, 60);
     tcase_add_test(t, every_mechanism_signs_in_one_go_and_in_parts);
-    tcase_add_test(t, a_key_that_only_signs_signs_what_the_tpm_can_pad);
+    tcase_add_test(t, a_key_that_only_signs_signs_what_the_tpm_cannot_pad);
     tcase_add_test(t, pss_takes_every_salt_that_fits);
     tcase_add_test(t, ecdsa_takes_digests_of_any_length);
     tcase_add_test(t, input_of_a_wrong_length_is_refused_without_a_tpm_command);
