@@ -150,7 +150,7 @@ CK_RV tpm_hmac(const struct tpm_token *token, const struct tpm_key *key,
                         "for SHA-256, and "
                         "others for what the TPM has; import or generate it as a key of its hash, such as "
                         "CKK_SHA512_HMAC",
-                        TPM_HMAC_BLOCK_MINIMUM);
+                        TPM_HMAC_ANY_MAXIMUM);
     if (size > soft_hash_size(parameters->hash))
         return p11_fail(CKR_MECHANISM_PARAM_INVALID, "the MAC has %zu bytes, not %zu",
                         soft_hash_size(parameters->hash), size);

@@ -42,11 +42,11 @@ static void describe_aes(const struct key_request *request, TPMT_PUBLIC *area)
 }
 
 /* A key that may sign and decrypt has no scheme of its own, and makes MACs with the hash that is named at
- * each use (part 2, 12.2.3.3). It has to be the same for all hashes: a value that is longer than the block of
- * one is hashed with that one first (RFC 2104), so such a key is for one hash. */
+ * each use (part 2, 12.2.3.3). A value that is too long for a TPM is hashed first, as HMAC does it (RFC
+ * 2104), with the one hash that it is for from then on. */
 static bool is_for_any_hash(const struct key_request *request)
 {
-    return request->type == CKK_GENERIC_SECRET && request->size <= TPM_HMAC_BLOCK_MINIMUM;
+    return request->type == CKK_GENERIC_SECRET && request->size <= TPM_HMAC_ANY_MAXIMUM;
 }
 
 static void describe_hmac(const struct key_request *request, TPMT_PUBLIC *area)

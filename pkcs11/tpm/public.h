@@ -21,8 +21,9 @@ const char *tpm_hash_name(enum p11_hash hash);
 enum p11_hash tpm_hmac_hash(CK_KEY_TYPE type);
 /* Bytes of the hash's block: the longest key that its HMAC takes as it is (RFC 2104). */
 size_t tpm_hash_block(enum p11_hash hash);
-/* The shortest block of all: generic keys that are no longer go with every hash (keyarea.c). */
-#define TPM_HMAC_BLOCK_MINIMUM 64
+/* The longest value that goes into a TPM as it is (MAX_SYM_DATA): generic keys that are no longer are for
+ * every hash, and the TPM shortens them where HMAC wants that (keyarea.c). */
+#define TPM_HMAC_ANY_MAXIMUM 128
 
 /* What a public area says. Of an HMAC key it does not say the size, so that is the one which TPMs choose
  * themselves, nor whether it is a generic one. CKR_DATA_INVALID: neither an RSA key nor one of a curve that

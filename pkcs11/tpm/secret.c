@@ -107,13 +107,18 @@ CK_RV tpm_generate(void *instance, const struct key_request *request, struct byt
 /* --- taken in
  * -------------------------------------------------------------------------------------------- */
 
+static size_t taken_whole(CK_KEY_TYPE type)
+{
+    return type == CKK_GENERIC_SECRET ? TPM_HMAC_ANY_MAXIMUM : tpm_hash_block(tpm_hmac_hash(type));
+}
+
 /* A key that is longer than its hash's block is hashed first, as HMAC would do it (RFC 2104). */
 static CK_RV fill(CK_KEY_TYPE type, const CK_ATTRIBUTE *value, TPMT_SENSITIVE *sensitive)
 {
     TPM2B_SENSITIVE_DATA *bits = &sensitive->sensitive.bits;
     enum p11_hash hash = tpm_hmac_hash(type);
 
-    if (hash != HASH_NONE && value->ulValueLen > tpm_hash_block(hash)) {
+    if (hash != HASH_NONE && value->ulValueLen > taken_whole(type)) {
         bits->size = (UINT16)soft_hash_size(hash);
         return soft_hash_once(hash, value->pValue, value->ulValueLen, bits->buffer);
     }

@@ -159,6 +159,7 @@ static const struct {
     {CKK_GENERIC_SECRET, 20,  false},
     {CKK_GENERIC_SECRET, 64,  false},
     {CKK_GENERIC_SECRET, 128, true },
+    {CKK_GENERIC_SECRET, 129, true },
 };
 
 START_TEST(generated_keys_are_all_different_and_stay_the_same)
@@ -249,7 +250,7 @@ END_TEST
 START_TEST(a_generic_key_makes_macs_with_every_hash_of_the_tpm)
 {
     static const enum p11_hash all[] = {HASH_SHA1, HASH_SHA256, HASH_SHA384, HASH_SHA512};
-    static const size_t sizes[] = {1, 20, 32, 64};
+    static const size_t sizes[] = {1, 20, 32, 64, 65, 80, 127, 128};
     uint8_t mac[HASH_SIZE_MAXIMUM];
     uint8_t again[HASH_SIZE_MAXIMUM];
 
@@ -273,14 +274,14 @@ START_TEST(a_generic_key_makes_macs_with_every_hash_of_the_tpm)
 }
 END_TEST
 
-START_TEST(a_generic_key_that_some_hash_would_hash_is_for_sha256)
+START_TEST(a_generic_key_that_is_too_long_for_the_tpm_is_for_sha256)
 {
     uint8_t mac[HASH_SIZE_MAXIMUM];
 
     token = tpmtoken_open(0);
-    assert_rv(import(CKK_GENERIC_SECRET, 65), CKR_OK);
+    assert_rv(import(CKK_GENERIC_SECRET, 129), CKR_OK);
     tpmtoken_load(&key);
-    assert_mac(HASH_SHA256, 65, 50);
+    assert_mac(HASH_SHA256, 129, 50);
     assert_rv(mac_with(HASH_SHA512, 3, mac), CKR_KEY_FUNCTION_NOT_PERMITTED);
     tpmtoken_free(&key);
     tpmtoken_close();
@@ -346,7 +347,7 @@ Suite *suite(void)
     tcase_add_test(t, keys_that_a_tpm_has_not_are_refused);
     tcase_add_test(t, a_key_that_may_not_sign_is_refused);
     tcase_add_loop_test(t, a_generic_key_makes_macs_with_every_hash_of_the_tpm, 0, TPMTOKEN_WAYS);
-    tcase_add_test(t, a_generic_key_that_some_hash_would_hash_is_for_sha256);
+    tcase_add_test(t, a_generic_key_that_is_too_long_for_the_tpm_is_for_sha256);
     tcase_add_test(t, a_key_of_one_hash_makes_no_other_macs);
     tcase_add_loop_test(t, a_sequence_that_fails_is_given_up, 0, TPMTOKEN_WAYS);
     tcase_add_loop_test(t, short_slots_are_made_free, 0, 2);
