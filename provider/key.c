@@ -148,17 +148,17 @@ static EVP_PKEY *public_from_sibling(struct prov_session *session, const struct 
         {CKA_CLASS, &class,          sizeof class   },
         {CKA_ID,    object->id.data, object->id.size}
     };
-    CK_OBJECT_HANDLE handles[PROV_OBJECTS_MAXIMUM];
+    CK_OBJECT_HANDLE *handles = NULL;
     struct prov_object sibling = {0};
     EVP_PKEY *pkey = NULL;
     CK_ULONG count = 0;
 
-    if (object->id.size == 0 || prov_object_find(session, template, 2, handles, &count) != CKR_OK ||
-        count == 0)
+    if (object->id.size == 0 || prov_object_find(session, template, 2, &handles, &count) != CKR_OK)
         return NULL;
-    if (prov_object_read(session, handles[0], class, &sibling) == CKR_OK)
+    if (count > 0 && prov_object_read(session, handles[0], class, &sibling) == CKR_OK)
         pkey = prov_public_from_object(session->token->module->provider, &sibling);
     prov_object_free(&sibling);
+    free(handles);
     return pkey;
 }
 

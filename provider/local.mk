@@ -15,6 +15,7 @@ provider_libcore_la_SOURCES = \
 	provider/encoder_text.c \
 	provider/encoder_uri.c \
 	provider/error.c provider/error.h \
+	provider/filter.c provider/filter.h \
 	provider/guard.c provider/guard.h \
 	provider/key.c provider/key.h \
 	provider/keyexch.c provider/keyexch.h \

@@ -50,20 +50,41 @@ static bool wanted(const struct prov_config *config, const struct row *row, CK_O
     return class == CKO_CERTIFICATE ? row->of_certificates : row->of_keys;
 }
 
+/* Everything that the search which was begun finds. *handles grows; it is freed by the caller. */
+static CK_RV collect(struct prov_session *session, CK_OBJECT_HANDLE **handles, CK_ULONG *count)
+{
+    CK_ULONG got = PROV_OBJECTS_AT_ONCE;
+    CK_RV rv = CKR_OK;
+
+    while (rv == CKR_OK && got == PROV_OBJECTS_AT_ONCE) {
+        CK_OBJECT_HANDLE *more = realloc(*handles, (*count + PROV_OBJECTS_AT_ONCE) * sizeof *more);
+
+        if (more == NULL)
+            return CKR_HOST_MEMORY;
+        *handles = more;
+        got = 0;
+        rv = session->token->module->functions->C_FindObjects(session->handle, more + *count,
+                                                              PROV_OBJECTS_AT_ONCE, &got);
+        *count += rv == CKR_OK ? got : 0;
+    }
+    return rv;
+}
+
 CK_RV prov_object_find(struct prov_session *session, CK_ATTRIBUTE *template, CK_ULONG template_count,
-                       CK_OBJECT_HANDLE *handles, CK_ULONG *count)
+                       CK_OBJECT_HANDLE **handles, CK_ULONG *count)
 {
     CK_FUNCTION_LIST *functions = session->token->module->functions;
     const char *call = "C_FindObjectsInit";
     CK_RV rv;
 
+    *handles = NULL;
     *count = 0;
     prov_guard_enter();
     rv = functions->C_FindObjectsInit(session->handle, template, template_count);
     if (rv == CKR_OK) {
         prov_error_note(session->token->module, session->note, sizeof session->note);
         call = "C_FindObjects";
-        rv = functions->C_FindObjects(session->handle, handles, PROV_OBJECTS_MAXIMUM, count);
+        rv = collect(session, handles, count);
         if (rv == CKR_OK)
             rv = functions->C_FindObjectsFinal(session->handle);
         else
@@ -71,8 +92,12 @@ CK_RV prov_object_find(struct prov_session *session, CK_ATTRIBUTE *template, CK_
     }
     prov_guard_leave();
     session->broken = session->broken || rv != CKR_OK;
-    if (rv != CKR_OK)
-        prov_raise_rv(session->token->module, rv, call, session->token->module->name);
+    if (rv == CKR_OK)
+        return rv;
+    free(*handles);
+    *handles = NULL;
+    *count = 0;
+    prov_raise_rv(session->token->module, rv, call, session->token->module->name);
     return rv;
 }
 

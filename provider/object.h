@@ -21,12 +21,12 @@ struct prov_object {
     struct bytes value;       /* certificates: the DER */
 };
 
-enum { PROV_OBJECTS_MAXIMUM = 256 };
+/* How many handles C_FindObjects is asked for at a time. One that gives fewer has no more. */
+enum { PROV_OBJECTS_AT_ONCE = 256 };
 
-/* The handles of at most PROV_OBJECTS_MAXIMUM objects that fit the template. An error is raised unless
- * CKR_OK. */
+/* The handles of all objects that fit the template, malloc'ed. An error is raised unless CKR_OK. */
 CK_RV prov_object_find(struct prov_session *session, CK_ATTRIBUTE *template, CK_ULONG template_count,
-                       CK_OBJECT_HANDLE *handles, CK_ULONG *count);
+                       CK_OBJECT_HANDLE **handles, CK_ULONG *count);
 
 /* Reads an object of a known class with one call. *object is freed with prov_object_free also when this
  * fails, which raises an error. */

@@ -56,6 +56,7 @@ static void free_item(struct prov_found *item)
 {
     prov_key_free(item->key);
     bytes_free(&item->certificate);
+    bytes_free(&item->label);
     free(item->name);
 }
 
@@ -79,7 +80,8 @@ static bool take_object(struct search *search, struct prov_session *session, con
             prov_key_drop_private(item.key);
     }
     item.name = prov_uri_format(&session->token->info, object->class, &object->id, &object->label);
-    if (item.name != NULL && add(search, &item))
+    if (item.name != NULL && bytes_copy(&item.label, object->label.data, object->label.size) &&
+        add(search, &item))
         return true;
     free_item(&item);
     return false;
@@ -91,11 +93,11 @@ static bool search_class(struct search *search, struct prov_session *session, CK
         {CKA_CLASS, &class, sizeof class}
     };
     CK_ULONG named = prov_uri_add_to_template(search->request->uri, template + 1);
-    CK_OBJECT_HANDLE handles[PROV_OBJECTS_MAXIMUM];
+    CK_OBJECT_HANDLE *handles = NULL;
     CK_ULONG count = 0;
     bool ok = true;
 
-    search->rv = prov_object_find(session, template, 1 + named, handles, &count);
+    search->rv = prov_object_find(session, template, 1 + named, &handles, &count);
     if (session->note[0] != '\0')
         memcpy(search->note, session->note, sizeof search->note);
     for (CK_ULONG i = 0; ok && search->rv == CKR_OK && i < count; i++) {
@@ -105,6 +107,7 @@ static bool search_class(struct search *search, struct prov_session *session, CK
         ok = search->rv != CKR_OK || take_object(search, session, &object);
         prov_object_free(&object);
     }
+    free(handles);
     return ok && search->rv == CKR_OK;
 }
 

@@ -18,6 +18,7 @@ struct prov_found {
     struct prov_key *key;
     struct bytes certificate;
     char *name; /* its URI */
+    struct bytes label;
 };
 
 struct prov_findings {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "provider/store.h"
-#include "provider/search.h"
+#include "provider/filter.h"
 
 #include <openssl/core_names.h>
 #include <openssl/core_object.h>
@@ -18,6 +18,7 @@ struct store {
     struct provider *provider;
     struct bytes text; /* as given, with a NUL; it may hold a PIN */
     unsigned wanted;
+    struct prov_filter filter;
     bool searched;
     struct prov_findings findings;
     size_t next;
@@ -30,6 +31,7 @@ static int close_store(void *data)
     if (store == NULL)
         return 1;
     prov_findings_free(&store->findings);
+    prov_filter_free(&store->filter);
     bytes_free(&store->text);
     free(store);
     return 1;
@@ -55,6 +57,7 @@ static const OSSL_PARAM *settable_params(void *provider)
     static const OSSL_PARAM list[] = {
         OSSL_PARAM_int(OSSL_STORE_PARAM_EXPECT, NULL),
         OSSL_PARAM_utf8_string(OSSL_STORE_PARAM_PROPERTIES, NULL, 0),
+        PROV_FILTER_PARAMS,
         OSSL_PARAM_END,
     };
 
@@ -75,6 +78,8 @@ static int set_params(void *data, const OSSL_PARAM params[])
     struct store *store = data;
     int expected = 0;
 
+    if (!prov_filter_set(&store->filter, params))
+        return 0;
     if (p == NULL)
         return 1;
     if (!OSSL_PARAM_get_int(p, &expected) || expected < 0)
@@ -83,20 +88,36 @@ static int set_params(void *data, const OSSL_PARAM params[])
     return 1;
 }
 
+static unsigned wanted_of(const struct store *store, const struct prov_uri *uri)
+{
+    if (prov_filter_is_for_certificates(&store->filter))
+        return store->wanted & PROV_WANT_CERTIFICATE;
+    if ((store->wanted & PROV_WANT_PRIVATE) != 0 && prov_uri_names_class(uri, CKO_SECRET_KEY))
+        return PROV_WANT_SECRET;
+    return store->wanted;
+}
+
 static bool search(struct store *store, OSSL_PASSPHRASE_CALLBACK *callback, void *callback_data)
 {
     struct prov_uri *uri = prov_uri_parse(&store->provider->core, (const char *)store->text.data);
     const struct prov_pin_request request = {uri, callback, callback_data};
+    unsigned wanted = uri != NULL ? wanted_of(store, uri) : 0;
     bool ok;
 
     store->searched = true;
     bytes_free(&store->text);
-    if (uri != NULL && (store->wanted & PROV_WANT_PRIVATE) != 0 && prov_uri_names_class(uri, CKO_SECRET_KEY))
-        store->wanted = PROV_WANT_SECRET;
-    ok = uri != NULL &&
-         (store->wanted == 0 || prov_search(store->provider, &request, store->wanted, &store->findings));
+    ok = uri != NULL && (wanted == 0 || prov_search(store->provider, &request, wanted, &store->findings));
     prov_uri_free(uri);
     return ok;
+}
+
+/* Moves to the next thing that OSSL_STORE_find asked for. NULL: there is none. */
+static struct prov_found *next(struct store *store)
+{
+    while (store->next < store->findings.count &&
+           !prov_filter_admits(&store->filter, store->provider, &store->findings.items[store->next]))
+        store->next++;
+    return store->next < store->findings.count ? &store->findings.items[store->next] : NULL;
 }
 
 static int give_certificate(const struct prov_found *found, OSSL_CALLBACK *callback, void *callback_data)
@@ -135,9 +156,10 @@ static int load(void *data, OSSL_CALLBACK *callback, void *callback_data,
 
     if (!store->searched && !search(store, passphrase, passphrase_data))
         return 0;
-    if (store->next >= store->findings.count)
+    found = next(store);
+    if (found == NULL)
         return 0;
-    found = &store->findings.items[store->next++];
+    store->next++;
     if (found->key != NULL)
         return give_key(found, callback, callback_data);
     return give_certificate(found, callback, callback_data);
@@ -145,9 +167,9 @@ static int load(void *data, OSSL_CALLBACK *callback, void *callback_data,
 
 static int at_end(void *data)
 {
-    const struct store *store = data;
+    struct store *store = data;
 
-    return store->searched && store->next >= store->findings.count;
+    return store->searched && next(store) == NULL;
 }
 
 const OSSL_DISPATCH prov_store_functions[] = {

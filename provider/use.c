@@ -4,6 +4,7 @@
 #include "provider/guard.h"
 
 #include <openssl/err.h>
+#include <stdlib.h>
 
 /* One attempt: which call failed with what (NULL: the failure already is in the error queue), and in which
  * epoch. */
@@ -53,16 +54,16 @@ static CK_RV find_again(struct prov_key *key, struct prov_session *session, CK_O
         {CKA_KEY_TYPE, &type,  sizeof type }
     };
     CK_ULONG size = add_if_there(template, 2, CKA_ID, &key->private->id);
-    CK_OBJECT_HANDLE handles[PROV_OBJECTS_MAXIMUM];
+    CK_OBJECT_HANDLE *handles = NULL;
     CK_ULONG count = 0;
     CK_RV rv;
 
     size = add_if_there(template, size, CKA_LABEL, &key->private->label);
-    rv = prov_object_find(session, template, size, handles, &count);
-    if (rv != CKR_OK || count == 1) {
-        *handle = count == 1 ? handles[0] : CK_INVALID_HANDLE;
+    rv = prov_object_find(session, template, size, &handles, &count);
+    *handle = count == 1 ? handles[0] : CK_INVALID_HANDLE;
+    free(handles);
+    if (rv != CKR_OK || count == 1)
         return rv;
-    }
     prov_raise(&key->provider->core, count == 0 ? PROV_R_NO_OBJECT : PROV_R_SEVERAL_OBJECTS, "%s: %s",
                key->private->name,
                count == 0 ? "it is not there any more" : "several objects with this id and label were found");

@@ -202,6 +202,196 @@ START_TEST(the_pin_may_come_from_a_file)
 }
 END_TEST
 
+/* --- OSSL_STORE_find --- */
+
+static X509 *stored_certificate(const char *label)
+{
+    BIO *file = BIO_new_file(test_software_certificate(label), "r");
+    X509 *certificate = PEM_read_bio_X509(file, NULL, NULL, NULL);
+
+    ck_assert_ptr_nonnull(certificate);
+    BIO_free(file);
+    return certificate;
+}
+
+/* What a search finds; taken. */
+static struct counts find(OSSL_LIB_CTX *context, const char *uri, OSSL_STORE_SEARCH *search)
+{
+    OSSL_STORE_CTX *store = OSSL_STORE_open_ex(uri, context, NULL, NULL, NULL, NULL, NULL, NULL);
+    struct counts counts = {0};
+
+    ck_assert_ptr_nonnull(search);
+    ck_assert_int_eq(OSSL_STORE_supports_search(store, OSSL_STORE_SEARCH_get_type(search)), 1);
+    ck_assert_int_eq(OSSL_STORE_find(store, search), 1);
+    while (!OSSL_STORE_eof(store)) {
+        OSSL_STORE_INFO *info = OSSL_STORE_load(store);
+        int type = info != NULL ? OSSL_STORE_INFO_get_type(info) : 0;
+
+        counts.keys += type == OSSL_STORE_INFO_PKEY;
+        counts.public_keys += type == OSSL_STORE_INFO_PUBKEY;
+        counts.certificates += type == OSSL_STORE_INFO_CERT;
+        counts.failures += OSSL_STORE_error(store) != 0;
+        OSSL_STORE_INFO_free(info);
+    }
+    ck_assert_int_eq(OSSL_STORE_close(store), 1);
+    OSSL_STORE_SEARCH_free(search);
+    return counts;
+}
+
+static void finds(OSSL_LIB_CTX *context, OSSL_STORE_SEARCH *search, int keys, int public_keys,
+                  int certificates)
+{
+    const struct counts counts = find(context, "pkcs11:token=dev?pin-value=1234", search);
+
+    ck_assert_msg(counts.keys == keys && counts.public_keys == public_keys &&
+                      counts.certificates == certificates,
+                  "found %d %d %d", counts.keys, counts.public_keys, counts.certificates);
+    ERR_clear_error();
+}
+
+START_TEST(certificates_are_found_by_subject_and_by_issuer_and_serial)
+{
+    OSSL_LIB_CTX *context = test_context(DEFAULT_FIRST);
+    X509 *certificate = stored_certificate("rsa");
+    X509_NAME *subject = X509_get_subject_name(certificate);
+    X509_NAME *other = X509_NAME_new();
+    ASN1_INTEGER *wrong = ASN1_INTEGER_new();
+    struct counts counts;
+
+    finds(context, OSSL_STORE_SEARCH_by_name(subject), 0, 0, 1);
+    finds(context,
+          OSSL_STORE_SEARCH_by_issuer_serial(X509_get_issuer_name(certificate),
+                                             X509_get0_serialNumber(certificate)),
+          0, 0, 1);
+    ASN1_INTEGER_set(wrong, 5);
+    finds(context, OSSL_STORE_SEARCH_by_issuer_serial(X509_get_issuer_name(certificate), wrong), 0, 0, 0);
+    /* the same name in another encoding, and another name */
+    X509_NAME_add_entry_by_txt(other, "CN", V_ASN1_PRINTABLESTRING, (const unsigned char *)"rsa", -1, -1, 0);
+    finds(context, OSSL_STORE_SEARCH_by_name(other), 0, 0, 1);
+    X509_NAME_add_entry_by_txt(other, "O", MBSTRING_ASC, (const unsigned char *)"x", -1, -1, 0);
+    finds(context, OSSL_STORE_SEARCH_by_name(other), 0, 0, 0);
+    /* what anybody may read needs no PIN */
+    test_context_free(context);
+    test_spy_reset();
+    context = test_context(DEFAULT_FIRST);
+    counts = find(context, "pkcs11:token=dev", OSSL_STORE_SEARCH_by_name(subject));
+    ck_assert_int_eq(counts.certificates, 1);
+    ck_assert_uint_eq(test_spy()->calls[SPY_LOGIN], 0);
+    ASN1_INTEGER_free(wrong);
+    X509_NAME_free(other);
+    X509_free(certificate);
+    test_context_free(context);
+}
+END_TEST
+
+START_TEST(things_are_found_by_alias_and_by_fingerprint)
+{
+    OSSL_LIB_CTX *context = test_context(DEVID_FIRST);
+    X509 *certificate = stored_certificate("rsa");
+    EVP_PKEY *pkey = X509_get0_pubkey(certificate);
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned char *der = NULL;
+    unsigned length = 0;
+    size_t size = 0;
+    int der_size = i2d_PUBKEY(pkey, &der);
+
+    finds(context, OSSL_STORE_SEARCH_by_alias("ec"), 1, 1, 1);
+    finds(context, OSSL_STORE_SEARCH_by_alias("twin"), 2, 2, 0);
+    finds(context, OSSL_STORE_SEARCH_by_alias("nobody"), 0, 0, 0);
+    EVP_Q_digest(NULL, "SHA256", NULL, der, (size_t)der_size, digest, &size);
+    finds(context, OSSL_STORE_SEARCH_by_key_fingerprint(EVP_sha256(), digest, size), 1, 1, 1);
+    X509_pubkey_digest(certificate, EVP_sha1(), digest, &length);
+    finds(context, OSSL_STORE_SEARCH_by_key_fingerprint(EVP_sha1(), digest, length), 1, 1, 1);
+    X509_digest(certificate, EVP_sha256(), digest, &length);
+    finds(context, OSSL_STORE_SEARCH_by_key_fingerprint(EVP_sha256(), digest, length), 0, 0, 1);
+    digest[0] ^= 1;
+    finds(context, OSSL_STORE_SEARCH_by_key_fingerprint(EVP_sha256(), digest, length), 0, 0, 0);
+    OPENSSL_free(der);
+    X509_free(certificate);
+    test_context_free(context);
+}
+END_TEST
+
+START_TEST(an_error_is_no_mere_end_and_an_end_is_no_error)
+{
+    OSSL_LIB_CTX *context = test_context(DEFAULT_FIRST);
+    OSSL_STORE_CTX *store =
+        OSSL_STORE_open_ex("pkcs11:token=nobody", context, NULL, NULL, NULL, NULL, NULL, NULL);
+
+    ck_assert_int_eq(OSSL_STORE_eof(store), 0);
+    ck_assert_ptr_null(OSSL_STORE_load(store));
+    ck_assert_int_eq(OSSL_STORE_error(store), 1);
+    ck_assert_int_eq(OSSL_STORE_eof(store), 1); /* so that a loop ends */
+    ck_assert_int_eq(OSSL_STORE_close(store), 1);
+    ERR_clear_error();
+
+    store = OSSL_STORE_open_ex("pkcs11:object=ec;type=cert", context, NULL, NULL, NULL, NULL, NULL, NULL);
+    OSSL_STORE_INFO_free(OSSL_STORE_load(store));
+    ck_assert_int_eq(OSSL_STORE_error(store), 0);
+    ck_assert_int_eq(OSSL_STORE_eof(store), 1);
+    ck_assert_ptr_null(OSSL_STORE_load(store));
+    ck_assert_int_eq(OSSL_STORE_error(store), 0);
+    ck_assert_int_eq(OSSL_STORE_close(store), 1);
+    ck_assert_uint_eq(ERR_peek_error(), 0);
+    /* one that is closed before anything was asked for */
+    store = OSSL_STORE_open_ex("pkcs11:object=ec", context, NULL, NULL, NULL, NULL, NULL, NULL);
+    ck_assert_int_eq(OSSL_STORE_close(store), 1);
+    test_context_free(context);
+}
+END_TEST
+
+START_TEST(there_is_no_limit_to_the_objects)
+{
+    OSSL_LIB_CTX *context;
+    struct counts counts;
+
+    test_softhsm_add_secrets("many", 600);
+    context = test_context(DEFAULT_FIRST);
+    counts = load_all(context, "pkcs11:object=many;type=secret-key?pin-value=1234", 0);
+    ck_assert_int_eq(counts.keys, 600);
+    test_context_free(context);
+}
+END_TEST
+
+START_TEST(every_attribute_of_a_uri_narrows_the_search)
+{
+    static const struct {
+        const char *uri;
+        bool found;
+    } rows[] = {
+        {"pkcs11:manufacturer=SoftHSM%20project;object=ec;type=cert",                   true },
+        {"pkcs11:manufacturer=nobody;object=ec;type=cert",                              false},
+        {"pkcs11:model=SoftHSM%20v2;object=ec;type=cert",                               true },
+        {"pkcs11:model=x;object=ec;type=cert",                                          false},
+        {"pkcs11:serial=0;object=ec;type=cert",                                         false},
+        {"pkcs11:slot-manufacturer=SoftHSM%20project;object=ec;type=cert",              true },
+        {"pkcs11:slot-manufacturer=x;object=ec;type=cert",                              false},
+        {"pkcs11:slot-description=x;object=ec;type=cert",                               false},
+        {"pkcs11:slot-id=1;object=ec;type=cert",                                        false},
+        {"pkcs11:library-manufacturer=SoftHSM;object=ec;type=cert",                     true },
+        {"pkcs11:library-manufacturer=x;object=ec;type=cert",                           false},
+        {"pkcs11:library-description=Implementation%20of%20PKCS11;object=ec;type=cert", true },
+        {"pkcs11:library-description=x;object=ec;type=cert",                            false},
+        {"pkcs11:library-version=2.6;object=ec;type=cert",                              true },
+        {"pkcs11:library-version=9.9;object=ec;type=cert",                              false},
+        {"pkcs11:id=%01;object=ec;type=cert",                                           true },
+        {"pkcs11:id=%02;object=ec;type=cert",                                           false},
+        {"pkcs11:object=ec;type=cert?x-vendor=1&some-other=2",                          true },
+        {"pkcs11:object=ec;type=cert?module-name=p11_spy",                              true },
+        {"pkcs11:object=ec;type=cert?module-name=other",                                false},
+    };
+    OSSL_LIB_CTX *context = test_context(DEFAULT_FIRST);
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct counts counts = load_all(context, rows[i].uri, 0);
+
+        ck_assert_msg(counts.certificates == rows[i].found, "%s: %s", rows[i].uri, test_errors());
+        ERR_clear_error();
+    }
+    test_context_free(context);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("store");
@@ -216,6 +406,11 @@ Suite *suite(void)
     tcase_add_test(t, a_missing_module_is_one_clear_error);
     tcase_add_test(t, the_application_is_asked_for_the_pin_once_and_only_for_what_needs_it);
     tcase_add_test(t, the_pin_may_come_from_a_file);
+    tcase_add_test(t, certificates_are_found_by_subject_and_by_issuer_and_serial);
+    tcase_add_test(t, things_are_found_by_alias_and_by_fingerprint);
+    tcase_add_test(t, an_error_is_no_mere_end_and_an_end_is_no_error);
+    tcase_add_test(t, there_is_no_limit_to_the_objects);
+    tcase_add_test(t, every_attribute_of_a_uri_narrows_the_search);
     suite_add_tcase(s, t);
     return s;
 }

@@ -71,22 +71,22 @@ static const char script[] =
     "tool -b --type pubkey --id 04\n"
     "tool -b --type pubkey --id 05\n";
 
-static CK_RV create_secret(const CK_FUNCTION_LIST *p11)
+static CK_RV create_secrets(const CK_FUNCTION_LIST *p11, const char *label, unsigned number)
 {
     CK_OBJECT_CLASS class = CKO_SECRET_KEY;
     CK_KEY_TYPE type = CKK_GENERIC_SECRET;
     CK_BBOOL yes = CK_TRUE;
     CK_BYTE id = 0x0b;
     CK_ATTRIBUTE template[] = {
-        {CKA_CLASS,     &class,                                                 sizeof class},
-        {CKA_KEY_TYPE,  &type,                                                  sizeof type },
-        {CKA_TOKEN,     &yes,                                                   sizeof yes  },
-        {CKA_PRIVATE,   &yes,                                                   sizeof yes  },
-        {CKA_SENSITIVE, &yes,                                                   sizeof yes  },
-        {CKA_SIGN,      &yes,                                                   sizeof yes  },
-        {CKA_ID,        &id,                                                    sizeof id   },
-        {CKA_LABEL,     (void *)(uintptr_t) "mac",                              3           },
-        {CKA_VALUE,     (void *)(uintptr_t) "0123456789abcdef0123456789abcdef", 32          },
+        {CKA_CLASS,     &class,                                                 sizeof class },
+        {CKA_KEY_TYPE,  &type,                                                  sizeof type  },
+        {CKA_TOKEN,     &yes,                                                   sizeof yes   },
+        {CKA_PRIVATE,   &yes,                                                   sizeof yes   },
+        {CKA_SENSITIVE, &yes,                                                   sizeof yes   },
+        {CKA_SIGN,      &yes,                                                   sizeof yes   },
+        {CKA_ID,        &id,                                                    sizeof id    },
+        {CKA_LABEL,     (void *)(uintptr_t)label,                               strlen(label)},
+        {CKA_VALUE,     (void *)(uintptr_t) "0123456789abcdef0123456789abcdef", 32           },
     };
     CK_SESSION_HANDLE session;
     CK_OBJECT_HANDLE object;
@@ -100,13 +100,13 @@ static CK_RV create_secret(const CK_FUNCTION_LIST *p11)
         rv = p11->C_OpenSession(slots[0], CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &session);
     if (rv == CKR_OK)
         rv = p11->C_Login(session, CKU_USER, (CK_UTF8CHAR *)(uintptr_t) "1234", 4);
-    if (rv == CKR_OK)
+    for (unsigned i = 0; rv == CKR_OK && i < number; i++)
         rv = p11->C_CreateObject(session, template, sizeof template / sizeof template[0], &object);
     return rv;
 }
 
 /* pkcs11-tool 0.23 writes no such key. In a process of its own, for it must not stay initialised here. */
-static void make_secret(void)
+static void make_secrets(const char *label, unsigned number)
 {
     pid_t child = fork();
     int status = 0;
@@ -118,7 +118,8 @@ static void make_secret(void)
 
         if (handle != NULL)
             *(void **)&get_function_list = dlsym(handle, "C_GetFunctionList");
-        _exit(get_function_list == NULL || get_function_list(&p11) != CKR_OK || create_secret(p11) != CKR_OK);
+        _exit(get_function_list == NULL || get_function_list(&p11) != CKR_OK ||
+              create_secrets(p11, label, number) != CKR_OK);
     }
     if (child < 0 || waitpid(child, &status, 0) != child || status != 0)
         abort();
@@ -154,12 +155,17 @@ void test_softhsm_start(void)
     support_write(support_path("set-up.sh"), text);
     snprintf(text, sizeof text, "bash %s", support_path("set-up.sh"));
     shell("the token cannot be made", text);
-    make_secret();
+    make_secrets("mac", 1);
     map_spy();
     setenv("P11_SPY_MODULE", library(), 1);
     setenv("DEVID_PKCS11_MODULE", support_build_path("tests/support/.libs/p11_spy.so"), 1);
     setenv("OPENSSL_MODULES", support_build_path("provider/.libs"), 1);
     setenv("OPENSSL_CONF", "/dev/null", 1);
+}
+
+void test_softhsm_add_secrets(const char *label, unsigned number)
+{
+    make_secrets(label, number);
 }
 
 struct p11_spy *test_spy(void)

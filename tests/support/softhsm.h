@@ -18,6 +18,9 @@
  */
 void test_softhsm_start(void);
 
+/* Adds secret keys like "mac" with another label. */
+void test_softhsm_add_secrets(const char *label, unsigned number);
+
 /* The counters and the injection, shared with the module; reset sets all to zero. */
 struct p11_spy *test_spy(void);
 void test_spy_reset(void);
