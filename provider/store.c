@@ -20,6 +20,7 @@ struct store {
     unsigned wanted;
     struct prov_filter filter;
     bool searched;
+    bool failed; /* just now: the end is told the next time only, lest programs take an error for one */
     struct prov_findings findings;
     size_t next;
 };
@@ -108,6 +109,7 @@ static bool search(struct store *store, OSSL_PASSPHRASE_CALLBACK *callback, void
     bytes_free(&store->text);
     ok = uri != NULL && (wanted == 0 || prov_search(store->provider, &request, wanted, &store->findings));
     prov_uri_free(uri);
+    store->failed = !ok;
     return ok;
 }
 
@@ -168,8 +170,10 @@ static int load(void *data, OSSL_CALLBACK *callback, void *callback_data,
 static int at_end(void *data)
 {
     struct store *store = data;
+    bool failed = store->failed;
 
-    return store->searched && next(store) == NULL;
+    store->failed = false;
+    return !failed && store->searched && next(store) == NULL;
 }
 
 const OSSL_DISPATCH prov_store_functions[] = {

@@ -24,7 +24,6 @@ make_tpm2_pkcs11() { # over a TPM of its own: a swtpm serves one program at a ti
     start_tpm other
     export TPM2_PKCS11_STORE=$work/esys TPM2_PKCS11_TCTI=$tcti TSS2_LOG=all+none
     other_tcti=$tcti
-    local library
     for library in /usr/lib/*/pkcs11/libtpm2_pkcs11.so /usr/lib64/pkcs11/libtpm2_pkcs11.so; do [ -r "$library" ] && break; done
     mkdir -p esys
     pkcs11-tool --module "$library" --init-token --slot-index 0 --label esys --so-pin 1234 &&
@@ -77,6 +76,22 @@ each_signs() { # TOKEN NAME
         -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:32
 }
 
+# Calls of PKCS#11 functions by one openssl command, counted by a module around the module.
+calls() {
+    rm -f "$work/spy"
+    P11_SPY_FILE=$work/spy ossl "$@" >/dev/null && od -An -tu4 -N4 "$work/spy" | tr -d ' '
+}
+counts() { # TOKEN MODULE: a load is at most 20 calls, and a signature two more
+    local kind load sign
+    configuration "$DEVID_TEST_BUILD/tests/support/.libs/p11_spy.so"
+    for kind in ec rsa; do
+        load=$(P11_SPY_MODULE=$2 calls pkey -in "pkcs11:token=$1;object=$kind;type=private" -pubout) &&
+            sign=$(P11_SPY_MODULE=$2 calls dgst -sha256 -sign "pkcs11:token=$1;object=$kind;type=private" -out signature data) || return
+        echo "$kind: $load calls for a load, $sign with a signature"
+        [ "$load" -le 20 ] && [ "$sign" -eq $((load + 2)) ] || return
+    done
+}
+
 check 'a SoftHSM token is made' make_softhsm
 check 'a token of tpm2-pkcs11 is made' make_tpm2_pkcs11
 check 'tokens of DevID are made' make_devid
@@ -91,6 +106,46 @@ each_signs disk 'DevID with files'
 configuration p11-kit-proxy.so
 each_signs hsm 'SoftHSM through the proxy'
 each_signs esys 'tpm2-pkcs11 through the proxy'
+
+check 'calls of SoftHSM: 20 for a load, 2 for a signature' counts hsm "$softhsm"
+check 'calls of tpm2-pkcs11' counts esys "$library"
+check 'calls of DevID with a TPM' counts device "$module"
+check 'calls of DevID with files' counts disk "$module"
+check 'calls of the proxy, SoftHSM' counts hsm p11-kit-proxy.so
+check 'calls of the proxy, tpm2-pkcs11' counts esys p11-kit-proxy.so
+
+# What openssl storeutl offers; SoftHSM has no certificate so far.
+configuration "$softhsm"
+plain req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.crt -subj /CN=ca -days 30
+for name in ec rsa; do
+    ossl pkey -in "pkcs11:token=hsm;object=$name;type=private" -pubout -out $name.pub
+    plain x509 -new -subj /CN=$name -force_pubkey $name.pub -CA ca.crt -CAkey ca.key -set_serial 0x1$name -days 30 -out $name.crt 2>/dev/null ||
+        plain x509 -new -subj /CN=$name -force_pubkey $name.pub -CA ca.crt -CAkey ca.key -days 30 -out $name.crt
+    plain x509 -in $name.crt -outform DER -out crt.der
+    pkcs11-tool --module "$softhsm" --token-label hsm --login --pin 1234 -w crt.der --type cert --label $name --id "$([ $name = ec ] && echo 01 || echo 02)" >/dev/null
+done
+store() { # NUMBER OPTION...: so many things are listed
+    local number=$1
+    shift
+    ossl storeutl "$@" >list && grep -q "^Total found: $number\$" list
+}
+serial=$(plain x509 -in rsa.crt -noout -serial) serial=0x${serial#*=}
+print=$(plain pkey -pubin -in rsa.pub -outform DER | plain dgst -sha256 -r | cut -d' ' -f1)
+check 'storeutl shows all' store 6 -noout pkcs11:token=hsm
+check 'storeutl -text' store 6 -noout -text pkcs11:token=hsm
+check 'storeutl writes PEM' store 6 pkcs11:token=hsm
+check 'storeutl -keys' store 2 -noout -keys pkcs11:token=hsm
+check 'storeutl -certs' store 2 -noout -certs pkcs11:token=hsm
+check 'storeutl -crls finds none' store 0 -noout -crls pkcs11:token=hsm
+check 'storeutl -subject' store 1 -noout -certs -subject /CN=rsa pkcs11:token=hsm
+check 'storeutl -issuer -serial' store 1 -noout -issuer /CN=ca -serial "$serial" pkcs11:token=hsm
+check 'storeutl -fingerprint' store 3 -noout -sha256 -fingerprint "$print" pkcs11:token=hsm
+check 'storeutl -alias' store 3 -noout -alias ec pkcs11:token=hsm
+check_fails 'storeutl tells of a failure' 0 'no token matches' ossl storeutl -noout pkcs11:token=nobody
+sed -i '/pin-source/d' ours.cnf
+check 'storeutl -passin' store 2 -noout -keys -passin file:pin pkcs11:token=hsm
+check_fails 'a wrong one is told, and no PIN' 0 'CKR_PIN_INCORRECT' ossl storeutl -noout -keys -passin pass:9999 pkcs11:token=hsm
+check_fails 'nobody is asked where nobody is' 0 'pin-source' setsid env OPENSSL_CONF="$work/ours.cnf" timeout 20 openssl storeutl -noout -keys pkcs11:token=hsm
 
 configuration "softhsm2:tpm2_pkcs11:$module"
 for token in hsm esys device disk; do each_signs $token "all at once, $token"; done

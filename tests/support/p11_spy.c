@@ -60,6 +60,20 @@ WRAP(SPY_DECRYPT, C_Decrypt, (CK_SESSION_HANDLE a, CK_BYTE *b, CK_ULONG c, CK_BY
      (a, b, c, d, e))
 WRAP(SPY_DESTROY_OBJECT, C_DestroyObject, (CK_SESSION_HANDLE a, CK_OBJECT_HANDLE b), (a, b))
 
+WRAP(SPY_OTHER, C_GetInfo, (CK_INFO * a), (a))
+WRAP(SPY_OTHER, C_GetMechanismList, (CK_SLOT_ID a, CK_MECHANISM_TYPE *b, CK_ULONG *c), (a, b, c))
+WRAP(SPY_OTHER, C_GetMechanismInfo, (CK_SLOT_ID a, CK_MECHANISM_TYPE b, CK_MECHANISM_INFO *c), (a, b, c))
+WRAP(SPY_OTHER, C_GetSessionInfo, (CK_SESSION_HANDLE a, CK_SESSION_INFO *b), (a, b))
+WRAP(SPY_OTHER, C_CloseAllSessions, (CK_SLOT_ID a), (a))
+WRAP(SPY_OTHER, C_Logout, (CK_SESSION_HANDLE a), (a))
+WRAP(SPY_OTHER, C_GetObjectSize, (CK_SESSION_HANDLE a, CK_OBJECT_HANDLE b, CK_ULONG *c), (a, b, c))
+WRAP(SPY_OTHER, C_CreateObject, (CK_SESSION_HANDLE a, CK_ATTRIBUTE *b, CK_ULONG c, CK_OBJECT_HANDLE *d),
+     (a, b, c, d))
+WRAP(SPY_OTHER, C_CopyObject,
+     (CK_SESSION_HANDLE a, CK_OBJECT_HANDLE b, CK_ATTRIBUTE *c, CK_ULONG d, CK_OBJECT_HANDLE *e),
+     (a, b, c, d, e))
+WRAP(SPY_OTHER, C_GenerateRandom, (CK_SESSION_HANDLE a, CK_BYTE *b, CK_ULONG c), (a, b, c))
+
 static CK_RV wrap_C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
 {
     CK_RV rv = injected(SPY_GET_TOKEN_INFO) ? spy->inject_rv : inner->C_GetTokenInfo(slot, info);
@@ -165,6 +179,16 @@ CK_RV C_GetFunctionList(CK_FUNCTION_LIST **list)
     outer.C_Decrypt = wrap_C_Decrypt;
     outer.C_DeriveKey = wrap_C_DeriveKey;
     outer.C_DestroyObject = wrap_C_DestroyObject;
+    outer.C_GetInfo = wrap_C_GetInfo;
+    outer.C_GetMechanismList = wrap_C_GetMechanismList;
+    outer.C_GetMechanismInfo = wrap_C_GetMechanismInfo;
+    outer.C_GetSessionInfo = wrap_C_GetSessionInfo;
+    outer.C_CloseAllSessions = wrap_C_CloseAllSessions;
+    outer.C_Logout = wrap_C_Logout;
+    outer.C_GetObjectSize = wrap_C_GetObjectSize;
+    outer.C_CreateObject = wrap_C_CreateObject;
+    outer.C_CopyObject = wrap_C_CopyObject;
+    outer.C_GenerateRandom = wrap_C_GenerateRandom;
     *list = &outer;
     return CKR_OK;
 }

@@ -28,6 +28,7 @@ enum p11_spy_call {
     SPY_DECRYPT,
     SPY_DERIVE_KEY,
     SPY_DESTROY_OBJECT,
+    SPY_OTHER, /* what else the provider could be tempted to call */
     SPY_CALLS
 };
 
