@@ -203,7 +203,7 @@ static const struct mechanism table[] = {
     SIGN_EC(CKM_ECDSA_SHA384, HASH_SHA384),
     SIGN_EC(CKM_ECDSA_SHA512, HASH_SHA512),
 
-    {NAMED(CKM_EDDSA), ED_BITS, .flags = CKF_SIGN | ED_FORMS, .scheme = SCHEME_EDDSA, .parse = parse_eddsa},
+    {NAMED(CKM_EDDSA), ED_BITS, .flags = CKF_SIGN | CKF_VERIFY | ED_FORMS, .scheme = SCHEME_EDDSA, .parse = parse_eddsa},
 
     {NAMED(CKM_AES_ECB), AES_BYTES, .flags = CIPHER, .scheme = SCHEME_ECB, .parse = parse_none},
     {NAMED(CKM_AES_CBC), AES_BYTES, .flags = CIPHER | WRAPPING, .scheme = SCHEME_CBC, .parse = parameters_of_cbc},

@@ -171,6 +171,23 @@ static CK_RV verify_ecdsa(const struct public_key *key, const struct p11_paramet
     return rv;
 }
 
+static CK_RV verify_eddsa(const struct public_key *key, const struct p11_parameters *parameters,
+                          const uint8_t *input, size_t input_size, const uint8_t *signature)
+{
+    EVP_PKEY *pkey = soft_public_pkey(key);
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    CK_RV rv = CKR_HOST_MEMORY;
+
+    (void)parameters;
+    if (pkey != NULL && context != NULL &&
+        EVP_DigestVerifyInit_ex(context, NULL, NULL, soft_libctx(), NULL, pkey, NULL) == 1)
+        rv = verdict(
+            EVP_DigestVerify(context, signature, public_key_signature_size(key), input, input_size) == 1);
+    EVP_MD_CTX_free(context);
+    EVP_PKEY_free(pkey);
+    return rv;
+}
+
 /* --- by scheme
  * -------------------------------------------------------------------------------------------------
  */
@@ -180,10 +197,8 @@ CK_RV soft_verify(const struct public_key *key, enum p11_scheme scheme,
                   const uint8_t *signature)
 {
     static scheme_verify *const schemes[] = {
-        [SCHEME_PKCS1] = verify_pkcs1,
-        [SCHEME_PSS] = verify_pss,
-        [SCHEME_RAW] = verify_raw,
-        [SCHEME_ECDSA] = verify_ecdsa,
+        [SCHEME_PKCS1] = verify_pkcs1, [SCHEME_PSS] = verify_pss,     [SCHEME_RAW] = verify_raw,
+        [SCHEME_ECDSA] = verify_ecdsa, [SCHEME_EDDSA] = verify_eddsa,
     };
 
     if (scheme >= sizeof schemes / sizeof schemes[0] || schemes[scheme] == NULL)

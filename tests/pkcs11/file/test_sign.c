@@ -153,6 +153,17 @@ START_TEST(ed25519_signs_whole_messages)
     ck_assert_int_eq(EVP_DigestVerifyInit(context, NULL, NULL, NULL, pkey), 1);
     ck_assert_int_eq(
         EVP_DigestVerify(context, signature, size, (const unsigned char *)message, sizeof message), 1);
+    filetoken_assert_rv(C_VerifyInit(session, &mechanism, public), CKR_OK);
+    filetoken_assert_rv(C_Verify(session, (CK_BYTE *)(uintptr_t)message, sizeof message, signature, size),
+                        CKR_OK);
+    filetoken_assert_rv(C_VerifyInit(session, &mechanism, public), CKR_OK);
+    filetoken_assert_rv(C_Verify(session, (CK_BYTE *)(uintptr_t)message, sizeof message - 1, signature, size),
+                        CKR_SIGNATURE_INVALID);
+    filetoken_assert_rv(C_VerifyInit(session, &mechanism, public), CKR_OK);
+    filetoken_assert_rv(C_Verify(session, NULL, 0, signature, size), CKR_SIGNATURE_INVALID);
+    filetoken_assert_rv(C_VerifyInit(session, &mechanism, public), CKR_OK);
+    filetoken_assert_rv(C_Verify(session, (CK_BYTE *)(uintptr_t)message, sizeof message, signature, size - 1),
+                        CKR_SIGNATURE_LEN_RANGE);
     filetoken_assert_rv(C_SignInit(session, &mechanism, private), CKR_OK);
     for (size_t i = 0; i < sizeof message; i++)
         filetoken_assert_rv(C_SignUpdate(session, (CK_BYTE *)(uintptr_t)(message + i), 1), CKR_OK);
