@@ -19,20 +19,37 @@
 /* 2025-01-01; a device without a battery starts in 1970 or when its image was made. */
 #define CLOCK_MINIMUM 1735689600
 
-static void check_tpm(struct cli_checks *checks)
+#define PERMIT                                                                                               \
+    "may not be used by this user; put the line  " UDEV_LINE                                                 \
+    "  in /etc/udev/rules.d/60-devid-tpm.rules, run 'udevadm control --reload' and 'udevadm trigger', then " \
+    "'usermod -aG tss USER', and log in anew"
+
+void cli_check_tcti(struct cli_checks *checks, const char *who, const char *tcti)
+{
+    static const char device[] = "device:";
+    const char *path = strstr(tcti, device) == tcti ? tcti + strlen(device) : NULL;
+
+    if (path == NULL || access(path, R_OK | W_OK) == 0)
+        cli_check_ok(checks, TPM, "%s names it: %s", who, tcti);
+    else if (access(path, F_OK) == 0)
+        cli_check_fail(checks, CLI_TOKEN, TPM, "%s names %s, which " PERMIT, who, path);
+    else
+        cli_check_fail(checks, CLI_TOKEN, TPM,
+                       "%s names %s, which is not there; correct it, or see to its driver", who, path);
+}
+
+void cli_check_tpm(struct cli_checks *checks)
 {
     const char *tcti = getenv("DEVID_TCTI");
 
     if (tcti != NULL && tcti[0] != '\0')
-        cli_check_ok(checks, TPM, "$DEVID_TCTI names it: %s", tcti);
+        cli_check_tcti(checks, "$DEVID_TCTI", tcti);
     else if (access("/dev/tpmrm0", R_OK | W_OK) == 0)
         cli_check_ok(checks, TPM, "/dev/tpmrm0 may be used");
+    else if (checks->names_tpm)
+        return; /* the tokens have theirs */
     else if (access("/dev/tpmrm0", F_OK) == 0)
-        cli_check_fail(
-            checks, CLI_TOKEN, TPM,
-            "/dev/tpmrm0 may not be used by this user; put the line  " UDEV_LINE
-            "  in /etc/udev/rules.d/60-devid-tpm.rules, run 'udevadm control --reload' and 'udevadm "
-            "trigger', then 'usermod -aG tss USER', and log in anew");
+        cli_check_fail(checks, CLI_TOKEN, TPM, "/dev/tpmrm0 " PERMIT);
     else if (access("/dev/tpm0", F_OK) == 0)
         cli_check_warn(checks, TPM,
                        "/dev/tpm0 is there without a resource manager, one program at a time can "
@@ -130,10 +147,8 @@ static void check_p11_kit(struct cli_checks *checks)
         p11_kit_modules_release(modules);
 }
 
-void cli_check_system(struct cli_checks *checks, const struct cli_check_options *options)
+void cli_check_system(struct cli_checks *checks)
 {
-    (void)options;
-    check_tpm(checks);
     check_clock(checks);
     check_provider(checks);
     check_p11_kit(checks);

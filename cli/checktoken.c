@@ -4,12 +4,17 @@
 #include "cli/client.h"
 #include "cli/object.h"
 #include "cli/uri.h"
+#include "common/file.h"
+#include "common/settings.h"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #define WHAT "token"
+#define CONF_MAXIMUM 65536
 
 /* DevID names a slot by the directory of its token; longer names are cut there, and not looked at. */
 static void check_directory(struct cli_checks *checks, const struct cli_token *token)
@@ -26,6 +31,43 @@ static void check_directory(struct cli_checks *checks, const struct cli_token *t
     else
         cli_check_ok(checks, WHAT, "'%s': %s, mode %03o", token->label, path,
                      (unsigned)(info.st_mode & 0777));
+}
+
+struct named_tcti {
+    struct cli_checks *checks;
+    const char *label;
+};
+
+static bool take_setting(void *data, unsigned line, const char *name, const char *value)
+{
+    const struct named_tcti *named = data;
+    char who[64];
+
+    (void)line;
+    if (strcmp(name, "tcti") == 0) {
+        snprintf(who, sizeof who, "token '%s'", named->label);
+        cli_check_tcti(named->checks, who, value);
+        named->checks->names_tpm = true;
+    }
+    return true;
+}
+
+/* The way to the TPM that the token's own configuration names; what is wrong with the file, the module tells.
+ */
+static void check_tcti(struct cli_checks *checks, const struct cli_token *token)
+{
+    struct named_tcti named = {checks, token->label};
+    struct bytes content = BYTES_EMPTY;
+    char *path = NULL;
+
+    if (token->slot_description[0] != '/' || asprintf(&path, "%s/token.conf", token->slot_description) < 0)
+        return;
+    if (file_read(AT_FDCWD, path, CONF_MAXIMUM, &content) == 0 &&
+        settings_read((const char *)content.data, content.size, take_setting, &named) != 0) {
+        /* cut short there */
+    }
+    bytes_free(&content);
+    free(path);
 }
 
 static void check_pin(struct cli_checks *checks, const struct cli_token *token)
@@ -107,6 +149,7 @@ static void check_token(struct cli_checks *checks, const struct cli_check_option
                         struct cli_module *module, const struct cli_token *token)
 {
     check_directory(checks, token);
+    check_tcti(checks, token);
     check_pin(checks, token);
     check_objects(checks, module, token);
     if (module->devid != NULL && strstr(token->model, "TPM") != NULL)

@@ -25,8 +25,8 @@ struct cli_client_settings {
     const char *ca_file;
     const char *module;
     const char *payload;
-    const void *request; /* a certificate request, PEM or DER, */
-    size_t request_size; /* of this size */
+    const void *request;  /* a certificate request, PEM or DER, */
+    size_t request_size;  /* of this size */
     const char *pin_file; /* must outlive the client */
     unsigned timeout;
     bool verbose;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/connection.h"
 
-#include <openssl/evp.h>
+#include "cli/sas.h"
+
 #include <ctype.h>
 #include <limits.h>
 #include <stdio.h>
@@ -28,29 +29,6 @@ static bool consists_of(const char *text, const char *letters, size_t maximum)
     size_t length = strlen(text);
 
     return length != 0 && length <= maximum && text[strspn(text, letters)] == '\0';
-}
-
-/* Standard base64 with its padding, nothing else. */
-static bool decode(const char *text, struct bytes *out)
-{
-    size_t length = strlen(text);
-    size_t padding = 0;
-    int decoded;
-
-    *out = BYTES_EMPTY;
-    while (padding < 2 && padding < length && text[length - 1 - padding] == '=')
-        padding++;
-    if (length == 0 || length % 4 != 0 || length > TEXT_MAXIMUM ||
-        memchr(text, '=', length - padding) != NULL || strpbrk(text, " \t\r\n-_") != NULL ||
-        !bytes_alloc(out, length))
-        return false;
-    decoded = EVP_DecodeBlock(out->data, (const unsigned char *)text, (int)length);
-    if (decoded < 0 || (size_t)decoded <= padding) {
-        bytes_free(out);
-        return false;
-    }
-    out->size = (size_t)decoded - padding;
-    return true;
 }
 
 /* One Name=value. Names are compared without regard to case. */
@@ -115,7 +93,7 @@ static bool check(enum cli_connection_kind kind, struct cli_connection *out, cha
                       out->device_id != NULL
                           ? "has no SharedAccessKeyName: it is a device's, and this needs that of the service"
                           : "has no SharedAccessKeyName");
-    if (out->key_text == NULL || !decode(out->key_text, &out->key))
+    if (out->key_text == NULL || !cli_sas_key(out->key_text, &out->key))
         return refuse(message, size, "has no SharedAccessKey, or one that is no base64");
     return true;
 }

@@ -5,13 +5,14 @@ cli_libcore_la_SOURCES = \
 	cli/command.h \
 	cli/token.c cli/tpm.c cli/tpminfo.c cli/key.c cli/persist.c cli/csr.c cli/cert.c cli/provision.c cli/provision_config.c cli/provision_config.h \
 	cli/send.c cli/receive.c cli/assignment.c cli/signature.c \
-	cli/check.c cli/check.h cli/checknet.c cli/checksystem.c cli/checktoken.c \
+	cli/check.c cli/check.h cli/checkenrollment.c cli/checkmatch.c cli/checknet.c cli/checksystem.c cli/checktoken.c \
 	cli/client.c cli/client.h \
 	cli/config.c cli/config.h \
 	cli/connection.c cli/connection.h \
 	cli/crypto.c cli/crypto.h \
 	cli/enrollment.c cli/enrollment.h cli/enrollment_body.c \
 	cli/files.c cli/files.h \
+	cli/identity.c cli/identity.h \
 	cli/keypair.c cli/keypair.h \
 	cli/module.c cli/module.h \
 	cli/object.c cli/object.h \

@@ -2,10 +2,9 @@
 #include "cli/client.h"
 #include "cli/command.h"
 #include "cli/files.h"
+#include "cli/identity.h"
 #include "cli/output.h"
-#include "cli/provision_config.h"
 #include "cli/state.h"
-#include "cli/uri.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,18 +14,8 @@
 #define REQUEST_MAXIMUM (64 * 1024)
 
 struct provision {
-    const char *config;
-    const char *id_scope;
-    const char *registration_id;
-    const char *certificate;
-    const char *key;
-    const char *symmetric_file;
-    const char *symmetric_uri;
-    const char *group_file;
-    const char *group_uri;
+    struct cli_identity_options identity;
     const char *key_store;
-    const char *token;
-    const char *tpm_id;
     const char *reprovision;
     const char *endpoint;
     const char *ca_file;
@@ -37,7 +26,6 @@ struct provision {
     const char *pin_file;
     const char *module;
     unsigned timeout;
-    bool tpm;
     bool verbose;
     bool json;
 };
@@ -51,66 +39,6 @@ static const struct cli_column columns[] = {
     {"state_file",     "Saved in"},
     {0},
 };
-
-/* The state file is no place for a PIN. */
-static enum cli_status refuse_pin_value(const char *text)
-{
-    P11KitUri *uri = NULL;
-    enum cli_status status = CLI_OK;
-
-    if (!cli_is_uri(text))
-        return CLI_OK;
-    status = cli_uri_parse(text, &uri);
-    if (status == CLI_OK && p11_kit_uri_get_pin_value(uri) != NULL)
-        status = cli_fail(
-            CLI_INPUT, "URI: has a pin-value, which the state file would keep; use pin-source or --pin-file");
-    p11_kit_uri_free(uri);
-    return status;
-}
-
-/* ---- what the device proves itself with */
-
-/* Each way, by the options that ask for it. */
-static unsigned count_ways(const struct provision *options)
-{
-    return (options->certificate != NULL || options->key != NULL) + (options->symmetric_file != NULL) +
-           (options->symmetric_uri != NULL) + (options->group_file != NULL) + (options->group_uri != NULL) +
-           (options->tpm ? 1U : 0U) + (options->config != NULL);
-}
-
-/* One way, and all that it needs. *environment: none of them, but $PROVISIONING_SYMMETRIC_KEY. */
-static enum cli_status check_ways(const struct provision *options, const char **environment)
-{
-    unsigned ways = count_ways(options);
-    const char *key = getenv("PROVISIONING_SYMMETRIC_KEY");
-
-    *environment = NULL;
-    if (ways > 1)
-        return cli_fail(CLI_USAGE, "options: say in several ways how the device proves who it is; leave one");
-    if (ways == 1 && (options->certificate == NULL) != (options->key == NULL))
-        return cli_fail(CLI_USAGE, "--cert and --key: belong together; give both");
-    if (ways == 1)
-        return CLI_OK;
-    if (key == NULL || key[0] == '\0')
-        return cli_fail(CLI_USAGE,
-                        "--cert: is missing; the device needs --cert and --key, or --symmetric-key-file, "
-                        "--symmetric-key-uri, --group-key-file, --group-key-uri, "
-                        "$PROVISIONING_SYMMETRIC_KEY, --tpm, or --config");
-    *environment = key;
-    return CLI_OK;
-}
-
-static enum cli_status refuse_pin_values(const struct provision *options)
-{
-    const char *const texts[] = {options->key,       options->certificate, options->symmetric_uri,
-                                 options->group_uri, options->key_store,   options->token};
-    enum cli_status status = CLI_OK;
-
-    for (size_t i = 0; status == CLI_OK && i < sizeof texts / sizeof texts[0]; i++)
-        if (texts[i] != NULL)
-            status = refuse_pin_value(texts[i]);
-    return status;
-}
 
 /* ---- registering */
 
@@ -180,31 +108,6 @@ static enum cli_status register_device(const struct provision *options,
 
 /* ---- what it takes */
 
-static struct cli_client_settings settings_of(const struct provision *options, const char *environment)
-{
-    return (struct cli_client_settings){
-        .id_scope = options->id_scope,
-        .registration_id = options->registration_id,
-        .certificate = options->certificate,
-        .key = options->key,
-        .symmetric = options->symmetric_uri != NULL ? options->symmetric_uri : options->symmetric_file,
-        .symmetric_value = environment,
-        .group = options->group_uri != NULL ? options->group_uri : options->group_file,
-        .tpm = !options->tpm            ? NULL
-               : options->token != NULL ? options->token
-                                        : "pkcs11:",
-        .key_store = options->key_store,
-        .tpm_id = options->tpm_id,
-        .reprovision = options->reprovision,
-        .endpoint = options->endpoint,
-        .ca_file = options->ca_file,
-        .module = options->module,
-        .pin_file = options->pin_file,
-        .timeout = options->timeout,
-        .verbose = options->verbose,
-    };
-}
-
 /* With the files that go with a registration. */
 static enum cli_status register_with_files(const struct provision *options, const char *payload_file,
                                            struct cli_client_settings *settings)
@@ -234,71 +137,50 @@ static enum cli_status register_with_files(const struct provision *options, cons
 static enum cli_status provision(const void *values)
 {
     const struct provision *options = values;
-    const char *payload_file = options->payload_file;
-    const char *environment = NULL;
-    struct cli_client_settings settings;
-    struct cli_config config = {0};
-    enum cli_status status = check_ways(options, &environment);
+    struct cli_client_settings settings = {
+        .key_store = options->key_store,
+        .reprovision = options->reprovision,
+        .endpoint = options->endpoint,
+        .ca_file = options->ca_file,
+        .module = options->module,
+        .pin_file = options->pin_file,
+        .timeout = options->timeout,
+        .verbose = options->verbose,
+    };
+    struct cli_config config;
+    enum cli_status status = cli_identity_settle(&options->identity, &config, &settings);
 
     if (status == CLI_OK)
-        status = refuse_pin_values(options);
-    settings = settings_of(options, environment);
-    if (status == CLI_OK && options->config != NULL) {
-        status = cli_config_read(options->config, &config);
-        if (status == CLI_OK)
-            status = cli_provision_config(options->config, &config, &settings);
-        if (payload_file == NULL)
-            payload_file = config.payload_file;
-    }
-    if (status == CLI_OK)
-        status = register_with_files(options, payload_file, &settings);
+        status = register_with_files(
+            options, options->payload_file != NULL ? options->payload_file : config.payload_file, &settings);
     cli_config_free(&config);
     return status;
 }
 
 static const struct cli_option options[] = {
-    {"id-scope",                                                     "SCOPE", "id scope of the DPS instance", CLI_TEXT, offsetof(struct provision, id_scope),
-     false, "PROVISIONING_IDSCOPE"},
-    {"config",                                "FILE", "settings of IoT Edge (config.toml, config.yaml) or devid.conf", CLI_TEXT,
-     offsetof(struct provision, config)},
-    {"registration-id",                                     "ID", "name to register (default: the certificate's CN, the TPM's)", CLI_TEXT,
-     offsetof(struct provision, registration_id), false, "PROVISIONING_REGISTRATION_ID"},
-    {"cert",                                                          "URI|FILE", "certificate, with its intermediates", CLI_TEXT,
-     offsetof(struct provision, certificate)},
-    {"key",                                                              "URI|FILE", "private key", CLI_TEXT, offsetof(struct provision, key)},
-    {"symmetric-key-file",                         "FILE", "the device's symmetric key, in a file", CLI_TEXT,
-     offsetof(struct provision, symmetric_file)},
-    {"symmetric-key-uri",                                                      "URI", "the device's symmetric key, in a token", CLI_TEXT,
-     offsetof(struct provision, symmetric_uri)},
-    {"group-key-file",                                                       "FILE", "the key of its group, of which its own is made", CLI_TEXT,
-     offsetof(struct provision, group_file)},
-    {"group-key-uri",                                              "URI", "the same, in a token", CLI_TEXT, offsetof(struct provision, group_uri)},
-    {"key-store", "URI", "where in a token the device's symmetric key is kept", CLI_TEXT,
-     offsetof(struct provision, key_store)},
-    {"tpm",                                      NULL, "the device proves itself by its TPM", CLI_FLAG, offsetof(struct provision, tpm)},
-    {"token",                                                         "URI", "the TPM's token (default: the only one)", CLI_TEXT, offsetof(struct provision, token)},
-    {"tpm-id",                                                              "base32|hex", "how a TPM is named without --registration-id", CLI_TEXT,
-     offsetof(struct provision, tpm_id)},
-    {"reprovision","MODE", "dynamic, always or on-error: use what was kept", CLI_TEXT,
-     offsetof(struct provision, reprovision)},
-    {"endpoint",                                                      "URL", "the service (default: Azure's global endpoint)", CLI_TEXT,
-     offsetof(struct provision, endpoint), false, "PROVISIONING_HOST"},
-    {"ca-file",                                                  "FILE", "CAs to trust instead of the system's", CLI_TEXT,
-     offsetof(struct provision, ca_file)},
-    {"payload",                                                          "FILE", "JSON for the service's custom allocation", CLI_TEXT,
-     offsetof(struct provision, payload_file)},
-    {"csr",                                                 "FILE", "certificate request for the service to issue", CLI_TEXT,
-     offsetof(struct provision, csr_file)},
-    {"cert-out",                                     "FILE", "where the issued certificates go", CLI_TEXT,
-     offsetof(struct provision, certificates_out)},
-    {"timeout",                                                              "SECONDS", "give up after so long (default 120)", CLI_NUMBER,
-     offsetof(struct provision, timeout)},
-    {"out",                                "FILE", "state file to write", CLI_TEXT, offsetof(struct provision, out)},
-    {"verbose",                                                      NULL, "tell each step on standard error", CLI_FLAG, offsetof(struct provision, verbose)},
+    CLI_OPTIONS_IDENTITY(struct provision, identity),
+    {"key-store",                                            "URI", "where in a token the device's symmetric key is kept", CLI_TEXT,
+                                  offsetof(struct provision, key_store)},
+    {"reprovision", "MODE", "dynamic, always or on-error: use what was kept", CLI_TEXT,
+                                  offsetof(struct provision, reprovision)},
+    {"endpoint",                              "URL", "the service (default: Azure's global endpoint)", CLI_TEXT,
+                                  offsetof(struct provision, endpoint), false, "PROVISIONING_HOST"},
+    {"ca-file",                                                      "FILE", "CAs to trust instead of the system's", CLI_TEXT,
+                                  offsetof(struct provision, ca_file)},
+    {"payload",                                                "FILE", "JSON for the service's custom allocation", CLI_TEXT,
+                                  offsetof(struct provision, payload_file)},
+    {"csr",                                              "FILE", "certificate request for the service to issue", CLI_TEXT,
+                                  offsetof(struct provision, csr_file)},
+    {"cert-out",                                          "FILE", "where the issued certificates go", CLI_TEXT,
+                                  offsetof(struct provision, certificates_out)},
+    {"timeout",                                             "SECONDS", "give up after so long (default 120)", CLI_NUMBER,
+                                  offsetof(struct provision, timeout)},
+    {"out",      "FILE", "state file to write", CLI_TEXT, offsetof(struct provision, out)},
+    {"verbose",                              NULL, "tell each step on standard error", CLI_FLAG, offsetof(struct provision, verbose)},
     CLI_OPTION_PIN_FILE(struct provision),
     CLI_OPTION_MODULE(struct provision),
     CLI_OPTION_JSON(struct provision),
-    {0                                              },
+    {0                                                },
 };
 
 static const struct provision defaults = {0};

@@ -3,15 +3,40 @@
 
 #include "common/buffer.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #define TOKEN_MAXIMUM 4096
+#define KEY_TEXT_MAXIMUM 4096
 #define MAC_SIZE 32
 #define MAC_TEXT_SIZE (4 * ((MAC_SIZE + 2) / 3) + 1)
+
+bool cli_sas_key(const char *text, struct bytes *out)
+{
+    size_t length = strlen(text);
+    size_t padding = 0;
+    int decoded;
+
+    *out = BYTES_EMPTY;
+    while (padding < 2 && padding < length && text[length - 1 - padding] == '=')
+        padding++;
+    if (length == 0 || length % 4 != 0 || length > KEY_TEXT_MAXIMUM ||
+        memchr(text, '=', length - padding) != NULL || strpbrk(text, " \t\r\n-_") != NULL ||
+        !bytes_alloc(out, length))
+        return false;
+    decoded = EVP_DecodeBlock(out->data, (const unsigned char *)text, (int)length);
+    if (decoded < 0 || (size_t)decoded <= padding) {
+        bytes_free(out);
+        return false;
+    }
+    out->size = (size_t)decoded - padding;
+    return true;
+}
 
 static void add_encoded(struct buffer *out, const char *text)
 {
@@ -71,4 +96,50 @@ enum cli_status cli_sas_make(const struct bytes *key, const char *resource, cons
     buffer_free(&encoded);
     buffer_free(&out);
     return *token != NULL ? CLI_OK : cli_no_memory();
+}
+
+bool cli_sas_derive(const struct bytes *group_key, const char *registration_id, struct bytes *key)
+{
+    unsigned length = MAC_SIZE;
+
+    *key = BYTES_EMPTY;
+    if (group_key->size > INT_MAX || !bytes_alloc(key, MAC_SIZE))
+        return false;
+    if (HMAC(EVP_sha256(), group_key->data, (int)group_key->size, (const unsigned char *)registration_id,
+             strlen(registration_id), key->data, &length) != NULL)
+        return true;
+    bytes_free(key);
+    return false;
+}
+
+/* The value of "&NAME=" in a token, as it stands there; malloc'ed, NULL: it has none. */
+static char *part_of(const char *token, const char *name)
+{
+    const char *found = strstr(token, name);
+
+    return found != NULL ? strndup(found + strlen(name), strcspn(found + strlen(name), "&")) : NULL;
+}
+
+bool cli_sas_is_by(const char *token, const struct bytes *key)
+{
+    char *resource = part_of(token, " sr=");
+    char *signature = part_of(token, "&sig=");
+    char *expiry = part_of(token, "&se=");
+    char made[MAC_TEXT_SIZE] = "";
+    struct buffer encoded;
+    bool same = false;
+
+    buffer_init(&encoded, TOKEN_MAXIMUM);
+    if (resource != NULL && signature != NULL && expiry != NULL &&
+        sign(key, resource, strtoll(expiry, NULL, 10), made)) {
+        add_encoded(&encoded, made);
+        same = !encoded.failed && encoded.size == strlen(signature) &&
+               CRYPTO_memcmp(encoded.data, signature, encoded.size) == 0;
+    }
+    bytes_wipe(made, sizeof made);
+    buffer_free(&encoded);
+    free(resource);
+    free(signature);
+    free(expiry);
+    return same;
 }

@@ -57,6 +57,52 @@ START_TEST(a_device_has_no_policy)
 }
 END_TEST
 
+START_TEST(a_token_tells_whose_it_is)
+{
+    struct bytes key;
+    struct bytes other;
+    struct bytes derived;
+    char *token;
+
+    ck_assert(cli_sas_key("QUJDREVGR0hJSktMTU5PUA==", &key));
+    ck_assert(cli_sas_key("QUJDREVGR0hJSktMTU5PUQ==", &other));
+    ck_assert_int_eq(cli_sas_make(&key, "hub/devices/a b", NULL, 60, &token), CLI_OK);
+    ck_assert(cli_sas_is_by(token, &key));
+    ck_assert(!cli_sas_is_by(token, &other));
+    strstr(token, "&se=")[4]++; /* another expiry */
+    ck_assert(!cli_sas_is_by(token, &key));
+    ck_assert(!cli_sas_is_by("SharedAccessSignature sr=a&sig=", &key));
+    ck_assert(!cli_sas_is_by("", &key));
+    free(token);
+    /* HMAC-SHA256("ABCDEFGHIJKLMNOP", "sn-007") by openssl */
+    ck_assert(cli_sas_derive(&key, "sn-007", &derived));
+    ck_assert_uint_eq(derived.size, 32);
+    ck_assert_mem_eq(derived.data,
+                     "\xdc\x93\x05\x3e\x50\x6f\x00\x99\xde\x4e\x45\x90\x0f\xef\x3f\x73\xb7\xb3\x76\xa3\x85"
+                     "\x58\x9c\x40\xc2\x2e\x33\xca\x46\x21\x0b\x29",
+                     32);
+    bytes_free(&key);
+    bytes_free(&other);
+    bytes_free(&derived);
+}
+END_TEST
+
+START_TEST(keys_are_standard_base64)
+{
+    static const char *const bad[] = {
+        "", "A", "AAA", "AA=A", "AAAA=", "=AAA", "AA A", "AA-_", "AAAA\n", "===="};
+    struct bytes key;
+
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        ck_assert_msg(!cli_sas_key(bad[i], &key), "%s", bad[i]);
+        ck_assert_ptr_null(key.data);
+    }
+    ck_assert(cli_sas_key("AAEC", &key));
+    ck_assert_mem_eq(key.data, "\x00\x01\x02", 3);
+    bytes_free(&key);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("sas");
@@ -64,6 +110,8 @@ Suite *suite(void)
 
     tcase_add_test(t, a_token_is_signed_over_its_own_text);
     tcase_add_test(t, a_device_has_no_policy);
+    tcase_add_test(t, a_token_tells_whose_it_is);
+    tcase_add_test(t, keys_are_standard_base64);
     suite_add_tcase(s, t);
     return s;
 }
