@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,8 +31,13 @@
 /* A client that goes on sending beyond this is cut off instead of answered. */
 #define DISCARD_MAXIMUM (16UL * 1024 * 1024)
 
+/*
+ * Each connection has a thread, which reads and writes, and waits where a fault says so. What the emulator
+ * holds is no thing for threads: one request at a time is handled, under the lock.
+ */
 struct emu_listener {
     atomic_bool stopping;
+    pthread_mutex_t lock;
     int socket;
     struct MHD_Daemon *daemon;
     struct emulator *emulator;
@@ -140,7 +146,7 @@ static bool is_local(struct MHD_Connection *connection)
 
 /* --- answering ----------------------------------------------------------------------------------------- */
 
-/* An injected delay. All other requests wait too, as there is one thread; the end of the server does not. */
+/* An injected delay. It is this connection's alone, and the end of the server does not wait for it. */
 static void wait_before(const struct emu_listener *listener, unsigned milliseconds)
 {
     const unsigned slice = 20;
@@ -244,10 +250,12 @@ static void handle(struct emu_listener *listener, struct MHD_Connection *connect
     MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, add_query, query);
     request.headers = headers->fields;
     request.query = query->fields;
+    pthread_mutex_lock(&listener->lock);
     if (headers->failed || query->failed)
         emu_response_fail(response, EMU_ERROR_BAD_REQUEST, "The query or the headers cannot be read.");
     else
         emu_route(listener->emulator, &request, response);
+    pthread_mutex_unlock(&listener->lock);
 out:
     if (headers != NULL)
         field_list_free(headers);
@@ -344,12 +352,16 @@ static void on_connection(void *data, struct MHD_Connection *connection, void **
 /* Before anything is read. */
 static enum MHD_Result on_accept(void *data, const struct sockaddr *address, socklen_t size)
 {
-    const struct emu_listener *listener = data;
+    struct emu_listener *listener = data;
     struct emu_faults *faults = listener->emulator->faults;
+    bool ends;
 
     (void)address;
     (void)size;
-    return faults != NULL && emu_faults_take(faults, EMU_ROUTE_CONNECTION) != NULL ? MHD_NO : MHD_YES;
+    pthread_mutex_lock(&listener->lock);
+    ends = faults != NULL && emu_faults_take(faults, EMU_ROUTE_CONNECTION) != NULL;
+    pthread_mutex_unlock(&listener->lock);
+    return ends ? MHD_NO : MHD_YES;
 }
 
 static void on_log(void *data, const char *format, va_list arguments)
@@ -408,6 +420,7 @@ struct emu_listener *emu_http_listen(const char *address, uint16_t port, uint16_
         free(listener);
         return NULL;
     }
+    pthread_mutex_init(&listener->lock, NULL);
     listener->socket = open_socket(where);
     freeaddrinfo(where);
     if (listener->socket < 0) {
@@ -425,13 +438,14 @@ bool emu_http_start(struct emu_listener *listener, struct emulator *emulator, co
 {
     listener->emulator = emulator;
     listener->daemon = MHD_start_daemon(
-        MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_TLS | MHD_USE_ERROR_LOG, 0, on_accept, listener, on_request,
-        listener, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET, listener->socket,
-        MHD_OPTION_HTTPS_MEM_CERT, certificate, MHD_OPTION_HTTPS_MEM_KEY, key, MHD_OPTION_HTTPS_MEM_TRUST,
-        authority, MHD_OPTION_HTTPS_PRIORITIES, "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2",
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL,
-        MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS,
-        MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAXIMUM, MHD_OPTION_END);
+        MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_TLS | MHD_USE_ERROR_LOG, 0,
+        on_accept, listener, on_request, listener, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
+        MHD_OPTION_LISTEN_SOCKET, listener->socket, MHD_OPTION_HTTPS_MEM_CERT, certificate,
+        MHD_OPTION_HTTPS_MEM_KEY, key, MHD_OPTION_HTTPS_MEM_TRUST, authority, MHD_OPTION_HTTPS_PRIORITIES,
+        "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2", MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
+        MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAXIMUM,
+        MHD_OPTION_END);
     if (listener->daemon == NULL)
         snprintf(message, size, "the HTTPS server does not start; --log debug says more");
     return listener->daemon != NULL;
@@ -446,5 +460,6 @@ void emu_http_stop(struct emu_listener *listener)
         MHD_stop_daemon(listener->daemon); /* closes the socket too */
     else
         close(listener->socket);
+    pthread_mutex_destroy(&listener->lock);
     free(listener);
 }

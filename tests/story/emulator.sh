@@ -232,4 +232,16 @@ check '... and no second one' answers 204 '' devicebound GET '' ''
 check '... rejects it' answers 204 '' devicebound DELETE "/$lock" '&reject'
 check '... which is known' sh -c "'$emulator' --state '$state' --commands rsa-device | grep -q '\"outcome\":\"rejected\"'"
 check 'the last SIGTERM' stop_emulator TERM
+
+# --- a fault for one client does not hold up the others
+start_emulator --port 0
+check 'a delay of two minutes is injected' answers 201 '"delay":120000' request POST /emulator/faults -d '{"route":"status","delay":120000}'
+curl -sS --cacert "$state/ca.pem" -X POST -d '{}' "$base/$scope/registrations/x?api-version=2021-06-01" >"$work/delayed" 2>&1 </dev/null &
+delayed=$!
+story_pids="$story_pids $delayed"
+taken() { for _ in $(seq 500); do request GET /emulator/faults | grep -q '"used":1' && return; sleep 0.02; done; return 1; }
+check 'while its client waits, others are answered' taken
+check '... on the same route, too' answers 404 errorCode request POST "/$scope/registrations/x?api-version=2021-06-01" -d '{}'
+check '... and the client waits still' sh -c "kill -0 $delayed && ! [ -s '$work/delayed' ]"
+check 'the end of the server does not wait' stop_emulator TERM
 done_testing
