@@ -270,6 +270,7 @@ story_tests = \
 	tests/story/app_mosquitto.sh \
 	tests/story/app_nginx.sh \
 	tests/story/app_node.sh \
+	tests/story/app_nss.sh \
 	tests/story/app_openssl.sh \
 	tests/story/app_openvpn.sh \
 	tests/story/app_python.sh \
