@@ -163,7 +163,49 @@ enum cli_status cli_crypto_key(const struct cli_crypto *crypto, const char *uri,
     return status;
 }
 
+enum cli_status cli_crypto_pem_key(const struct cli_crypto *crypto, const char *thing,
+                                   const struct bytes *text, const char *pin_file, EVP_PKEY **key)
+{
+    struct pin_request request = {pin_file, CLI_OK};
+    BIO *bio = BIO_new_mem_buf(text->data, (int)text->size);
+    enum cli_status status = CLI_OK;
+
+    *key = NULL;
+    if (bio == NULL)
+        return cli_no_memory();
+    *key = PEM_read_bio_PrivateKey_ex(bio, NULL, answer_pin, &request, crypto->context, NULL);
+    if (*key == NULL)
+        status = request.status != CLI_OK ? request.status : cli_crypto_failed(thing, "cannot be loaded");
+    BIO_free(bio);
+    ERR_clear_error();
+    return status;
+}
+
 /* ---- certificates */
+
+enum cli_status cli_crypto_certificates(const struct cli_crypto *crypto, const char *uri,
+                                        STACK_OF(X509) * *all)
+{
+    OSSL_STORE_CTX *store = OSSL_STORE_open_ex(uri, crypto->context, NULL, NULL, NULL, NULL, NULL, NULL);
+    enum cli_status status = CLI_OK;
+
+    *all = sk_X509_new_null();
+    while (*all != NULL && store != NULL && !OSSL_STORE_eof(store)) {
+        OSSL_STORE_INFO *info = OSSL_STORE_load(store);
+        X509 *certificate = info != NULL ? OSSL_STORE_INFO_get1_CERT(info) : NULL;
+
+        if (certificate != NULL && sk_X509_push(*all, certificate) == 0)
+            X509_free(certificate);
+        OSSL_STORE_INFO_free(info);
+        if (info == NULL && OSSL_STORE_error(store))
+            break;
+    }
+    if (*all == NULL)
+        status = cli_no_memory();
+    OSSL_STORE_close(store);
+    ERR_clear_error();
+    return status;
+}
 
 static enum cli_status add_certificates(const struct cli_crypto *crypto, const char *path, BIO *bio,
                                         STACK_OF(X509) * chain)

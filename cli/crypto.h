@@ -31,6 +31,14 @@ enum cli_status cli_crypto_failed(const char *thing, const char *what);
 enum cli_status cli_crypto_key(const struct cli_crypto *crypto, const char *uri, const char *pin_file,
                                EVP_PKEY **key);
 
+/* The same for a key that stands in a PEM text. `thing` is what messages call it. */
+enum cli_status cli_crypto_pem_key(const struct cli_crypto *crypto, const char *thing,
+                                   const struct bytes *text, const char *pin_file, EVP_PKEY **key);
+
+/* All certificates of a URI; none is no failure. Freed with cli_crypto_chain_free. */
+enum cli_status cli_crypto_certificates(const struct cli_crypto *crypto, const char *uri,
+                                        STACK_OF(X509) * *all);
+
 /* The certificates of a PEM file, in its order, at least one. Freed with cli_crypto_chain_free. */
 enum cli_status cli_crypto_chain(const struct cli_crypto *crypto, const char *path, STACK_OF(X509) * *chain);
 void cli_crypto_chain_free(STACK_OF(X509) * chain);

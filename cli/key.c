@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/command.h"
-#include "cli/files.h"
 #include "cli/keypair.h"
 #include "cli/output.h"
 #include "cli/uri.h"
-#include "cli/uripem.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -280,61 +278,4 @@ const struct cli_command cli_key_list = {
     .defaults = &list_defaults,
     .size = sizeof list_defaults,
     .run = list,
-};
-
-/* ---- key pem */
-
-struct pem {
-    const char *key;
-    const char *out;
-    bool force;
-};
-
-static enum cli_status write_pem(const char *uri, const char *path)
-{
-    struct bytes text = BYTES_EMPTY;
-    enum cli_status status;
-
-    if (!cli_uri_pem(uri, &text))
-        return cli_no_memory();
-    status = cli_file_write(path, text.data, text.size, 0644);
-    bytes_free(&text);
-    return status;
-}
-
-static enum cli_status pem(const void *values)
-{
-    const struct pem *options = values;
-    P11KitUri *uri = NULL;
-    enum cli_status status = cli_uri_parse(options->key, &uri);
-
-    if (status == CLI_OK && p11_kit_uri_get_pin_value(uri) != NULL && !options->force)
-        status = cli_fail(CLI_INPUT,
-                          "URI: has a pin-value, which anybody could read from the file; use pin-source, or"
-                          " say --force");
-    if (status == CLI_OK)
-        status = write_pem(options->key, options->out);
-    p11_kit_uri_free(uri);
-    return status;
-}
-
-static const struct cli_option pem_options[] = {
-    {"key",                     "URI", "pkcs11: URI of the key", CLI_TEXT, offsetof(struct pem, key), true},
-    {"out", "FILE", "where to write it (default: standard output)", CLI_TEXT, offsetof(struct pem, out)},
-    {"force",      NULL, "write it even with a PIN inside", CLI_FLAG, offsetof(struct pem, force)},
-    {0                    },
-};
-
-static const struct pem pem_defaults = {0};
-
-const struct cli_command cli_key_pem = {
-    .name = "key pem",
-    .summary = "write a file that stands for a key",
-    .details = "For programs that take a private key only as a PEM file: nginx, curl, mosquitto, Python. The "
-               "file holds\n"
-               "the key's URI, no secret; OpenSSL with the DevID provider reads the key through it.",
-    .options = pem_options,
-    .defaults = &pem_defaults,
-    .size = sizeof pem_defaults,
-    .run = pem,
 };

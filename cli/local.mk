@@ -14,6 +14,7 @@ cli_libcore_la_SOURCES = \
 	cli/files.c cli/files.h \
 	cli/identity.c cli/identity.h \
 	cli/keypair.c cli/keypair.h \
+	cli/keypem.c \
 	cli/module.c cli/module.h \
 	cli/object.c cli/object.h \
 	cli/options.c cli/options.h \

@@ -41,7 +41,7 @@ while read -r order token; do
 done <<<"$runs"
 
 use disk
-"$devid" key pem --key 'pkcs11:token=disk;object=ec;type=private' --out asks.pem
+"$devid" key pem --key 'pkcs11:token=disk;object=ec;type=private' --pin-file pin --out asks.pem
 check_without_asan 'the password of curl is the PIN' seen disk-ec with_curl --cert disk-ec.crt --key asks.pem --pass 1234
 [ "${DEVID_TEST_ASAN:-}" = yes ] ||
     check_fails 'curl of Debian 12 takes URIs for engines alone' 58 'Engine' with_curl --cert disk-ec.crt --key "$(key_uri disk-ec)"

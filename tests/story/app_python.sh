@@ -25,7 +25,7 @@ for name in disk-ec disk-rsa; do
     cat $name.key $name.crt >first-key.pem
     check "$name: certificate and key in one file, in either order" handshakes first-certificate.pem '' first-key.pem '' 1.3
 done
-"$devid" key pem --key 'pkcs11:token=disk;object=ec;type=private' --out asks.pem
+"$devid" key pem --key 'pkcs11:token=disk;object=ec;type=private' --pin-file pin --out asks.pem
 with_password() { PASSWORD=$1 handshakes disk-ec.crt asks.pem disk-rsa.crt disk-rsa.key 1.3; }
 check 'the password of load_cert_chain is the PIN' with_password 1234
 # Python shows libcrypto's last error only; `openssl pkey -in FILE` tells the reason.

@@ -98,9 +98,39 @@ check 'the key is listed with a certificate' says '"certificate": true' "$devid"
 check 'a key is also named by token and label' "$devid" cert import --replace --token device --label id --pin-file pin \
     device.pem
 
-check 'the PEM form of a URI is written' says 'BEGIN PKCS#11 PROVIDER URI' "$devid" key pem --key "$key"
+says_pem() { says 'BEGIN PKCS#11 PROVIDER URI' "$devid" key pem --key "$@"; }
+check 'the PEM form of a URI is written' says_pem "$key" --pin-file pin
+check 'where the PIN comes from may stand in it' says_pem "$key?pin-source=$work/pin"
+check_fails 'it is tried before' 3 'pin-source' "$devid" key pem --key "$key" --out untried.pem
+check_fails 'with the right PIN' 4 'CKR_PIN_INCORRECT' "$devid" key pem --key "$key" --pin-file wrong --out untried.pem
+check_fails 'of a key that is there' 3 'object=nosuch' \
+    "$devid" key pem --key 'pkcs11:token=device;object=nosuch' --pin-file pin --out untried.pem
+check 'what fails leaves no file' test ! -e untried.pem
+check 'unless that is not wanted' says_pem 'pkcs11:token=device;object=nosuch' --no-check
 check_fails 'never with a PIN in it' 3 'use pin-source' "$devid" key pem --key "$key?pin-value=1234"
+check 'unless that is wanted' says_pem "$key?pin-value=1234" --force
 check_fails 'only of a URI' 3 'is no pkcs11: URI' "$devid" key pem --key device.pem
+check_fails 'a key may have no certificate' 3 'devid cert import' \
+    "$devid" key pem --key 'pkcs11:token=device;object=rsa;id=%0a%0b' --pin-file pin --certificate
+
+# A chain of three on the token, of which the root stays out.
+make_chain() {
+    openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=root -keyout root.key -out root.pem -days 2 2>/dev/null &&
+        openssl req -new -newkey rsa:2048 -nodes -subj /CN=between -keyout between.key -out between.csr 2>/dev/null &&
+        openssl x509 -req -in between.csr -CA root.pem -CAkey root.key -out between.pem -days 2 \
+            -extfile <(echo basicConstraints=CA:TRUE) &&
+        openssl x509 -req -in device.csr -force_pubkey id.pub -CA between.pem -CAkey between.key -out leaf.pem -days 1 &&
+        cat leaf.pem between.pem root.pem >chain.pem && "$devid" cert import --replace --key "$key" --pin-file pin chain.pem
+}
+holds() { # COUNT OPTION...: the file has the key, and so many certificates before it, the first its own
+    "$devid" key pem --key "$key" --pin-file pin --out bundle.pem "${@:2}" && grep -e BEGIN bundle.pem &&
+        [ "$(grep -c 'BEGIN CERTIFICATE' bundle.pem)" = "$1" ] && tail -n 1 bundle.pem | grep -q 'END PKCS#11 PROVIDER URI' &&
+        openssl x509 -in bundle.pem | cmp - leaf.pem
+}
+check 'a chain on the token' make_chain
+check 'the certificate comes with the key' holds 1 --certificate
+check 'or the chain without its root' holds 2 --chain
+check 'the chain is one' openssl verify -CAfile root.pem -untrusted bundle.pem leaf.pem
 
 check_fails 'a module that is none is refused' 3 'is no PKCS#11 module' \
     "$devid" token list --module "$(ldconfig -p 2>/dev/null | awk '/libz\.so\.1 /{print $NF; exit}')"
