@@ -78,10 +78,10 @@ static void free_session(struct session *session)
     free(session);
 }
 
-/* Under the module's lock. */
+/* The last reference is nobody's to find any more: the table has one of its own. */
 static void unreference(struct session *session)
 {
-    if (--session->references == 0)
+    if (__atomic_sub_fetch(&session->references, 1, __ATOMIC_ACQ_REL) == 0)
         free_session(session);
 }
 
@@ -96,7 +96,7 @@ CK_RV session_enter(CK_SESSION_HANDLE handle, struct session **out)
     session = handle_find(&module->sessions, handle);
     if (session == NULL)
         return module_leave(CKR_SESSION_HANDLE_INVALID);
-    session->references++;
+    __atomic_add_fetch(&session->references, 1, __ATOMIC_RELAXED);
     module_begin_work();
     module_unlock();
     pthread_mutex_lock(&session->lock);
@@ -112,9 +112,7 @@ CK_RV session_leave_function(struct session *session, const char *function, CK_R
 
     pthread_mutex_unlock(&session->lock);
     soft_leave();
-    module_lock();
     unreference(session);
-    module_unlock();
     module_end_work();
     log_debug("%s(session %lu): %s", function, handle, p11_rv_name(rv));
     return rv;

@@ -8,7 +8,7 @@
 
 /* An open session. Between session_enter and session_leave it belongs to the calling thread. */
 struct session {
-    unsigned references; /* under the module's lock */
+    unsigned references; /* atomic; the first is taken under the module's lock */
     pthread_mutex_t lock;
     CK_SESSION_HANDLE handle;
     struct token *token;

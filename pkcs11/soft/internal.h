@@ -46,7 +46,9 @@ struct soft_context {
     enum p11_hash hash;
     enum p11_hash mgf_hash;
     size_t salt_length;
-    bool encrypt; /* else decryption; signatures are encryptions */
+    bool encrypt;             /* else decryption; signatures are encryptions */
+    size_t iv_size;           /* of GCM, that the cipher is set to */
+    struct soft_private *key; /* while it is a stream */
     EVP_PKEY_CTX *evp;
     EVP_MAC_CTX *mac;
     EVP_CIPHER_CTX *cipher;

@@ -17,11 +17,11 @@
 /* libcrypto's ciphers count in int; whole blocks. */
 #define PIECE_MAXIMUM ((size_t)1 << 30)
 
-struct soft_stream {
-    struct soft_private *key;
-    struct soft_context *context;
-    bool encrypt;
-};
+/* struct soft_stream is a context that is taken from its key, by another name. */
+static struct soft_context *context_of(struct soft_stream *stream)
+{
+    return (struct soft_context *)stream;
+}
 
 static CK_RV failed(const char *what)
 {
@@ -59,11 +59,14 @@ static bool set_up_cipher(struct soft_context *context, const struct bytes *secr
         [SCHEME_GCM] = MODE_GCM,
     };
     const EVP_CIPHER *cipher = soft_aes_cipher(modes[context->scheme], secret->size);
+    /* EVP_CIPHER_CTX_set_padding would be repeated by libcrypto for every message */
+    unsigned padding = 0;
+    const OSSL_PARAM params[] = {OSSL_PARAM_construct_uint(OSSL_CIPHER_PARAM_PADDING, &padding),
+                                 OSSL_PARAM_construct_end()};
 
     context->cipher = cipher != NULL ? EVP_CIPHER_CTX_new() : NULL;
     return context->cipher != NULL &&
-           EVP_CipherInit_ex2(context->cipher, cipher, secret->data, NULL, context->encrypt, NULL) == 1 &&
-           EVP_CIPHER_CTX_set_padding(context->cipher, 0) == 1;
+           EVP_CipherInit_ex2(context->cipher, cipher, secret->data, NULL, context->encrypt, params) == 1;
 }
 
 /* One row a scheme. */
@@ -143,22 +146,26 @@ CK_RV soft_mac_once(struct soft_private *key, enum p11_scheme scheme, const stru
  * ------------------------------------------------------------------------------------------------------ */
 
 /* The nonce's length goes before the nonce; additional data comes before any other. */
-static bool start_gcm(EVP_CIPHER_CTX *cipher, const struct p11_parameters *parameters, bool encrypt)
+static bool start_gcm(struct soft_context *context, const struct p11_parameters *parameters)
 {
+    EVP_CIPHER_CTX *cipher = context->cipher;
     int made;
 
-    return EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_SET_IVLEN, (int)parameters->iv.size, NULL) == 1 &&
-           EVP_CipherInit_ex2(cipher, NULL, NULL, parameters->iv.data, encrypt, NULL) == 1 &&
+    if (context->iv_size != parameters->iv.size &&
+        EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_SET_IVLEN, (int)parameters->iv.size, NULL) != 1)
+        return false;
+    context->iv_size = parameters->iv.size;
+    return EVP_CipherInit_ex2(cipher, NULL, NULL, parameters->iv.data, context->encrypt, NULL) == 1 &&
            (parameters->aad.size == 0 ||
             EVP_CipherUpdate(cipher, NULL, &made, parameters->aad.data, (int)parameters->aad.size) == 1);
 }
 
-static bool start(const struct soft_context *context, const struct p11_parameters *parameters)
+static bool start(struct soft_context *context, const struct p11_parameters *parameters)
 {
     if (context->mac != NULL)
         return EVP_MAC_init(context->mac, NULL, 0, NULL) == 1;
     if (context->scheme == SCHEME_GCM)
-        return start_gcm(context->cipher, parameters, context->encrypt);
+        return start_gcm(context, parameters);
     return EVP_CipherInit_ex2(context->cipher, NULL, NULL, parameters->iv.data, context->encrypt, NULL) == 1;
 }
 
@@ -166,32 +173,30 @@ CK_RV soft_stream_begin(struct soft_private *key, enum p11_scheme scheme,
                         const struct p11_parameters *parameters, bool encrypt, struct soft_stream **out)
 {
     CK_RV rv = check(key, scheme);
-    struct soft_stream *stream = rv == CKR_OK ? calloc(1, sizeof *stream) : NULL;
+    struct soft_context *context = rv == CKR_OK ? context_for(key, scheme, parameters, encrypt) : NULL;
 
-    if (stream == NULL)
-        return rv != CKR_OK ? rv : CKR_HOST_MEMORY;
-    stream->key = key;
-    stream->encrypt = encrypt;
-    stream->context = context_for(key, scheme, parameters, encrypt);
-    if (stream->context == NULL || !start(stream->context, parameters)) {
-        soft_context_free(stream->context);
-        free(stream);
+    if (rv != CKR_OK)
+        return rv;
+    if (context == NULL || !start(context, parameters)) {
+        soft_context_free(context);
         return failed("work");
     }
-    *out = stream;
+    context->key = key;
+    *out = (struct soft_stream *)context;
     return CKR_OK;
 }
 
 CK_RV soft_stream_update(struct soft_stream *stream, const uint8_t *input, size_t size, uint8_t *out)
 {
-    if (stream->context->mac != NULL)
-        return EVP_MAC_update(stream->context->mac, input, size) == 1 ? CKR_OK : failed("make a MAC");
+    struct soft_context *context = context_of(stream);
+
+    if (context->mac != NULL)
+        return EVP_MAC_update(context->mac, input, size) == 1 ? CKR_OK : failed("make a MAC");
     while (size != 0) {
         size_t piece = size < PIECE_MAXIMUM ? size : PIECE_MAXIMUM;
         int made;
 
-        if (EVP_CipherUpdate(stream->context->cipher, out, &made, input, (int)piece) != 1 ||
-            (size_t)made != piece)
+        if (EVP_CipherUpdate(context->cipher, out, &made, input, (int)piece) != 1 || (size_t)made != piece)
             return failed("encrypt or decrypt");
         input += piece;
         out += piece;
@@ -202,28 +207,27 @@ CK_RV soft_stream_update(struct soft_stream *stream, const uint8_t *input, size_
 
 CK_RV soft_stream_final(struct soft_stream *stream, uint8_t *tag, size_t size)
 {
-    EVP_CIPHER_CTX *cipher = stream->context->cipher;
+    const struct soft_context *context = context_of(stream);
+    EVP_CIPHER_CTX *cipher = context->cipher;
     uint8_t nothing[SOFT_AES_BLOCK];
     int made;
 
-    if (stream->context->mac != NULL)
-        return finish_mac(stream->context->mac, tag, size) ? CKR_OK : failed("make a MAC");
-    if (!stream->encrypt && EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_SET_TAG, (int)size, tag) != 1)
+    if (context->mac != NULL)
+        return finish_mac(context->mac, tag, size) ? CKR_OK : failed("make a MAC");
+    if (!context->encrypt && EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_SET_TAG, (int)size, tag) != 1)
         return failed("check a tag");
     if (EVP_CipherFinal_ex(cipher, nothing, &made) != 1)
-        return stream->encrypt ? failed("make a tag")
-                               : p11_fail(CKR_ENCRYPTED_DATA_INVALID,
-                                          "the data was not encrypted with this key, nonce and additional "
-                                          "data, or was changed since");
-    return !stream->encrypt || EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_GET_TAG, (int)size, tag) == 1
+        return context->encrypt ? failed("make a tag")
+                                : p11_fail(CKR_ENCRYPTED_DATA_INVALID,
+                                           "the data was not encrypted with this key, nonce and additional "
+                                           "data, or was changed since");
+    return !context->encrypt || EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_GET_TAG, (int)size, tag) == 1
                ? CKR_OK
                : failed("make a tag");
 }
 
 void soft_stream_end(struct soft_stream *stream)
 {
-    if (stream == NULL)
-        return;
-    soft_context_return(stream->key, stream->context);
-    free(stream);
+    if (stream != NULL)
+        soft_context_return(context_of(stream)->key, context_of(stream));
 }
