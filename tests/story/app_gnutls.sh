@@ -8,7 +8,6 @@ make_tokens tpm disk hsm
 [ "${DEVID_TEST_ASAN:-}" != yes ] || { done_testing; exit; }
 keys_stay # several processes, no resource manager
 start_judge
-library() { if [ "$1" = hsm ]; then echo "$softhsm"; else echo "$module"; fi; } # TOKEN
 gnutls() { timeout 60 "$1" --provider "$(library "$token")" "${@:2}"; }
 
 lists() { # NAME

@@ -13,7 +13,6 @@ printf '#!/bin/sh\necho 1234\n' >askpass
 chmod 755 askpass
 export SSH_ASKPASS=$work/askpass SSH_ASKPASS_REQUIRE=force
 unset SSH_AUTH_SOCK
-library() { if [ "$1" = hsm ]; then echo "$softhsm"; else echo "$module"; fi; } # TOKEN
 
 public() { # NAME: the line that ssh has for its key, from its certificate
     plain x509 -in "$1.crt" -pubkey -noout >"$1.pub" && ssh-keygen -i -m PKCS8 -f "$1.pub" >"$1.ssh.pub"

@@ -48,15 +48,14 @@ configuration by-property devid default
 # use TOKEN [ORDER]: from here on programs that are called by $app use this token, with this order of providers. What was not
 # built with the sanitizers has their run-time in front.
 use() {
-    local library=$module
     token=$1
     order=${2:-default-first}
-    [ "$token" != hsm ] || library=$softhsm
-    app=(env "OPENSSL_CONF=$work/$order.cnf" "DEVID_PKCS11_MODULE=$library")
+    app=(env "OPENSSL_CONF=$work/$order.cnf" "DEVID_PKCS11_MODULE=$(library "$token")")
     [ "${DEVID_TEST_ASAN:-}" != yes ] ||
         app+=("LD_PRELOAD=$story_preload" "ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0:verify_asan_link_order=0")
 }
 
+library() { if [ "$1" = hsm ]; then echo "$softhsm"; else echo "$module"; fi; } # TOKEN
 key_uri() { # TOKEN-TYPE
     local pin=
     [ "${1%-*}" = tpm ] || pin="?pin-source=$work/pin"
@@ -64,10 +63,9 @@ key_uri() { # TOKEN-TYPE
 }
 
 p11() { # TOKEN ARGUMENT...: pkcs11-tool as that token's user
-    local library=$module login=(--login --pin 1234)
-    [ "$1" != hsm ] || library=$softhsm
+    local login=(--login --pin 1234)
     [ "$1" != tpm ] || login=()
-    foreign pkcs11-tool --module "$library" --token-label "$1" "${login[@]}" "${@:2}"
+    foreign pkcs11-tool --module "$(library "$1")" --token-label "$1" "${login[@]}" "${@:2}"
 }
 make_token() { # TOKEN: with both keys and their files
     local type name
@@ -80,7 +78,7 @@ make_token() { # TOKEN: with both keys and their files
         p11 "$1" -k --key-type rsa:2048 --usage-sign --usage-decrypt --label rsa --id 02 || return 1
     for type in $types; do
         name=$1-$type
-        "$devid" key pem --key "$(key_uri "$name")" --out "$name.key" &&
+        "$devid" key pem --module "$(library "$1")" --key "$(key_uri "$name")" --out "$name.key" &&
             "${app[@]}" openssl req -new -key "$name.key" -subj "/CN=$name" -out "$name.csr" && certify "$name" || return 1
     done
 }
