@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Measurements, not tests: `make bench` builds and runs them.
 EXTRA_PROGRAMS = $(bench_programs)
-bench_programs = bench/bench_file bench/bench_find bench/bench_load bench/bench_secret bench/bench_tpm
+bench_programs = bench/bench_file bench/bench_find bench/bench_load bench/bench_secret bench/bench_tpm \
+	bench/bench_handshake bench/bench_provider
 
 bench_bench_file_SOURCES = bench/bench_file.c
 bench_bench_file_CPPFLAGS = $(AM_CPPFLAGS) $(CRYPTO_CFLAGS)
@@ -14,9 +15,18 @@ bench_bench_secret_LDADD = $(CRYPTO_LIBS) -ldl
 bench_bench_tpm_SOURCES = bench/bench_tpm.c bench/bench.c bench/bench.h bench/floor.c bench/floor.h
 bench_bench_tpm_CPPFLAGS = $(AM_CPPFLAGS) $(CRYPTO_CFLAGS) $(TSS2_CFLAGS)
 bench_bench_tpm_LDADD = $(CRYPTO_LIBS) $(TSS2_LIBS) -ldl
+bench_crypto_sources = bench/crypto.c bench/crypto.h bench/bench.c bench/bench.h
+bench_bench_handshake_SOURCES = bench/bench_handshake.c $(bench_crypto_sources) bench/floor.c bench/floor.h
+bench_bench_handshake_CPPFLAGS = $(AM_CPPFLAGS) $(SSL_CFLAGS) $(CRYPTO_CFLAGS) $(TSS2_CFLAGS)
+bench_bench_handshake_LDADD = $(SSL_LIBS) $(CRYPTO_LIBS) $(TSS2_LIBS) -ldl
+bench_bench_provider_SOURCES = bench/bench_provider.c $(bench_crypto_sources)
+bench_bench_provider_CPPFLAGS = $(AM_CPPFLAGS) $(CRYPTO_CFLAGS)
+bench_bench_provider_LDADD = $(CRYPTO_LIBS) -ldl
 
 .PHONY: bench
-bench: all $(bench_programs)
+bench: all $(bench_programs) tests/support/tcti_count.la
 	for program in $(bench_programs); do \
-		DEVID_PKCS11_MODULE=$(abs_builddir)/pkcs11/.libs/devid-pkcs11.so ./$$program || exit 1; done
+		DEVID_PKCS11_MODULE=$(abs_builddir)/pkcs11/.libs/devid-pkcs11.so \
+		DEVID_BENCH_PROVIDER=$(abs_builddir)/provider/.libs/devid.so \
+		DEVID_BENCH_COUNTER=$(abs_builddir)/tests/support/.libs/tcti_count.so ./$$program || exit 1; done
 CLEANFILES += $(bench_programs)
