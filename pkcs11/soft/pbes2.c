@@ -137,9 +137,9 @@ CK_RV soft_pbes2_open(const struct bytes *secret, const struct bytes *der, struc
     CK_RV rv;
 
     *plain = BYTES_EMPTY;
-    if (info == NULL)
-        return p11_fail(CKR_DATA_INVALID, "this is not the DER of an encrypted private key");
-    rv = open_info(secret, info, plain);
+    rv = info != NULL && end == der->data + der->size
+             ? open_info(secret, info, plain)
+             : p11_fail(CKR_DATA_INVALID, "this is not the DER of an encrypted private key");
     X509_SIG_free(info);
     return rv;
 }

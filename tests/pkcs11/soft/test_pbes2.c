@@ -95,6 +95,27 @@ START_TEST(what_is_no_such_block_is_refused)
 }
 END_TEST
 
+START_TEST(nothing_stands_behind_the_block)
+{
+    uint8_t plain_bytes[] = "some key";
+    const struct bytes plain = {plain_bytes, sizeof plain_bytes};
+    struct bytes closed;
+    struct bytes longer;
+    struct bytes open;
+
+    ck_assert_uint_eq(soft_pbes2_close(&secret, &plain, &closed), CKR_OK);
+    ck_assert(bytes_alloc(&longer, closed.size + 1));
+    memcpy(longer.data, closed.data, closed.size);
+    ck_assert_uint_eq(soft_pbes2_open(&secret, &longer, &open), CKR_DATA_INVALID);
+    ck_assert_ptr_null(open.data);
+    longer.size--;
+    ck_assert_uint_eq(soft_pbes2_open(&secret, &longer, &open), CKR_OK);
+    bytes_free(&open);
+    bytes_free(&longer);
+    bytes_free(&closed);
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("pbes2");
@@ -105,6 +126,7 @@ Suite *suite(void)
     tcase_add_test(t, openssl_opens_what_was_closed);
     tcase_add_loop_test(t, files_of_openssl_are_opened_within_bounds, 0, sizeof theirs / sizeof theirs[0]);
     tcase_add_test(t, what_is_no_such_block_is_refused);
+    tcase_add_test(t, nothing_stands_behind_the_block);
     suite_add_tcase(s, t);
     return s;
 }
