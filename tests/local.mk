@@ -69,6 +69,7 @@ pkcs11_tests = \
 	tests/pkcs11/soft/test_kdf \
 	tests/pkcs11/soft/test_key \
 	tests/pkcs11/soft/test_keywrap \
+	tests/pkcs11/soft/test_memory \
 	tests/pkcs11/soft/test_pbes2 \
 	tests/pkcs11/soft/test_pkcs8 \
 	tests/pkcs11/soft/test_privatederive \

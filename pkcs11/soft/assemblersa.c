@@ -61,7 +61,8 @@ static CK_RV numbers_read(const struct attributes *attributes, struct numbers *n
         good = good && numbers->of[i] != NULL;
         if (good && item != NULL && item->ulValueLen <= BITS_MAXIMUM / 8 + 1)
             good = BN_bin2bn(item->pValue, (int)item->ulValueLen, numbers->of[i]) != NULL;
-        BN_set_flags(numbers->of[i], BN_FLG_CONSTTIME);
+        if (numbers->of[i] != NULL)
+            BN_set_flags(numbers->of[i], BN_FLG_CONSTTIME);
     }
     return good ? CKR_OK : CKR_HOST_MEMORY;
 }
