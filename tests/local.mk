@@ -88,6 +88,7 @@ pkcs11_tests = \
 	tests/pkcs11/tpm/test_backend \
 	tests/pkcs11/tpm/test_budget \
 	tests/pkcs11/tpm/test_capability \
+	tests/pkcs11/tpm/test_command \
 	tests/pkcs11/tpm/test_credential \
 	tests/pkcs11/tpm/test_endorsement \
 	tests/pkcs11/tpm/test_hierarchy \

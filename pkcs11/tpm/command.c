@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pkcs11/tpm/command.h"
 
+#include "common/bytes.h"
 #include "common/log.h"
 #include "pkcs11/tpm/bus.h"
 
@@ -12,6 +13,16 @@
 #define ATTEMPTS 12
 #define FIRST_PAUSE_MILLISECONDS 10
 #define LONGEST_PAUSE_MILLISECONDS 5000
+
+/* A secret that came stands in the system API's buffer, in the clear, until a longer response comes. */
+static void wipe_response(TSS2_SYS_CONTEXT *sys)
+{
+    const uint8_t *secret;
+    size_t size;
+
+    if (Tss2_Sys_GetEncryptParam(sys, &size, &secret) == TSS2_RC_SUCCESS)
+        bytes_wipe((void *)(uintptr_t)secret, size);
+}
 
 static TSS2_RC execute_once(struct tpm *tpm, const struct tpm_command *command, const void *arguments,
                             void *result)
@@ -26,6 +37,8 @@ static TSS2_RC execute_once(struct tpm *tpm, const struct tpm_command *command, 
         rc = tpm_bus_check(tpm, command);
     if (rc == TSS2_RC_SUCCESS && command->complete != NULL)
         rc = command->complete(tpm->sys, result);
+    if ((command->secrets & TPM_SECRET_OUT) != 0)
+        wipe_response(tpm->sys);
     log_debug("TPM2_%s: %s", command->name, Tss2_RC_Decode(rc));
     return rc;
 }
