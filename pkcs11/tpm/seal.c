@@ -59,11 +59,13 @@ static TSS2_RC complete_unseal(TSS2_SYS_CONTEXT *sys, void *result)
     return Tss2_Sys_Unseal_Complete(sys, result);
 }
 
+/* What is unsealed is not unsealed again soon: no burst of it is waited for. */
 static TSS2_RC unseal_with(struct tpm *tpm, TPM2_HANDLE handle, void *data)
 {
     static const struct tpm_command command = {"Unseal", prepare_unseal, complete_unseal, 1, TPM_SECRET_OUT};
     struct unseal *unseal = data;
 
+    tpm->guard->burst = false;
     unseal->handle = handle;
     unseal->data.size = 0;
     unseal->rc = tpm_execute(tpm, &command, unseal, &unseal->data);
