@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "devid/pkcs11.h"
 #include "pkcs11/curve.h"
 #include "tests/support/module.h"
 #include "tests/support/tpm.h"
@@ -363,6 +364,78 @@ END_TEST
 
 /* --- failures on the way */
 
+/* --- keys that are bound to PCRs
+ * --------------------------------------------------------------------------------- */
+
+static CK_RV generate_bound(CK_SESSION_HANDLE where, const char *pcrs, bool in_public)
+{
+    const struct p11_curve *curve = p11_curve_by_name("P-256", 5);
+    CK_MECHANISM mechanism = {CKM_EC_KEY_PAIR_GEN, NULL, 0};
+    CK_ATTRIBUTE bound = {CKA_DEVID_POLICY_PCR, (void *)(uintptr_t)pcrs, strlen(pcrs)};
+    CK_ATTRIBUTE public_items[] = {
+        {CKA_EC_PARAMS, (void *)(uintptr_t)curve->params, curve->params_size},
+        {CKA_TOKEN,     &test_yes,                        sizeof test_yes   },
+        bound,
+    };
+    CK_ATTRIBUTE private_items[] = {
+        {CKA_TOKEN, &test_yes,                   sizeof test_yes},
+        {CKA_LABEL, (void *)(uintptr_t) "bound", 5              },
+        bound,
+    };
+
+    return C_GenerateKeyPair(where, &mechanism, public_items, in_public ? 3 : 2, private_items,
+                             in_public ? 2 : 3, &public, &private);
+}
+
+START_TEST(a_key_is_bound_to_pcrs)
+{
+    ck_assert_int_eq(support_shell(NULL, "tpm2_pcrreset -T %s 23", test_tpm_tcti()), 0);
+    ck_assert_rv(generate_bound(session, "sha256:7,23", false), CKR_OK);
+    ck_assert_uint_eq(test_tpm_count_of(TPM2_CC_PCR_Read), 1);
+    ck_assert(test_attribute_is(session, private, CKA_DEVID_POLICY_PCR, "sha256:7,23", 11));
+    ck_assert_rv(test_sign(session, private), CKR_OK);
+    ck_assert_int_eq(
+        support_shell(NULL, "grep -q '^Policy-PCR: sha256:7,23$' %s", test_token_file("bound.pem")), 0);
+    reload();
+    private = test_find(session, CKO_PRIVATE_KEY, "bound");
+    ck_assert(test_attribute_is(session, private, CKA_DEVID_POLICY_PCR, "sha256:7,23", 11));
+    ck_assert_rv(test_sign(session, private), CKR_OK);
+    ck_assert_int_eq(support_shell(NULL, "tpm2_pcrextend -T %s 23:sha256=%064d", test_tpm_tcti(), 1), 0);
+    ck_assert_rv(test_sign(session, private), CKR_FUNCTION_REJECTED);
+    ck_assert_ptr_nonnull(strstr(p11_failure_text(), "the PCRs have changed"));
+    ck_assert_int_eq(support_shell(NULL, "tpm2_pcrreset -T %s 23", test_tpm_tcti()), 0);
+    ck_assert_rv(test_sign(session, private), CKR_OK);
+}
+END_TEST
+
+START_TEST(what_names_no_pcrs_binds_no_key)
+{
+    CK_UTF8CHAR label[32] = "disk                            ";
+    CK_SLOT_ID slots[8];
+    CK_ULONG count = 8;
+    CK_SLOT_INFO info;
+    CK_ATTRIBUTE item = {CKA_DEVID_POLICY_PCR, (void *)(uintptr_t) "sha256:7", 8};
+    CK_SESSION_HANDLE other;
+
+    ck_assert_rv(generate_bound(session, "", false), CKR_ATTRIBUTE_VALUE_INVALID);
+    ck_assert_rv(generate_bound(session, "sha256:24", false), CKR_ATTRIBUTE_VALUE_INVALID);
+    ck_assert_rv(generate_bound(session, "sha256:7", true), CKR_ATTRIBUTE_TYPE_INVALID);
+    ck_assert_uint_eq(test_token_files(), 0);
+    ck_assert_uint_eq(test_tpm_count()->total, 0);
+    ck_assert_rv(test_generate_ec(session, "P-256", "free", true, &public, &private), CKR_OK);
+    ck_assert_rv(C_SetAttributeValue(session, private, &item, 1), CKR_ATTRIBUTE_READ_ONLY);
+    ck_assert_rv(C_GetSlotList(CK_TRUE, slots, &count), CKR_OK);
+    for (CK_ULONG i = 0; i < count; i++)
+        if (C_GetSlotInfo(slots[i], &info) == CKR_OK &&
+            memcmp(info.slotDescription, "DevID file slot", 15) == 0)
+            ck_assert_rv(C_InitToken(slots[i], NULL, 0, label), CKR_OK);
+    ck_assert_rv(C_OpenSession(test_slot("disk"), CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &other),
+                 CKR_OK);
+    ck_assert_rv(generate_bound(other, "sha256:7", false), CKR_TEMPLATE_INCONSISTENT);
+    ck_assert_ptr_nonnull(strstr(p11_failure_text(), "only keys in a TPM"));
+}
+END_TEST
+
 START_TEST(a_tpm_that_fails_leaves_no_file)
 {
     struct tcti_count *count = test_tpm_count();
@@ -423,6 +496,8 @@ Suite *suite(void)
     tcase_add_test(t, attributes_do_not_change_when_the_file_is_read_again);
     tcase_add_test(t, a_key_without_a_label_is_called_as_its_file);
     tcase_add_test(t, an_exponent_may_have_leading_zeros);
+    tcase_add_test(t, a_key_is_bound_to_pcrs);
+    tcase_add_test(t, what_names_no_pcrs_binds_no_key);
     tcase_add_test(t, a_tpm_that_fails_leaves_no_file);
     tcase_add_test(t, a_store_that_fails_leaves_no_object);
     tcase_add_test(t, attributes_too_large_for_a_file_are_refused);
