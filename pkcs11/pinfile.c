@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pkcs11/pinfile.h"
 
+#include "common/log.h"
 #include "pkcs11/failure.h"
 #include "pkcs11/keyfile.h"
 #include "pkcs11/soft/pem.h"
@@ -307,6 +308,20 @@ static CK_RV change_file(void *data, const struct stat *status, const struct byt
     return rv;
 }
 
+/* Whether the file has the seal, whose salt nobody else makes. */
+static bool is_in_place(const struct store *store, const struct change *change)
+{
+    struct pinfile pins;
+    const struct bytes *block = &pins.of[change->user].block;
+    bool there = pinfile_read(store, change->form, &pins) == CKR_OK &&
+                 bytes_equal(block->data, block->size, change->seal->block.data, change->seal->block.size);
+
+    pinfile_free(&pins);
+    return there;
+}
+
+/* A failure after the file took its place, to make that durable, leaves the new PIN in force: who was told
+ * otherwise would try the old one. */
 CK_RV pinfile_change(struct store *store, enum pin_form form, CK_USER_TYPE user, const struct pin_seal *seal,
                      const struct pinfile *seen)
 {
@@ -317,6 +332,12 @@ CK_RV pinfile_change(struct store *store, enum pin_form form, CK_USER_TYPE user,
     buffer_init(&new, FILE_MAXIMUM);
     rv = store_edit(store, PIN_FILE, change_file, &change, &new);
     buffer_free(&new);
+    if (rv != CKR_OK && rv != CKR_OBJECT_HANDLE_INVALID && is_in_place(store, &change)) {
+        log_warning("the new PIN of token %s is in force, but a power failure may bring the old one back: %s",
+                    store->path, p11_failure_text());
+        p11_failure_clear();
+        return CKR_OK;
+    }
     return rv == CKR_OBJECT_HANDLE_INVALID
                ? p11_fail(CKR_DEVICE_ERROR, "%s/" PIN_FILE " is gone; bring it back from a backup",
                           store->path)
