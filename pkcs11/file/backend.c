@@ -7,6 +7,7 @@
 #include "pkcs11/pinfile.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* --- a token
  * ------------------------------------------------------------------------------------------------- */
@@ -23,6 +24,7 @@ static void close_instance(void *instance)
 
 static CK_RV open_instance(const struct token_conf *conf, const char *directory, void **instance)
 {
+    const char *backend = token_conf_get(conf, "backend");
     struct file_token *token = calloc(1, sizeof *token);
     CK_RV rv;
 
@@ -33,7 +35,8 @@ static CK_RV open_instance(const struct token_conf *conf, const char *directory,
     rv = file_pin_cost(conf, directory, &token->cost);
     if (rv == CKR_OK)
         rv = store_open(directory, &token->store);
-    token->has_pin = rv == CKR_OK && pinfile_exists(&token->store);
+    token->foreign = backend != NULL && strcmp(backend, file_backend.name) != 0;
+    token->has_pin = rv == CKR_OK && !token->foreign && pinfile_exists(&token->store);
     if (rv != CKR_OK)
         close_instance(token);
     else

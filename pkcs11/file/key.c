@@ -147,6 +147,10 @@ CK_RV file_load_locked(void *instance, const struct bytes *block, const struct p
         return rv;
     if (!soft_pkcs8_is_encrypted(block))
         rv = p11_fail(CKR_DATA_INVALID, "this is not the DER of an encrypted private key");
+    else if (token->foreign)
+        rv = p11_fail(CKR_DATA_INVALID,
+                      "the private key is encrypted, and the PIN of a TPM token opens no such "
+                      "key; decrypt it with 'openssl pkey', or put it back into its token");
     else if (!token->has_pin)
         rv =
             p11_fail(CKR_DATA_INVALID, "the private key is encrypted, and the token has no PIN to decrypt it "

@@ -13,7 +13,8 @@ struct soft_private;
 /* A token: the backend's `instance`. */
 struct file_token {
     struct store store; /* for pin.pem */
-    bool has_pin;       /* there is one; immutable */
+    bool has_pin;       /* there is one, and its secret encrypts keys; immutable */
+    bool foreign;       /* the token's own keys are in a device; immutable */
     unsigned cost;      /* of scrypt, for PINs that are set; immutable */
     bool pin_wrong[2]; /* atomic, by CKU_: the last PIN given was wrong, and the directory cannot keep that */
     pthread_mutex_t lock;  /* of what follows */

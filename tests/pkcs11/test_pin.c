@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static CK_UTF8CHAR so_pin[] = "the SO's PIN";
 static CK_UTF8CHAR pin[] = "1234";
@@ -444,6 +445,71 @@ END_TEST
 /* --- making tokens
  * -------------------------------------------------------------------------------------------- */
 
+/* A file token's key, encrypted under that token's secret, and one that openssl encrypted. */
+static void drop_encrypted_keys(void)
+{
+    CK_UTF8CHAR label[32] = "disk                            ";
+    CK_OBJECT_HANDLE public;
+    CK_OBJECT_HANDLE private;
+    CK_SESSION_HANDLE other;
+    CK_SLOT_ID slots[8];
+    CK_ULONG count = 8;
+    CK_SLOT_INFO info;
+
+    ck_assert_rv(C_GetSlotList(CK_TRUE, slots, &count), CKR_OK);
+    for (CK_ULONG i = 0; i < count; i++)
+        if (C_GetSlotInfo(slots[i], &info) == CKR_OK &&
+            memcmp(info.slotDescription, "DevID file slot", 15) == 0)
+            ck_assert_rv(C_InitToken(slots[i], PIN(so_pin), label), CKR_OK);
+    ck_assert_rv(C_OpenSession(test_slot("disk"), CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &other),
+                 CKR_OK);
+    ck_assert_rv(C_Login(other, CKU_SO, PIN(so_pin)), CKR_OK);
+    ck_assert_rv(C_InitPIN(other, PIN(pin)), CKR_OK);
+    ck_assert_rv(C_Logout(other), CKR_OK);
+    ck_assert_rv(C_Login(other, CKU_USER, PIN(pin)), CKR_OK);
+    ck_assert_rv(test_generate_ec(other, "P-256", "moved", true, &public, &private), CKR_OK);
+    ck_assert_rv(C_CloseSession(other), CKR_OK);
+    ck_assert_int_eq(
+        support_shell(NULL, "grep -q 'BEGIN ENCRYPTED PRIVATE KEY' %s/moved.pem && cp %s/moved.pem %s",
+                      support_path("tokens/disk"), support_path("tokens/disk"), test_token_file("moved.pem")),
+        0);
+    ck_assert_int_eq(
+        support_shell(NULL,
+                      "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -aes256 -pass "
+                      "pass:1234 -out %s && chmod 600 %s",
+                      test_token_file("other.pem"), test_token_file("other.pem")),
+        0);
+}
+
+/* By the call that reads the file. */
+static void assert_told_of(const char *file)
+{
+    const char *text;
+
+    ck_assert_rv(C_FindObjectsInit(session, NULL, 0), CKR_OK);
+    text = p11_failure_text();
+    ck_assert_msg(strstr(text, file) != NULL && strstr(text, "opens no such key") != NULL, "'%s'", text);
+    ck_assert_rv(C_FindObjectsFinal(session), CKR_OK);
+    ck_assert_uint_eq(test_find(session, CKO_PRIVATE_KEY, "moved"), 0);
+    ck_assert_uint_eq(test_find(session, CKO_PRIVATE_KEY, "other"), 0);
+}
+
+START_TEST(keys_that_another_pin_opens_are_left_out_with_a_word)
+{
+    static const char *const names[] = {"moved.pem", "other.pem"};
+
+    drop_encrypted_keys();
+    unlink(test_token_file(names[1 - _i]));
+    assert_told_of(names[_i]);
+    ck_assert_rv(C_Finalize(NULL), CKR_OK);
+    ck_assert_rv(C_Initialize(NULL), CKR_OK);
+    session = test_session();
+    ck_assert_rv(C_Login(session, CKU_USER, PIN(pin)), CKR_OK);
+    assert_told_of(names[_i]);
+    ck_assert_uint_ne(test_find(session, CKO_PRIVATE_KEY, "ec"), 0);
+}
+END_TEST
+
 START_TEST(new_token_has_an_so_and_no_user)
 {
     CK_TOKEN_INFO info;
@@ -523,6 +589,7 @@ Suite *suite(void)
     tcase_add_test(t, bad_new_pins_change_nothing);
     tcase_add_test(t, pin_file_is_private_and_replaced_whole);
     tcase_add_test(t, failed_change_leaves_the_old_pin);
+    tcase_add_loop_test(t, keys_that_another_pin_opens_are_left_out_with_a_word, 0, 2);
     tcase_add_test(t, new_token_has_an_so_and_no_user);
     tcase_add_test(t, short_so_pin_makes_no_token);
     tcase_add_test(t, token_that_fails_at_its_pin_leaves_nothing);
