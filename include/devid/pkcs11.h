@@ -26,7 +26,8 @@ extern "C" {
 /* In the private template of C_GenerateKeyPair in a TPM token, text without a NUL: the PCRs that the key is
  * bound to, with the values that they have now, as a bank and numbers: "sha256:0,7". */
 #define CKA_DEVID_POLICY_PCR (DEVID_VENDOR | 0x05)
-/* Read-only, of keys: where the key lives, as text without a NUL: "tpm" or "file". */
+/* Read-only, of keys: where the key lives, as text without a NUL: "tpm", "file", or
+ * "tpm-sealed": the TPM keeps it sealed, and software uses it. */
 #define CKA_DEVID_BACKEND (DEVID_VENDOR | 0x03)
 
 /* C_UnwrapKey with a TPM's endorsement key: takes in the HMAC key that a provisioning service wrapped for
