@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#define PAIR_MAXIMUM 132 /* P-521 */
+
 /* Verification with a public key needs no secret: it is done in software for every token. A MAC is made again
  * and compared. */
 
@@ -31,11 +33,35 @@ static CK_RV check_signature(struct operation *operation, const struct call *cal
                         : rv;
 }
 
+/* PKCS#11 2.40 current mechanisms, 2.3.1: the numbers of an ECDSA signature may come without zeros in front,
+ * if they are equally long. */
+static bool is_short_pair(const struct operation *operation, const struct call *call)
+{
+    return operation->row->scheme == SCHEME_ECDSA && call->signature_size != 0 &&
+           call->signature_size % 2 == 0 && call->signature_size < operation_signature_size(operation);
+}
+
+static CK_RV check_short_pair(struct operation *operation, const struct call *call)
+{
+    uint8_t pair[PAIR_MAXIMUM] = {0};
+    size_t half = operation_signature_size(operation) / 2;
+    size_t given = call->signature_size / 2;
+    struct call whole = *call;
+
+    memcpy(pair + (half - given), call->signature, given);
+    memcpy(pair + half + (half - given), call->signature + given, given);
+    whole.signature = pair;
+    whole.signature_size = 2 * half;
+    return check_signature(operation, &whole);
+}
+
 /* The end of a verification, one-shot or multi-part: whatever the answer is, the operation is over. */
 static CK_RV verify(struct operation *operation, const struct call *call)
 {
     if (call->signature == NULL)
         return CKR_ARGUMENTS_BAD;
+    if (is_short_pair(operation, call))
+        return check_short_pair(operation, call);
     if (call->signature_size != operation_signature_size(operation))
         return CKR_SIGNATURE_LEN_RANGE;
     return mechanism_is_secret(operation->row) ? check_mac(operation, call)
