@@ -14,6 +14,14 @@
 /* --- certificates
  * -------------------------------------------------------------------------------------------- */
 
+/* Java gives the serial number's octets without the header of the DER INTEGER that the standard wants. */
+static bool is_bare_serial(const CK_ATTRIBUTE *given, const CK_ATTRIBUTE *said)
+{
+    return said->type == CKA_SERIAL_NUMBER && said->ulValueLen > 2 &&
+           given->ulValueLen == said->ulValueLen - 2 &&
+           memcmp(given->pValue, (const uint8_t *)said->pValue + 2, given->ulValueLen) == 0;
+}
+
 /* What the certificate says must not contradict what the caller says of it; what the caller left out is
  * filled in. */
 static CK_RV complete_certificate(struct attributes *attributes)
@@ -29,7 +37,7 @@ static CK_RV complete_certificate(struct attributes *attributes)
         const CK_ATTRIBUTE *item = &said.items[i];
         const CK_ATTRIBUTE *given = attributes_find(attributes, item->type);
 
-        if (given == NULL || given->ulValueLen == 0)
+        if (given == NULL || given->ulValueLen == 0 || is_bare_serial(given, item))
             rv = attributes_set(attributes, item->type, item->pValue, item->ulValueLen);
         else if (item->type != CKA_ID &&
                  !bytes_equal(given->pValue, given->ulValueLen, item->pValue, item->ulValueLen))

@@ -92,6 +92,19 @@ START_TEST(a_certificate_is_a_file_that_says_the_rest_itself)
 }
 END_TEST
 
+/* As Java gives it; it is told as the standard has it. */
+START_TEST(a_serial_number_may_come_without_its_header)
+{
+    const CK_ATTRIBUTE more[] = {
+        {CKA_SERIAL_NUMBER, (void *)(uintptr_t) "\x07", 1}
+    };
+    CK_OBJECT_HANDLE object;
+
+    ck_assert_rv(create_with(more, 1, &object), CKR_OK);
+    ck_assert(test_attribute_is(session, object, CKA_SERIAL_NUMBER, "\x02\x01\x07", 3));
+}
+END_TEST
+
 START_TEST(a_certificate_that_is_refused_leaves_no_file)
 {
     const struct {
@@ -464,6 +477,7 @@ Suite *suite(void)
     tcase_add_checked_fixture(t, up, down);
     tcase_set_timeout(t, 60);
     tcase_add_test(t, a_certificate_is_a_file_that_says_the_rest_itself);
+    tcase_add_test(t, a_serial_number_may_come_without_its_header);
     tcase_add_test(t, a_certificate_that_is_refused_leaves_no_file);
     tcase_add_test(t, what_lacks_something_is_incomplete);
     tcase_add_test(t, bad_values_are_told_from_bad_templates);
