@@ -2,6 +2,7 @@
 #include "common/log.h"
 #include "devid/pkcs11.h"
 #include "pkcs11/failure.h"
+#include "pkcs11/import.h"
 #include "pkcs11/secret.h"
 #include "pkcs11/template.h"
 
@@ -127,8 +128,35 @@ static CK_RV copy_secret(struct session *session, const struct object *copy, CK_
     return rv;
 }
 
-/* A private key of the token stands in one file with its public half, and no backend gives a key block away:
- * a copy is one of the session, of the same key. */
+/* The key's block: in software its PrivateKeyInfo, else what the device wrapped. */
+static CK_RV block_of(const struct key *key, struct bytes *block)
+{
+    return key->backend->plain != NULL
+               ? key->backend->plain(key->instance, key->material, block)
+               : key->backend->key_attribute(key->material, CKA_DEVID_TSS2_KEY, block);
+}
+
+/* A private key of the token stands in a file of its own with its public half, which is made for it. */
+static CK_RV copy_private(struct session *session, struct object *copy, CK_OBJECT_HANDLE *handle)
+{
+    struct bytes block = BYTES_EMPTY;
+    CK_RV rv = import_may_add(session, &copy->attributes);
+
+    /* what stays in the device is the original's */
+    if (rv == CKR_OK && attributes_find(&copy->attributes, CKA_DEVID_PERSISTENT) != NULL)
+        rv = attributes_set_ulong(&copy->attributes, CKA_DEVID_PERSISTENT, 0);
+
+    if (rv == CKR_OK && copy->key->backend != session->token->backend)
+        return only_in_session();
+    if (rv == CKR_OK)
+        rv = block_of(copy->key, &block);
+    if (rv == CKR_OK)
+        rv = import_add_block(session, &copy->attributes, copy->key->backend, &block, handle);
+    bytes_free(&block);
+    return rv;
+}
+
+/* A copy in the session is of the same key. */
 static CK_RV add_copy(struct session *session, struct object *copy, CK_OBJECT_HANDLE *handle)
 {
     bool token = object_attribute_bool(copy, CKA_TOKEN);
@@ -137,7 +165,7 @@ static CK_RV add_copy(struct session *session, struct object *copy, CK_OBJECT_HA
     if (rv == CKR_OK && token && copy->object_class == CKO_SECRET_KEY)
         return copy_secret(session, copy, handle);
     if (rv == CKR_OK && token && copy->object_class == CKO_PRIVATE_KEY)
-        return only_in_session();
+        return copy_private(session, copy, handle);
     if (rv == CKR_OK)
         rv = session_publish_object(session, copy);
     if (rv == CKR_OK)

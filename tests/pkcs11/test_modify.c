@@ -347,7 +347,40 @@ START_TEST(an_unmodifiable_object_stays)
 }
 END_TEST
 
-START_TEST(a_private_key_is_copied_into_the_session_only)
+/* Java's key store makes keys in the session, and copies those that it is given into the token. */
+START_TEST(a_private_key_is_copied_between_session_and_token)
+{
+    CK_ATTRIBUTE items[] = {
+        {CKA_TOKEN, &test_yes, sizeof test_yes},
+        text(CKA_LABEL, "kept"),
+        text(CKA_ID, "kept too"),
+    };
+    CK_SESSION_HANDLE reader = test_session_with(CKF_SERIAL_SESSION);
+    size_t files = test_token_files();
+    CK_OBJECT_HANDLE halves[2];
+    CK_OBJECT_HANDLE copy = 0;
+    CK_OBJECT_HANDLE other = 0;
+
+    ck_assert_rv(test_generate_ec(session, "P-256", "loose", false, &halves[0], &halves[1]), CKR_OK);
+    ck_assert_rv(C_CopyObject(reader, halves[1], items, 3, &copy), CKR_SESSION_READ_ONLY);
+    ck_assert_rv(C_CopyObject(session, halves[1], items, 3, &copy), CKR_OK);
+    ck_assert_uint_eq(test_token_files(), files + 1);
+    ck_assert_rv(test_sign(session, copy), CKR_OK);
+    ck_assert(test_attribute_is(session, copy, CKA_LOCAL, "\1", 1));
+    ck_assert(test_attribute_is(session, copy, CKA_NEVER_EXTRACTABLE, "\1", 1));
+    ck_assert_rv(C_CopyObject(session, private, &items[1], 1, &other),
+                 CKR_OK); /* of the token, into the token */
+    ck_assert_rv(C_DestroyObject(session, private), CKR_OK);
+    ck_assert_rv(test_sign(session, other), CKR_OK);
+    ck_assert_rv(C_DestroyObject(session, other), CKR_OK);
+    restart();
+    copy = test_find(session, CKO_PRIVATE_KEY, "kept");
+    ck_assert(test_attribute_is(session, copy, CKA_ID, "kept too", 8));
+    ck_assert_rv(test_sign(session, copy), CKR_OK);
+}
+END_TEST
+
+START_TEST(a_private_key_is_copied_into_the_session)
 {
     CK_ATTRIBUTE items[] = {
         {CKA_TOKEN, &test_no, sizeof test_no},
@@ -355,7 +388,6 @@ START_TEST(a_private_key_is_copied_into_the_session_only)
     };
     CK_OBJECT_HANDLE copy = 0;
 
-    ck_assert_rv(C_CopyObject(session, private, NULL, 0, &copy), CKR_ACTION_PROHIBITED);
     ck_assert_rv(C_CopyObject(session, private, items, 2, &copy), CKR_OK);
     ck_assert(test_attribute_is(session, copy, CKA_TOKEN, "\0", 1));
     ck_assert_rv(test_sign(session, copy), CKR_OK);
@@ -442,7 +474,8 @@ Suite *suite(void)
     tcase_add_test(token, what_a_certificate_says_cannot_be_changed);
     tcase_add_test(token, session_objects_change_in_memory);
     tcase_add_test(token, an_unmodifiable_object_stays);
-    tcase_add_test(token, a_private_key_is_copied_into_the_session_only);
+    tcase_add_test(token, a_private_key_is_copied_between_session_and_token);
+    tcase_add_test(token, a_private_key_is_copied_into_the_session);
     tcase_add_test(token, a_public_key_is_copied_between_session_and_token);
     tcase_add_test(token, a_copy_cannot_be_what_the_object_is_not);
     tcase_add_test(token, a_longer_label_makes_a_larger_object);
