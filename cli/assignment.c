@@ -1,21 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/client.h"
 #include "cli/command.h"
 #include "cli/output.h"
-#include "cli/state.h"
-
-#include <stdlib.h>
+#include "cli/registered.h"
 
 /* devid status: what the device was assigned to. */
 
 struct assignment {
-    const char *state;
-    const char *ca_file;
-    const char *pin_file;
-    const char *module;
-    unsigned timeout;
+    struct cli_registered_options device;
     bool ask;
-    bool verbose;
     bool json;
 };
 
@@ -60,33 +52,21 @@ static json_t *describe(const dps_registration *registration, const char *source
 static enum cli_status show_assignment(const void *values)
 {
     const struct assignment *options = values;
-    const struct cli_client_settings settings = {
-        .ca_file = options->ca_file,
-        .module = options->module,
-        .pin_file = options->pin_file,
-        .timeout = options->timeout,
-        .verbose = options->verbose,
-    };
-    dps_registration *kept = NULL;
+    struct cli_registered device;
     dps_registration *told = NULL;
-    dps_client *client = NULL;
-    char *path = NULL;
-    enum cli_status status = cli_state_path(options->state, &path);
+    enum cli_status status = cli_registered_open(&options->device, &device);
     dps_status asked = DPS_OK;
 
-    if (status == CLI_OK)
-        status = cli_client_load(path, &settings, &client, &kept);
     if (status == CLI_OK && options->ask)
-        asked = dps_client_lookup(client, &told);
+        asked = dps_client_lookup(device.client, &told);
     if (asked != DPS_OK)
-        status = cli_client_failed(client, "registration", asked);
+        status = cli_client_failed(device.client, "registration", asked);
     if (status == CLI_OK)
-        status = cli_show_object(describe(options->ask ? told : kept, options->ask ? "the service" : path),
+        status = cli_show_object(options->ask ? describe(told, "the service")
+                                              : describe(device.registration, device.path),
                                  columns, options->json);
-    dps_registration_free(kept);
     dps_registration_free(told);
-    cli_client_close(client);
-    free(path);
+    cli_registered_close(&device);
     return status;
 }
 
@@ -94,14 +74,10 @@ static enum cli_status show_assignment(const void *values)
 
 static const struct cli_option options[] = {
     {"ask",                                         NULL, "ask the service, instead of the state file", CLI_FLAG, FIELD(ask)},
-    {"state", "FILE", "state file of 'devid provision'", CLI_TEXT, FIELD(state)},
-    {"ca-file",                                   "FILE", "CAs to trust (default: those of the state file)", CLI_TEXT, FIELD(ca_file)},
-    {"timeout",                                       "SECONDS", "give up after so long (default 120)", CLI_NUMBER, FIELD(timeout)},
-    {"verbose",            NULL, "tell each step on standard error", CLI_FLAG, FIELD(verbose)},
-    CLI_OPTION_PIN_FILE(struct assignment),
-    CLI_OPTION_MODULE(struct assignment),
+    CLI_OPTIONS_REGISTERED(struct assignment, device),
+    CLI_OPTIONS_ASKING(struct assignment, device),
     CLI_OPTION_JSON(struct assignment),
-    {0                                },
+    {0},
 };
 
 static const struct assignment defaults = {0};

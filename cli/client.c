@@ -199,8 +199,7 @@ enum cli_status cli_client_open(const struct cli_client_settings *settings, dps_
     return configured == DPS_OK ? begin(*client) : cli_client_failed(*client, "settings", configured);
 }
 
-/* Whether the state file is of a device with a symmetric key, and does not say where that is. */
-static bool lacks_key(const char *path)
+bool cli_client_lacks_key(const char *path)
 {
     json_t *state = json_load_file(path, 0, NULL);
     const char *kind = json_string_value(json_object_get(state, "attestation"));
@@ -214,14 +213,15 @@ static bool lacks_key(const char *path)
 enum cli_status cli_client_load(const char *state, const struct cli_client_settings *settings,
                                 dps_client **client, dps_registration **registration)
 {
-    const char *key = getenv("PROVISIONING_SYMMETRIC_KEY");
+    const char *key =
+        settings->symmetric_value != NULL ? settings->symmetric_value : getenv("PROVISIONING_SYMMETRIC_KEY");
     dps_status status = dps_client_load(state, client, registration);
 
     if (*client == NULL)
         return cli_no_memory();
     if (status != DPS_OK)
         return cli_fail(CLI_INPUT, "%s ('devid provision')", dps_client_error(*client));
-    if (key != NULL && key[0] != '\0' && lacks_key(state))
+    if (key != NULL && key[0] != '\0' && cli_client_lacks_key(state))
         status = dps_client_use_symmetric_value(*client, key);
     if (status == DPS_OK)
         status = adjust(settings, *client);

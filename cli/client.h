@@ -21,6 +21,8 @@ struct cli_client_settings {
     const char *key_store;
     const char *tpm_id;      /* "base32" or "hex" */
     const char *reprovision; /* "dynamic", "always" or "on-error" */
+    const char *hub;         /* of a device that was given one, with device_id: it does not register */
+    const char *device_id;
     const char *endpoint;
     const char *ca_file;
     const char *module;
@@ -37,9 +39,13 @@ struct cli_client_settings {
 enum cli_status cli_client_open(const struct cli_client_settings *settings, dps_client **client);
 
 /* The same from the state file of a registration, which settings then change in part: ca_file, module,
- * pin_file, timeout, verbose. A symmetric key that the file does not hold is $PROVISIONING_SYMMETRIC_KEY. */
+ * pin_file, timeout, verbose. A symmetric key that the file does not name is settings->symmetric_value, else
+ * $PROVISIONING_SYMMETRIC_KEY. */
 enum cli_status cli_client_load(const char *state, const struct cli_client_settings *settings,
                                 dps_client **client, dps_registration **registration);
+
+/* Whether the state file is of a device with a symmetric key, and does not say where that is. */
+bool cli_client_lacks_key(const char *state);
 void cli_client_close(dps_client *client);
 
 /* Tells why a call of the library failed, and answers the exit code for it. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/config.h"
 
+#include "cli/connection.h"
+
 #include "cli/files.h"
 #include "cli/toml.h"
 #include "cli/yaml.h"
@@ -322,7 +324,7 @@ static enum cli_status missing(const char *name, const char *what)
     return cli_fail(CLI_INPUT, "%s: has no %s", name, what);
 }
 
-static enum cli_status check_dps(const char *name, const struct cli_config *config)
+static enum cli_status check_dps(const char *name, struct cli_config *config)
 {
     if (config->id_scope == NULL)
         return missing(name, "id scope (provisioning.id_scope, in config.yaml provisioning.scope_id)");
@@ -331,8 +333,34 @@ static enum cli_status check_dps(const char *name, const struct cli_config *conf
     return CLI_OK;
 }
 
-static enum cli_status check_manual(const char *name, const struct cli_config *config)
+/* Its parts become texts of the document, which has them wiped. */
+static enum cli_status read_connection(const char *name, struct cli_config *config)
 {
+    struct cli_connection connection;
+    char message[MESSAGE_SIZE];
+    enum cli_status status = CLI_OK;
+    json_t *parts;
+
+    if (!cli_connection_read(config->connection_string, CLI_CONNECTION_DEVICE, &connection, message,
+                             sizeof message))
+        return cli_fail(CLI_INPUT, "%s: the connection string %s", name, message);
+    parts = json_pack("{s:s, s:s, s:s}", "hub", connection.host, "device_id", connection.device_id, "key",
+                      connection.key_text);
+    if (parts == NULL || json_object_set_new(config->document, "connection string", parts) != 0)
+        status = cli_no_memory();
+    if (status == CLI_OK) {
+        config->hub = json_string_value(json_object_get(parts, "hub"));
+        config->device_id = json_string_value(json_object_get(parts, "device_id"));
+        config->symmetric_key = json_string_value(json_object_get(parts, "key"));
+    }
+    cli_connection_free(&connection);
+    return status;
+}
+
+static enum cli_status check_manual(const char *name, struct cli_config *config)
+{
+    if (config->connection_string != NULL)
+        return read_connection(name, config);
     if (config->connection_string == NULL && (config->hub == NULL || config->device_id == NULL))
         return missing(name, "connection string, nor iothub_hostname and device_id");
     return CLI_OK;

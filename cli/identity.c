@@ -103,6 +103,6 @@ enum cli_status cli_identity_settle(const struct cli_identity_options *options, 
     if (status == CLI_OK && options->config != NULL)
         status = cli_config_read(options->config, config);
     if (status == CLI_OK && options->config != NULL)
-        status = cli_provision_config(options->config, config, settings);
+        status = cli_provision_config(config, settings);
     return status;
 }

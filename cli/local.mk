@@ -20,6 +20,7 @@ cli_libcore_la_SOURCES = \
 	cli/options.c cli/options.h \
 	cli/output.c cli/output.h \
 	cli/publickey.c \
+	cli/registered.c cli/registered.h \
 	cli/rv.c cli/rv.h \
 	cli/sas.c cli/sas.h \
 	cli/scan.c cli/scan.h \

@@ -80,6 +80,15 @@ static dps_status obtain(dps_client *client, bool has_mode, const char *path, dp
     return status == DPS_OK ? dps_client_save(client, *registration, path) : status;
 }
 
+/* A device that has its hub already: what it proves itself with is looked at, and all of it kept. */
+static dps_status adopt(dps_client *client, const struct cli_client_settings *settings, const char *path,
+                        dps_registration **registration)
+{
+    dps_status status = dps_client_adopt(client, settings->hub, settings->device_id, registration);
+
+    return status == DPS_OK ? dps_client_save(client, *registration, path) : status;
+}
+
 static enum cli_status register_device(const struct provision *options,
                                        const struct cli_client_settings *settings)
 {
@@ -87,12 +96,13 @@ static enum cli_status register_device(const struct provision *options,
     dps_client *client = NULL;
     char *path = NULL;
     enum cli_status status = cli_client_open(settings, &client);
-    dps_status obtained;
+    dps_status obtained = DPS_OK;
 
     if (status == CLI_OK)
         status = cli_state_path(options->out, &path);
     if (status == CLI_OK) {
-        obtained = obtain(client, settings->reprovision != NULL, path, &registration);
+        obtained = settings->hub != NULL ? adopt(client, settings, path, &registration)
+                                         : obtain(client, settings->reprovision != NULL, path, &registration);
         if (obtained != DPS_OK)
             status = cli_client_failed(client, "registration", obtained);
     }
@@ -116,7 +126,7 @@ static enum cli_status register_with_files(const struct provision *options, cons
     struct bytes request = BYTES_EMPTY;
     enum cli_status status = CLI_OK;
 
-    if (settings->id_scope == NULL)
+    if (settings->id_scope == NULL && settings->hub == NULL)
         status = cli_fail(CLI_USAGE, "--id-scope: is missing; 'devid provision --help' shows how it is used");
     else if ((options->csr_file == NULL) != (options->certificates_out == NULL))
         status = cli_fail(CLI_USAGE, "--csr and --cert-out: belong together; give both");

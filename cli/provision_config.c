@@ -9,7 +9,7 @@ static void take(const char **setting, const char *value)
         *setting = value;
 }
 
-static enum cli_status tell_module(const struct cli_config *config)
+enum cli_status cli_provision_config_module(const struct cli_config *config)
 {
     const struct {
         const char *name;
@@ -43,8 +43,7 @@ static void use_credentials(const struct cli_config *config, struct cli_client_s
     }
 }
 
-enum cli_status cli_provision_config(const char *name, const struct cli_config *config,
-                                     struct cli_client_settings *settings)
+enum cli_status cli_provision_config(const struct cli_config *config, struct cli_client_settings *settings)
 {
     static const char *const modes[] = {
         [CLI_MODE_DYNAMIC] = "dynamic",
@@ -52,17 +51,16 @@ enum cli_status cli_provision_config(const char *name, const struct cli_config *
         [CLI_MODE_ON_ERROR] = "on-error",
     };
 
-    if (config->source == CLI_SOURCE_MANUAL)
-        return cli_fail(
-            CLI_INPUT,
-            "%s: provisioning.source is \"manual\": this device has its hub already, and does not "
-            "register",
-            name);
+    if (config->source == CLI_SOURCE_MANUAL) {
+        settings->hub = config->hub;
+        settings->device_id = config->device_id;
+        settings->reprovision = "on-error"; /* there is nobody to register with */
+    }
     use_credentials(config, settings);
     take(&settings->id_scope, config->id_scope);
     take(&settings->registration_id, config->registration_id);
     take(&settings->endpoint, config->endpoint);
     take(&settings->ca_file, config->ca_file);
     take(&settings->reprovision, modes[config->mode]);
-    return tell_module(config);
+    return cli_provision_config_module(config);
 }

@@ -6,11 +6,12 @@
 #include "cli/config.h"
 
 /*
- * Takes over what a configuration says, where the settings are silent; they then point into it. `name` stands
- * for the file in messages. What it says of the TPM goes into the environment of the PKCS#11 module, unless
- * that says something already.
+ * Takes over what a configuration says, where the settings are silent; they then point into it. What it says
+ * of the TPM goes into the environment of the PKCS#11 module, unless that says something already.
  */
-enum cli_status cli_provision_config(const char *name, const struct cli_config *config,
-                                     struct cli_client_settings *settings);
+enum cli_status cli_provision_config(const struct cli_config *config, struct cli_client_settings *settings);
+
+/* The last of it alone. */
+enum cli_status cli_provision_config_module(const struct cli_config *config);
 
 #endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/client.h"
 #include "cli/command.h"
 #include "cli/output.h"
-#include "cli/state.h"
+#include "cli/registered.h"
 #include "common/bytes.h"
 
 #include <stdio.h>
@@ -11,15 +10,10 @@
 #include <time.h>
 
 struct receive {
-    const char *state;
+    struct cli_registered_options device;
     const char *settle;
-    const char *ca_file;
-    const char *pin_file;
-    const char *module;
     unsigned count;
     unsigned wait;
-    unsigned timeout;
-    bool verbose;
     bool json;
 };
 
@@ -199,30 +193,16 @@ static enum cli_status read_settlement(const char *word, dps_settlement *out)
 
 static enum cli_status open_and_take(struct run *run)
 {
-    const struct receive *options = run->options;
-    const struct cli_client_settings settings = {
-        .ca_file = options->ca_file,
-        .module = options->module,
-        .pin_file = options->pin_file,
-        .timeout = options->timeout,
-        .verbose = options->verbose,
-    };
-    dps_registration *registration = NULL;
-    char *path = NULL;
-    enum cli_status status = cli_state_path(options->state, &path);
-    dps_status opened;
+    struct cli_registered device;
+    enum cli_status status = cli_registered_open(&run->options->device, &device);
 
+    run->client = device.client;
     if (status == CLI_OK)
-        status = cli_client_load(path, &settings, &run->client, &registration);
-    if (status == CLI_OK) {
-        opened = dps_hub_open(run->client, dps_registration_hub(registration),
-                              dps_registration_device_id(registration), &run->hub);
-        status = opened == DPS_OK ? take_all(run) : cli_client_failed(run->client, "hub", opened);
-    }
+        status = cli_registered_hub(&device, &run->hub);
+    if (status == CLI_OK)
+        status = take_all(run);
     dps_hub_close(run->hub);
-    dps_registration_free(registration);
-    cli_client_close(run->client);
-    free(path);
+    cli_registered_close(&device);
     return status;
 }
 
@@ -240,17 +220,13 @@ static enum cli_status receive(const void *values)
 #define FIELD(NAME) offsetof(struct receive, NAME)
 
 static const struct cli_option options[] = {
-    {"count",                                                "N", "take at most so many messages (default 1)", CLI_NUMBER, FIELD(count)},
-    {"wait",           "SECONDS", "wait so long for each (default 0)", CLI_NUMBER, FIELD(wait)},
-    {"settle",                                          "HOW", "complete, reject or abandon them (default complete)", CLI_TEXT, FIELD(settle)},
-    {"state",                                                 "FILE", "state file of 'devid provision'", CLI_TEXT, FIELD(state)},
-    {"ca-file",                   "FILE", "CAs to trust (default: those of the state file)", CLI_TEXT, FIELD(ca_file)},
-    {"timeout",                                           "SECONDS", "time limit of each request (default 120)", CLI_NUMBER, FIELD(timeout)},
-    {"verbose",                                               NULL, "tell each step on standard error", CLI_FLAG, FIELD(verbose)},
-    CLI_OPTION_PIN_FILE(struct receive),
-    CLI_OPTION_MODULE(struct receive),
+    {"count",                                      "N", "take at most so many messages (default 1)", CLI_NUMBER, FIELD(count)},
+    {"wait", "SECONDS", "wait so long for each (default 0)", CLI_NUMBER, FIELD(wait)},
+    {"settle",                                "HOW", "complete, reject or abandon them (default complete)", CLI_TEXT, FIELD(settle)},
+    CLI_OPTIONS_REGISTERED(struct receive, device),
+    CLI_OPTIONS_ASKING(struct receive, device),
     CLI_OPTION_JSON(struct receive),
-    {0},
+    {0                                      },
 };
 
 static const struct receive defaults = {.count = 1};

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/client.h"
 #include "cli/command.h"
 #include "cli/files.h"
 #include "cli/output.h"
-#include "cli/state.h"
+#include "cli/registered.h"
 
 #include "common/bytes.h"
 
@@ -17,17 +16,12 @@
 #define BODY_MAXIMUM (256 * 1024) /* the hub's limit */
 
 struct send {
-    const char *state;
+    struct cli_registered_options device;
     const char *body;
     const char *content_type;
-    const char *ca_file;
-    const char *pin_file;
-    const char *module;
     struct cli_list properties;
     unsigned count;
     unsigned interval;
-    unsigned timeout;
-    bool verbose;
     bool json;
 };
 
@@ -202,50 +196,30 @@ static enum cli_status summarize(const struct run *run)
     return CLI_OK;
 }
 
-static enum cli_status send_with(struct run *run, dps_client *client, const dps_registration *registration)
+static enum cli_status open_and_send(struct run *run)
 {
+    struct cli_registered device;
     dps_hub *hub = NULL;
-    dps_status opened = dps_hub_open(client, dps_registration_hub(registration),
-                                     dps_registration_device_id(registration), &hub);
-    enum cli_status status;
+    enum cli_status status = cli_registered_open(&run->options->device, &device);
 
-    if (opened != DPS_OK)
-        return cli_client_failed(client, "hub", opened);
-    run->device_id = dps_hub_device_id(hub);
-    status = send_all(run, client, hub);
-    run->hub_name = dps_hub_host(hub); /* registering again may have moved the device */
-    run->device_id = dps_hub_device_id(hub);
+    if (status == CLI_OK)
+        status = cli_registered_hub(&device, &hub);
+    if (status == CLI_OK) {
+        run->device_id = dps_hub_device_id(hub);
+        status = send_all(run, device.client, hub);
+        run->hub_name = dps_hub_host(hub); /* registering again may have moved the device */
+        run->device_id = dps_hub_device_id(hub);
+    }
     if (status == CLI_OK)
         status = summarize(run);
     dps_hub_close(hub);
-    return status;
-}
-
-static enum cli_status load_and_send(struct run *run, const char *path)
-{
-    const struct send *options = run->options;
-    const struct cli_client_settings settings = {
-        .ca_file = options->ca_file,
-        .module = options->module,
-        .pin_file = options->pin_file,
-        .timeout = options->timeout,
-        .verbose = options->verbose,
-    };
-    dps_registration *registration = NULL;
-    dps_client *client = NULL;
-    enum cli_status status = cli_client_load(path, &settings, &client, &registration);
-
-    if (status == CLI_OK)
-        status = send_with(run, client, registration);
-    dps_registration_free(registration);
-    cli_client_close(client);
+    cli_registered_close(&device);
     return status;
 }
 
 static enum cli_status send_messages(const void *values)
 {
     struct run run = {.options = values};
-    char *path = NULL;
     enum cli_status status = CLI_OK;
 
     if (getrandom(&run.nonce, sizeof run.nonce, 0) != (ssize_t)sizeof run.nonce)
@@ -255,34 +229,25 @@ static enum cli_status send_messages(const void *values)
     if (status == CLI_OK)
         status = read_body(&run);
     if (status == CLI_OK)
-        status = cli_state_path(run.options->state, &path);
-    if (status == CLI_OK)
-        status = load_and_send(&run, path);
-    free(path);
+        status = open_and_send(&run);
     free_run(&run);
     return status;
 }
 
 static const struct cli_option options[] = {
-    {"count",                                                         "N", "how many messages (default 1)", CLI_NUMBER, offsetof(struct send, count)},
-    {"interval",                                "SECONDS", "pause between two of them (default 0)", CLI_NUMBER,
+    {"count",                          "N", "how many messages (default 1)", CLI_NUMBER, offsetof(struct send, count)},
+    {"interval", "SECONDS", "pause between two of them (default 0)", CLI_NUMBER,
      offsetof(struct send, interval)},
-    {"body",                                           "TEXT|@FILE", "what to send (default: a JSON sample with a sequence number)", CLI_TEXT,
+    {"body",            "TEXT|@FILE", "what to send (default: a JSON sample with a sequence number)", CLI_TEXT,
      offsetof(struct send, body)},
-    {"content-type",                                                               "TYPE", "media type of the body (default application/json if it is JSON)", CLI_TEXT,
+    {"content-type",                                "TYPE", "media type of the body (default application/json if it is JSON)", CLI_TEXT,
      offsetof(struct send, content_type)},
     {"property",                       "NAME=VALUE", "application property of the messages", CLI_LIST,
      offsetof(struct send, properties)},
-    {"state",                                                     "FILE", "state file of 'devid provision'", CLI_TEXT, offsetof(struct send, state)},
-    {"ca-file",                                                      "FILE", "CAs to trust (default: those of the state file)", CLI_TEXT,
-     offsetof(struct send, ca_file)},
-    {"timeout",                                                          "SECONDS", "time limit of each message (default 120)", CLI_NUMBER,
-     offsetof(struct send, timeout)},
-    {"verbose", NULL, "tell each step on standard error", CLI_FLAG, offsetof(struct send, verbose)},
-    CLI_OPTION_PIN_FILE(struct send),
-    CLI_OPTION_MODULE(struct send),
+    CLI_OPTIONS_REGISTERED(struct send, device),
+    CLI_OPTIONS_ASKING(struct send, device),
     CLI_OPTION_JSON(struct send),
-    {0                                           },
+    {0                     },
 };
 
 static const struct send defaults = {.count = 1};

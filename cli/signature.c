@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/client.h"
 #include "cli/command.h"
 #include "cli/output.h"
-#include "cli/state.h"
+#include "cli/registered.h"
 #include "common/bytes.h"
 
 #include <stdio.h>
@@ -10,10 +9,8 @@
 #include <string.h>
 
 struct signature {
-    const char *state;
+    struct cli_registered_options device;
     const char *resource;
-    const char *pin_file;
-    const char *module;
     unsigned seconds;
     bool json;
 };
@@ -43,32 +40,25 @@ static enum cli_status show(const struct signature *options, const char *resourc
 static enum cli_status sign(const void *values)
 {
     const struct signature *options = values;
-    const struct cli_client_settings settings = {
-        .module = options->module,
-        .pin_file = options->pin_file,
-    };
-    dps_registration *registration = NULL;
-    dps_client *client = NULL;
+    struct cli_registered device;
     char *resource = NULL;
     char *token = NULL;
-    char *path = NULL;
-    enum cli_status status = cli_state_path(options->state, &path);
+    enum cli_status status = cli_registered_open(&options->device, &device);
     dps_status made;
 
-    if (status == CLI_OK)
-        status = cli_client_load(path, &settings, &client, &registration);
     if (status == CLI_OK) {
-        resource = options->resource != NULL ? strdup(options->resource) : device_resource(registration);
-        made = resource != NULL ? dps_client_sas(client, resource, options->seconds, &token) : DPS_NO_MEMORY;
-        status = made == DPS_OK ? show(options, resource, token) : cli_client_failed(client, "token", made);
+        resource =
+            options->resource != NULL ? strdup(options->resource) : device_resource(device.registration);
+        made = resource != NULL ? dps_client_sas(device.client, resource, options->seconds, &token)
+                                : DPS_NO_MEMORY;
+        status =
+            made == DPS_OK ? show(options, resource, token) : cli_client_failed(device.client, "token", made);
     }
     if (token != NULL)
         bytes_wipe(token, strlen(token));
     free(token);
     free(resource);
-    dps_registration_free(registration);
-    cli_client_close(client);
-    free(path);
+    cli_registered_close(&device);
     return status;
 }
 
@@ -77,11 +67,9 @@ static enum cli_status sign(const void *values)
 static const struct cli_option options[] = {
     {"resource",                                         "TEXT", "what it is for (default: the device at its hub)", CLI_TEXT, FIELD(resource)},
     {"duration", "SECONDS", "how long it is good for (default 3600)", CLI_NUMBER, FIELD(seconds)},
-    {"state",                                   "FILE", "state file of 'devid provision'", CLI_TEXT, FIELD(state)},
-    CLI_OPTION_PIN_FILE(struct signature),
-    CLI_OPTION_MODULE(struct signature),
+    CLI_OPTIONS_REGISTERED(struct signature, device),
     CLI_OPTION_JSON(struct signature),
-    {0                                        },
+    {0                                  },
 };
 
 static const struct signature defaults = {.seconds = 3600};

@@ -5,6 +5,7 @@
 #include "dps/exchange.h"
 #include "dps/record.h"
 #include "dps/register.h"
+#include "dps/url.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -124,6 +125,42 @@ static dps_status save(dps_client *client, const dps_registration *registration,
 dps_status dps_client_save(dps_client *client, const dps_registration *registration, const char *path)
 {
     return dps_client_finish(client, save(client, registration, path));
+}
+
+static dps_status adopt(dps_client *client, const char *hub, const char *device_id, dps_registration **out)
+{
+    dps_registration *registration;
+    dps_status status;
+
+    if (hub == NULL || !dps_url_is_authority(hub))
+        return dps_report_fail(&client->report, DPS_INVALID, "\"%.200s\" is no host name of a hub",
+                               hub != NULL ? hub : "");
+    if (device_id == NULL || !dps_url_is_segment(device_id))
+        return dps_report_fail(&client->report, DPS_INVALID, "there is no device id for the hub %.200s", hub);
+    status = dps_client_prepare(client);
+    if (status != DPS_OK)
+        return status;
+    registration = calloc(1, sizeof *registration);
+    if (registration == NULL)
+        return dps_report_no_memory(&client->report);
+    registration->field[DPS_FIELD_HUB] = strdup(hub);
+    registration->field[DPS_FIELD_DEVICE_ID] = strdup(device_id);
+    registration->field[DPS_FIELD_STATUS] = strdup("assigned");
+    for (size_t i = 0; i < DPS_FIELD_COUNT; i++)
+        if ((i == DPS_FIELD_HUB || i == DPS_FIELD_DEVICE_ID || i == DPS_FIELD_STATUS) &&
+            registration->field[i] == NULL) {
+            dps_registration_free(registration);
+            return dps_report_no_memory(&client->report);
+        }
+    *out = registration;
+    return DPS_OK;
+}
+
+dps_status dps_client_adopt(dps_client *client, const char *hub, const char *device_id,
+                            dps_registration **out)
+{
+    *out = NULL;
+    return dps_client_finish(client, adopt(client, hub, device_id, out));
 }
 
 /* The assignment of a record. NULL: no memory. */

@@ -50,7 +50,7 @@ run devid provision --config config.toml --ca-file cloud/ca.pem --out registrati
 run devid status --state registration.json
 
 say 'Messages go there, signed by the TPM with the key that the service sent for it'
-run env DEVID_TCTI="$tpm" devid send --state registration.json --count 3
+run devid send --config config.toml --state registration.json --count 3
 [ "$(arrived "$id")" -eq 3 ] || die "three messages were sent, $(arrived "$id") arrived"
 
 say 'Dynamic: at the next start the device takes what it has; the service is not asked'
@@ -61,7 +61,7 @@ echo "  Requests to register: $before before, $(registrations) now."
 
 say '... and it registers again when the hub does not know it any more'
 run devid-emulator --state cloud --forget "$id"
-run env DEVID_TCTI="$tpm" devid send --state registration.json
+run devid send --config config.toml --state registration.json
 [ "$(registrations)" -gt "$before" ] || die 'the device did not register again'
 echo "  Requests to register: $before before, $(registrations) now."
 
@@ -70,7 +70,7 @@ sed 's/"Dynamic"/"OnErrorOnly"/' config.toml >on-error.toml
 run devid provision --config on-error.toml --ca-file cloud/ca.pem --out on-error.json
 before=$(registrations)
 run devid-emulator --state cloud --forget "$id"
-run_refused 6 env DEVID_TCTI="$tpm" devid send --state on-error.json
+run_refused 6 devid send --config on-error.toml --state on-error.json
 [ "$(registrations)" -eq "$before" ] || die 'the device registered again'
 
 say 'AlwaysOnStartup: each start registers'

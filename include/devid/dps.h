@@ -317,6 +317,14 @@ dps_status dps_client_set_reprovision(dps_client *client, dps_reprovision mode);
 DPS_MUST_USE dps_status dps_client_provision(dps_client *client, dps_registration **out);
 
 /*
+ * For a device that was given its hub without the service: *out is that assignment, as if the service had
+ * made it; with dps_client_save it is kept. Checks what the device proves itself with, as it will to its hub.
+ * Without network. DPS_INVALID: no host name, no device id, or no credentials.
+ */
+DPS_MUST_USE dps_status dps_client_adopt(dps_client *client, const char *hub, const char *device_id,
+                                         dps_registration **out);
+
+/*
  * Makes *client and *out of a state file: a client with all settings that were kept (the proxy, PINs and
  * symmetric keys given by value are not), and the assignment. The state file is set too. Without network.
  * DPS_INVALID: the file is missing or unusable; *client is then made all the same, for dps_client_error, and

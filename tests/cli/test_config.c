@@ -94,11 +94,14 @@ END_TEST
 
 START_TEST(config_toml_of_a_manual_device)
 {
-    ck_assert_int_eq(read_text("[provisioning]\nsource = \"manual\"\nconnection_string = \"HostName=h\"\n"),
+    ck_assert_int_eq(read_text("[provisioning]\nsource = \"manual\"\nconnection_string = "
+                               "\"HostName=h;DeviceId=d;SharedAccessKey=AAEC\"\n"),
                      CLI_OK);
     ck_assert_int_eq(config.source, CLI_SOURCE_MANUAL);
     ck_assert_int_eq(config.method, CLI_METHOD_SYMMETRIC);
-    ck_assert_str_eq(config.connection_string, "HostName=h");
+    ck_assert_str_eq(config.hub, "h");
+    ck_assert_str_eq(config.device_id, "d");
+    ck_assert_str_eq(config.symmetric_key, "AAEC");
     ck_assert_int_eq(
         read_text("[provisioning]\nsource = \"manual\"\niothub_hostname = \"h\"\ndevice_id = \"d\"\n"
                   "[provisioning.authentication]\nmethod = \"sas\"\ndevice_id_pk = { uri = "
@@ -153,8 +156,8 @@ START_TEST(config_yaml_with_keys)
     ck_assert_str_eq(config.certificate, "/c");
     ck_assert_str_eq(config.private_key, "/k");
     ck_assert_int_eq(
-        read_text("provisioning:\n  source: manual\n  device_connection_string: \"HostName=h\"\n"), CLI_OK);
-    ck_assert_str_eq(config.connection_string, "HostName=h");
+        read_text("provisioning:\n  source: manual\n  device_connection_string: \"HostName=h;DeviceId=d;SharedAccessKey=AAEC\"\n"), CLI_OK);
+    ck_assert_str_eq(config.hub, "h");
 }
 END_TEST
 

@@ -416,6 +416,42 @@ START_TEST(a_key_store_comes_back)
 }
 END_TEST
 
+START_TEST(a_device_that_was_given_its_hub_comes_back)
+{
+    static const struct {
+        const char *hub;
+        const char *device;
+        const char *error;
+    } bad[] = {{NULL, "d", "no host name"},
+               {"h/..", "d", "\"h/..\" is no host name"},
+               {"h", NULL, "no device id"},
+               {"h", "", "no device id"}};
+    dps_client *client = dps_client_new(NULL, NULL);
+    dps_registration *registration;
+
+    ck_assert_int_eq(dps_client_adopt(client, "hub:8443", "d", &registration), DPS_INVALID);
+    ck_assert_ptr_nonnull(strstr(dps_client_error(client), "no credentials"));
+    ck_assert_int_eq(dps_client_use_x509(client, support_path("device.pem"), support_path("device.key")),
+                     DPS_OK);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        ck_assert_int_eq(dps_client_adopt(client, bad[i].hub, bad[i].device, &registration), DPS_INVALID);
+        ck_assert_ptr_null(registration);
+        ck_assert_msg(strstr(dps_client_error(client), bad[i].error) != NULL, "%s", dps_client_error(client));
+    }
+    ck_assert_int_eq(dps_client_adopt(client, "hub:8443", "d", &registration), DPS_OK);
+    ck_assert_int_eq(dps_client_save(client, registration, support_path("adopted.json")), DPS_OK);
+    dps_registration_free(registration);
+    dps_client_free(client);
+    ck_assert_int_eq(dps_client_load(support_path("adopted.json"), &client, &registration), DPS_OK);
+    ck_assert_str_eq(dps_registration_hub(registration), "hub:8443");
+    ck_assert_str_eq(dps_registration_device_id(registration), "d");
+    ck_assert_str_eq(dps_registration_status(registration), "assigned");
+    ck_assert_ptr_nonnull(strstr(client->certificate, "device.pem"));
+    dps_registration_free(registration);
+    dps_client_free(client);
+}
+END_TEST
+
 START_TEST(a_file_that_is_missing_makes_a_client_that_says_so)
 {
     dps_registration *registration;
@@ -531,6 +567,7 @@ Suite *suite(void)
     tcase_add_loop_test(t, each_way_to_prove_a_device_comes_back, 0, COUNT(uses));
     tcase_add_test(t, a_key_by_value_is_not_kept);
     tcase_add_test(t, a_key_store_comes_back);
+    tcase_add_test(t, a_device_that_was_given_its_hub_comes_back);
     tcase_add_test(t, a_file_that_is_missing_makes_a_client_that_says_so);
     tcase_add_loop_test(t, a_record_is_looked_up, 0, COUNT(lookups));
     tcase_add_test(t, a_certificate_is_asked_for_and_given);

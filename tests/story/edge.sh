@@ -101,6 +101,32 @@ check 'the service issues one' provision --config symmetric.toml --csr pump.csr 
 check '... for our key' test "$(openssl x509 -in issued.pem -noout -pubkey)" = "$(openssl pkey -in issued.key -pubout)"
 check 'the hub takes it' curl -sS --fail --cacert "$cloud/ca.pem" --cert issued.pem --key issued.key -d 'issued' "$endpoint/devices/pump/messages/events?api-version=2021-04-12"
 
+# --- a device that was given its hub (source = "manual"): it does not register, the rest is the same
+device_key=$(openssl rand -base64 32)
+check 'the hub gets a device' hub PUT /devices/barrel -H 'Content-Type: application/json' \
+    -d "{\"deviceId\":\"barrel\",\"authentication\":{\"type\":\"sas\",\"symmetricKey\":{\"primaryKey\":\"$device_key\",\"secondaryKey\":\"$device_key\"}}}"
+printf '[provisioning]\nsource = "manual"\nconnection_string = "HostName=%s;DeviceId=barrel;SharedAccessKey=%s"\n' "${endpoint#https://}" "$device_key" >manual.toml
+before=$(requests register)
+check 'its connection string is all it needs' says 'Device: barrel' sh -c "'$devid' provision --config manual.toml --ca-file '$cloud/ca.pem' --out manual.json | tr -s ' '"
+check '... it did not register' test "$(requests register)" = "$before"
+check '... the state holds no key' sh -c "! grep -qF '$device_key' manual.json"
+check 'status tells of it' says barrel "$devid" status --state manual.json
+check 'it sends with the key of the configuration' says '2 messages arrived' "$devid" send --state manual.json --config manual.toml --count 2
+check '... or of the environment' env PROVISIONING_SYMMETRIC_KEY="$device_key" "$devid" send --state manual.json
+check '... which arrived' test "$(arrived barrel | wc -l)" = 3
+check 'it receives' sh -c "'$emulator' --state '$cloud' --send barrel roll && '$devid' receive --state manual.json --config manual.toml | grep -q roll"
+check_fails 'without its key it says where to look' 3 '--config' "$devid" send --state manual.json
+printf '%s' "$device_key" >barrel.key
+printf 'provisioning:\n  source: "manual"\n  device_connection_string: "HostName=%s;DeviceId=barrel;SharedAccessKey=%s"\n' "${endpoint#https://}" "$device_key" >manual.yaml
+check 'config.yaml has it, too' provision --config manual.yaml --out manual-yaml.json
+printf '[provisioning]\nsource = "manual"\niothub_hostname = "%s"\ndevice_id = "barrel"\n[provisioning.authentication]\nmethod = "sas"\ndevice_id_pk = { uri = "file://%s/barrel.key" }\n' \
+    "${endpoint#https://}" "$work" >parts.toml
+check 'its parts do as well' provision --config parts.toml --out parts.json
+check '... and then a file has the key' says '1 message arrived' "$devid" send --state parts.json
+check 'the hub loses it' hub DELETE /devices/barrel
+check_fails 'there is nobody to register with: that is a refusal' 6 404001 "$devid" send --state parts.json
+check_fails 'half a connection string is told' 3 'DeviceId' sh -c "printf '[provisioning]\nsource = \"manual\"\nconnection_string = \"HostName=h;SharedAccessKey=AAEC\"\n' >half.toml && '$devid' provision --config half.toml"
+
 # --- what goes wrong
 check_fails 'two ways at once' 2 'several ways' provision --id-scope s --tpm --symmetric-key-file pump.key
 check_fails 'no way at all' 2 '--config' provision --id-scope s
