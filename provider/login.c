@@ -138,6 +138,8 @@ bool prov_session_login(struct prov_session *session, const struct prov_pin_requ
     bool nested;
     CK_RV rv;
 
+    session->login = CKR_OK;
+    session->fresh_login = false;
     if (behavior == PROV_LOGIN_NEVER)
         return true;
     if (behavior == PROV_LOGIN_AUTO && (token->info.flags & CKF_LOGIN_REQUIRED) == 0)
@@ -148,10 +150,33 @@ bool prov_session_login(struct prov_session *session, const struct prov_pin_requ
     if (rv == CKR_USER_ALREADY_LOGGED_IN)
         rv = CKR_OK;
     end(token, rv == CKR_OK, nested);
+    session->login = rv;
+    session->fresh_login = true;
     return rv == CKR_OK;
 }
 
 CK_RV prov_session_login_again(struct prov_session *session, const struct prov_pin_request *request)
 {
     return try_pin(session, request, CKU_CONTEXT_SPECIFIC);
+}
+
+bool prov_session_has_lost_login(struct prov_session *session)
+{
+    struct prov_token *token = session->token;
+    CK_SESSION_INFO info = {.state = CKS_RO_USER_FUNCTIONS};
+    bool lost;
+    CK_RV rv;
+
+    if (session->fresh_login)
+        return false;
+    prov_guard_enter();
+    rv = token->module->functions->C_GetSessionInfo(session->handle, &info);
+    prov_guard_leave();
+    pthread_mutex_lock(&token->module->lock);
+    lost = rv == CKR_OK && token->logged_in && info.state != CKS_RO_USER_FUNCTIONS &&
+           info.state != CKS_RW_USER_FUNCTIONS;
+    if (lost)
+        token->logged_in = false;
+    pthread_mutex_unlock(&token->module->lock);
+    return lost;
 }

@@ -187,12 +187,18 @@ uint64_t prov_module_epoch(struct prov_module *module)
     return epoch;
 }
 
+void prov_module_was_finalized(struct prov_module *module)
+{
+    module->incarnation += module->initialized;
+    module->initialized = false;
+}
+
 void prov_module_renew(struct prov_module *module, uint64_t epoch, CK_RV rv)
 {
     pthread_mutex_lock(&module->lock);
     if (module->epoch == epoch) {
         if (rv == CKR_CRYPTOKI_NOT_INITIALIZED)
-            module->initialized = false;
+            prov_module_was_finalized(module);
         module->listed = false;
         for (struct prov_token *token = module->tokens; token != NULL; token = token->next)
             prov_token_forget_sessions(token, module->initialized);

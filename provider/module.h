@@ -51,9 +51,11 @@ struct prov_module {
     pthread_cond_t login_ended;
     /* Guarded by the lock: */
     bool initialized;
-    bool listed; /* the list of tokens was read since the last renewal */
+    CK_RV listing; /* how the last reading of the list of tokens went */
+    bool listed;   /* the list of tokens was read since the last renewal */
     uint64_t
         epoch; /* sessions and handles of another epoch are void; unique over all modules of this process */
+    uint64_t incarnation; /* how often it was found to have been finalised by somebody */
     struct prov_token *tokens;
     char note[PROV_NOTE_SIZE]; /* what the module had to leave out of its list of slots */
 };

@@ -142,7 +142,16 @@ static bool login_first(const struct search *search)
 
 static bool log_in_and_search(struct search *search, struct prov_session *session, unsigned wanted)
 {
-    return prov_session_login(session, search->request) && search_classes(search, session, wanted);
+    size_t before = search->findings->count;
+    bool ok = prov_session_login(session, search->request);
+
+    search->rv = session->login;
+    ok = ok && search_classes(search, session, wanted);
+    if (!ok || search->findings->count > before || !prov_session_has_lost_login(session))
+        return ok;
+    ok = prov_session_login(session, search->request);
+    search->rv = session->login;
+    return ok && search_classes(search, session, wanted);
 }
 
 static bool search_session(struct search *search, struct prov_session *session)
@@ -213,8 +222,10 @@ static size_t visit_tokens(struct search *search, struct prov_module *module)
 
     search->rv = CKR_OK;
     search->epoch = prov_module_epoch(module);
-    if (!prov_module_visit(module, search->request->uri, search_token, search, &tokens))
+    if (!prov_module_visit(module, search->request->uri, search_token, search, &tokens)) {
         search->failed = true;
+        search->rv = module->listing;
+    }
     return tokens;
 }
 

@@ -39,6 +39,7 @@ static bool take_or_reserve(struct prov_session *session, CK_SLOT_ID *slot)
     while (token->idle_count == 0 && token->open_count >= permitted(token))
         pthread_cond_wait(&module->session_returned, &module->lock);
     session->epoch = module->epoch;
+    session->incarnation = module->incarnation;
     taken = token->idle_count > 0;
     if (taken)
         session->handle = token->idle[--token->idle_count];
@@ -79,8 +80,10 @@ void prov_session_return(struct prov_session *session)
     struct prov_token *token = session->token;
     struct prov_module *module = token->module;
     bool kept;
+    bool known;
 
     pthread_mutex_lock(&module->lock);
+    known = session->incarnation == module->incarnation;
     kept = !session->broken && session->epoch == module->epoch &&
            token->idle_count < module->provider->config.sessions;
     if (kept)
@@ -91,7 +94,7 @@ void prov_session_return(struct prov_session *session)
         token->logged_in = false; /* a login ends with the last session */
     pthread_cond_signal(&module->session_returned);
     pthread_mutex_unlock(&module->lock);
-    if (kept)
+    if (kept || !known) /* the handle may be somebody else's by now */
         return;
     prov_guard_enter();
     module->functions->C_CloseSession(session->handle);

@@ -9,6 +9,9 @@ struct prov_session {
     struct prov_token *token;
     CK_SESSION_HANDLE handle;
     uint64_t epoch;
+    uint64_t incarnation;      /* of the module: its handles mean nothing to another one */
+    CK_RV login;               /* how the last prov_session_login went */
+    bool fresh_login;          /* and whether it was one */
     char note[PROV_NOTE_SIZE]; /* what the module had to leave out of the last search */
     bool broken; /* a call in it failed, so an operation may be active: to be closed, not kept */
 };
@@ -23,9 +26,12 @@ void prov_session_return(struct prov_session *session);
 
 /*
  * Logs in to the session's token where it asks for that (or the configuration does) and nobody did so far.
- * All sessions share the login. False with an error raised.
+ * All sessions share the login. False with an error raised, and session->login tells why.
  */
 bool prov_session_login(struct prov_session *session, const struct prov_pin_request *request);
+
+/* Asks the token whether somebody else in the process has logged out since; then nobody is logged in. */
+bool prov_session_has_lost_login(struct prov_session *session);
 
 /* C_Login for the operation just begun, for keys that want the PIN each time. The answer is the module's; an
  * error is raised when that is CKR_PIN_INVALID: there is no PIN, or none that should be tried. */

@@ -122,6 +122,9 @@ static bool list_tokens_locked(struct prov_module *module)
     prov_guard_leave();
     free(slots);
     module->listed = rv == CKR_OK;
+    module->listing = rv;
+    if (rv == CKR_CRYPTOKI_NOT_INITIALIZED)
+        prov_module_was_finalized(module);
     if (rv != CKR_OK)
         prov_raise_rv(module, rv, "C_GetSlotList", module->name);
     return module->listed;

@@ -64,6 +64,8 @@ static CK_RV find_again(struct prov_key *key, struct prov_session *session, CK_O
     free(handles);
     if (rv != CKR_OK || count == 1)
         return rv;
+    if (count == 0 && prov_session_has_lost_login(session))
+        return CKR_USER_NOT_LOGGED_IN;
     prov_raise(&key->provider->core, count == 0 ? PROV_R_NO_OBJECT : PROV_R_SEVERAL_OBJECTS, "%s: %s",
                key->private->name,
                count == 0 ? "it is not there any more" : "several objects with this id and label were found");
@@ -79,7 +81,7 @@ static CK_RV login_and_find(struct prov_key *key, struct prov_session *session, 
     if (*handle != CK_INVALID_HANDLE)
         return CKR_OK;
     if (!prov_session_login(session, &request))
-        return CKR_USER_PIN_NOT_INITIALIZED;
+        return session->login;
     rv = find_again(key, session, handle);
     if (rv == CKR_OK)
         remember_handle(key, session, *handle);

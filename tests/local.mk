@@ -194,6 +194,7 @@ provider_tests = \
 	tests/provider/test_pinsource \
 	tests/provider/test_provider \
 	tests/provider/test_pss \
+	tests/provider/test_recovery \
 	tests/provider/test_signature \
 	tests/provider/test_signature_hmac \
 	tests/provider/test_store \

@@ -20,18 +20,24 @@ static CK_FUNCTION_LIST *inner;
 static CK_FUNCTION_LIST outer;
 static struct p11_spy *spy;
 
+/* False: it is 0 already. Threads count too. */
+static bool count_down(uint32_t *counter)
+{
+    uint32_t value = __atomic_load_n(counter, __ATOMIC_SEQ_CST);
+
+    while (value > 0 && !__atomic_compare_exchange_n(counter, &value, value - 1, false, __ATOMIC_SEQ_CST,
+                                                     __ATOMIC_SEQ_CST)) {
+    }
+    return value > 0;
+}
+
 static bool injected(enum p11_spy_call call)
 {
     __atomic_add_fetch(&spy->total, 1, __ATOMIC_SEQ_CST);
     __atomic_add_fetch(&spy->calls[call], 1, __ATOMIC_SEQ_CST);
     if (spy->inject_times == 0 || spy->inject_call != call)
         return false;
-    if (spy->inject_after > 0) {
-        spy->inject_after--;
-        return false;
-    }
-    spy->inject_times--;
-    return true;
+    return !count_down(&spy->inject_after) && count_down(&spy->inject_times);
 }
 
 #define WRAP(call, name, parameters, arguments)                                                              \
