@@ -185,6 +185,7 @@ provider_tests = \
 	tests/provider/test_config \
 	tests/provider/test_decoder_uri \
 	tests/provider/test_guard \
+	tests/provider/test_ending \
 	tests/provider/test_keyexch \
 	tests/provider/test_keymgmt \
 	tests/provider/test_locate \
@@ -378,6 +379,11 @@ tests_fuzz_fuzz_record_SOURCES = tests/fuzz/fuzz_record.c tests/fuzz/main.c test
 tests_fuzz_fuzz_tokenconf_SOURCES = tests/fuzz/fuzz_tokenconf.c tests/fuzz/main.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_tsskey_SOURCES = tests/fuzz/fuzz_tsskey.c tests/fuzz/main.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_uri_SOURCES = tests/fuzz/fuzz_uri.c tests/fuzz/main.c tests/fuzz/fuzz.h
+
+# What test_ending runs: a program as others are, with nothing of ours linked in.
+check_PROGRAMS += tests/provider/ending
+tests_provider_ending_SOURCES = tests/provider/ending.c
+tests_provider_ending_LDADD = $(CRYPTO_LIBS) -lpthread
 
 check_PROGRAMS += $(unit_tests) $(fuzz_tests)
 # A program of somebody else's that knows nothing of ours, for a story.
