@@ -4,6 +4,7 @@ dist_man_MANS += \
 	docs/man/devid.conf.5 \
 	docs/man/devid-dps.3
 EXTRA_DIST += \
+	docs/applications.md \
 	docs/architecture.md \
 	docs/decisions \
 	docs/dps.md \

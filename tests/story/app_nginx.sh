@@ -6,21 +6,33 @@
 make_tokens tpm disk hsm
 check 'a resource manager for the TPM' start_resource_manager
 
+# In one file both the certificate, from the token, and the key: of the one that names where its PIN is, and of one that asks.
+one_file() {
+    "$devid" cert import --key "$(key_uri disk-rsa)" disk-rsa.crt && "$devid" key pem --key "$(key_uri disk-rsa)" --chain --out disk-rsa.pem &&
+        "$devid" cert import --key 'pkcs11:token=disk;object=ec' --pin-file pin disk-ec.crt &&
+        "$devid" key pem --key 'pkcs11:token=disk;object=ec;type=private' --pin-file pin --chain --out disk-ec.pem
+}
+use disk
+check 'certificate and key in one file' one_file
+
 # configure NAME... : a server for each key; port_of[NAME] is its port
 declare -A port_of
 configure() {
-    local name
+    local name certificate key
     {
         echo "daemon off; worker_processes 4; pid $work/nginx.pid; error_log $work/nginx.log info; user $worker_user;"
         # Workers lose the environment but for these, which are here for the tests; devid.conf says the same for good.
         for name in DEVID_TOKENS DEVID_CONF DEVID_TCTI TCTI_COUNT_FILE SOFTHSM2_CONF DBUS_SESSION_BUS_ADDRESS; do echo "env $name;"; done
         echo 'events { worker_connections 512; }'
         echo 'http { access_log off; ssl_protocols TLSv1.2 TLSv1.3; ssl_session_cache off; ssl_session_tickets off;'
+        echo "ssl_password_file $work/pin;"
         for name in client_body proxy fastcgi uwsgi scgi; do echo "${name}_temp_path $work/temp;"; done
         for name; do
             port_of[$name]=$(free_port)
-            echo "server { listen 127.0.0.1:${port_of[$name]} ssl; ssl_certificate $work/$name.crt;"
-            echo "ssl_certificate_key $work/$name.key; location / { return 200 '$name'; } }"
+            certificate=$work/$name.crt key=$work/$name.key
+            [ ! -f "$name.pem" ] || certificate=$work/$name.pem key=$work/$name.pem
+            echo "server { listen 127.0.0.1:${port_of[$name]} ssl; ssl_certificate $certificate;"
+            echo "ssl_certificate_key $key; location / { return 200 '$name'; } }"
         done
         echo '}'
     } >nginx.conf

@@ -6,12 +6,12 @@
 make_tokens tpm disk hsm
 keys_stay # two processes, no resource manager
 
-# tunnel SERVER CLIENT VERSION: both ends come up; there is no network device behind them
+# tunnel SERVER CLIENT VERSION [OPTION...]: both ends come up; there is no network device behind them
 tunnel() {
     local port common status=0
     port=$(free_port)
     # The configuration of libcrypto is the one of all programs: openvpn loads it by itself.
-    common="--dev null --verb 4 --ca ca.crt --tls-version-min $3 --tls-version-max $3 --allow-compression no --ping-exit 60 --ifconfig-noexec --route-noexec"
+    common="--dev null --verb 4 --ca ca.crt --tls-version-min $3 --tls-version-max $3 --allow-compression no --ping-exit 60 --ifconfig-noexec --route-noexec ${*:4}"
     # shellcheck disable=SC2086
     begin server openvpn $common --proto tcp-server --local 127.0.0.1 --port "$port" --tls-server --dh none --cert "$1.crt" --key "$1.key"
     wait_until grep -q 'Listening for incoming TCP' server.log || { cat server.log; return 1; }
@@ -40,5 +40,7 @@ while read -r order token; do
         servers="${servers#* } ${servers% *}"
     done
 done <<<"$runs"
+use disk plain
+check 'openvpn loads the provider by its own configuration' tunnel disk-ec disk-rsa 1.3 --providers default devid
 check 'nothing stays in the TPM but the keys' test -z "$(tpm2_getcap -T "$tcti" handles-transient)"
 done_testing
