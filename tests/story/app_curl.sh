@@ -11,7 +11,7 @@ url=https://localhost:$judge_port/
 seen() {
     "${@:2}" >page && grep -q "Subject: CN *= *$1$" page || { cat page; return 1; }
 }
-with_curl() { "${app[@]}" timeout 60 curl -sS --cacert ca.crt "$@" "$url"; }
+with_curl() { "${app[@]}" timeout 300 curl -sS --cacert ca.crt "$@" "$url"; }
 of_version() { with_curl "--tlsv$1" --tls-max "$@"; } # VERSION OPTION...
 
 certificate_in_token() { # NAME
@@ -20,7 +20,7 @@ certificate_in_token() { # NAME
 }
 # With ASan it is built so, and has nothing of it in front.
 with_libcurl() { # NAME: certificate and key by their URIs
-    env "OPENSSL_CONF=$work/$order.cnf" "${app[2]}" timeout 60 "$DEVID_TEST_BUILD/tests/story/curl_ssl_ctx" "$url" ca.crt \
+    env "OPENSSL_CONF=$work/$order.cnf" "${app[2]}" timeout 300 "$DEVID_TEST_BUILD/tests/story/curl_ssl_ctx" "$url" ca.crt \
         "pkcs11:token=${1%-*};object=${1#*-};type=cert" "$(key_uri "$1")"
 }
 
@@ -62,7 +62,7 @@ serve_repository() {
 }
 clones() { # NAME
     rm -rf home/cloned
-    "${nobody[@]}" GIT_SSL_CAINFO="$work/ca.crt" timeout 60 git -c http.sslCert="$work/$1.crt" -c http.sslKey="$(key_uri "$1")" \
+    "${nobody[@]}" GIT_SSL_CAINFO="$work/ca.crt" timeout 300 git -c http.sslCert="$work/$1.crt" -c http.sslKey="$(key_uri "$1")" \
         clone -q "https://localhost:$git_port/some.git" home/cloned && "${nobody[@]}" git -C home/cloned log | grep -q 'the first'
 }
 if [ "${DEVID_TEST_ASAN:-}" != yes ]; then

@@ -21,7 +21,7 @@ authenticates() {
         "client_cert=\"$work/$2.crt\"" "private_key=\"$work/$2.key\"" "phase1=\"tls_disable_tlsv1_3=$disabled\"" '}' >network.conf
     begin hostapd hostapd hostapd.conf
     wait_until grep -q 'AP-ENABLED' hostapd.log || { cat hostapd.log; end; return 1; }
-    "${app[@]}" eapol_test -c network.conf -a 127.0.0.1 -p "$port" -s secret -t 20 >eap.log 2>&1 </dev/null || status=1
+    "${app[@]}" eapol_test -c network.conf -a 127.0.0.1 -p "$port" -s secret -t 100 >eap.log 2>&1 </dev/null || status=1
     grep -q "SSL: Using TLS version TLSv$3" eap.log && tail -n 1 eap.log | grep -qx SUCCESS || status=1
     end || status=1
     [ $status -eq 0 ] || { tail -n 20 hostapd.log eap.log; return 1; }

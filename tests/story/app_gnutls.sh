@@ -8,7 +8,7 @@ make_tokens tpm disk hsm
 [ "${DEVID_TEST_ASAN:-}" != yes ] || { done_testing; exit; }
 keys_stay # several processes, no resource manager
 start_judge
-gnutls() { timeout 60 "$1" --provider "$(library "$token")" "${@:2}"; }
+gnutls() { timeout 300 "$1" --provider "$(library "$token")" "${@:2}"; }
 
 lists() { # NAME
     gnutls p11tool --list-privkeys --login --set-pin 1234 "pkcs11:token=$token" | tee listed | grep -q "object=${1#*-};type=private" &&

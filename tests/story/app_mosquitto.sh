@@ -20,7 +20,7 @@ configure() { # NAME... : a listener for each key; clients show a certificate, w
 says() { # COMMAND NAME VERSION SERVER OPTION... : a client with that key at the listener of the other
     local command=$1 name=$2 version=$3 server=$4
     shift 4
-    "${app[@]}" timeout 60 "$command" -h 127.0.0.1 -p "${port_of[$server]}" --cafile ca.crt --cert "$name.crt" --key "$name.key" \
+    "${app[@]}" timeout 300 "$command" -h 127.0.0.1 -p "${port_of[$server]}" --cafile ca.crt --cert "$name.crt" --key "$name.key" \
         --tls-version "tlsv$version" "$@"
 }
 message() { # FROM TO VERSION: a message that one leaves and the other takes

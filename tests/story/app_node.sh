@@ -8,7 +8,7 @@ make_tokens tpm disk hsm
 # shakes SERVER CLIENT VERSION [OPTION...]
 shakes() {
     local server=$1 client=$2 version=TLSv$3
-    "${app[@]}" timeout 60 node "${@:4}" "$DEVID_TEST_SOURCE/tests/story/handshakes.js" ca.crt "$server.crt" "$server.key" "$client.crt" \
+    "${app[@]}" timeout 300 node "${@:4}" "$DEVID_TEST_SOURCE/tests/story/handshakes.js" ca.crt "$server.crt" "$server.key" "$client.crt" \
         "$client.key" "$version" >said 2>&1
     grep -qx "$version $server $client" said || { cat said; return 1; }
 }

@@ -53,7 +53,7 @@ serves() { # NAME VERSION; selfserv cannot be told an address
 }
 calls() { # NAME VERSION
     printf 'GET / HTTP/1.0\r\n\r\n' >get
-    foreign timeout 60 tstclnt -A get -h 127.0.0.1 -p "$judge_port" -a localhost -d "$database" \
+    foreign timeout 300 tstclnt -A get -h 127.0.0.1 -p "$judge_port" -a localhost -d "$database" \
         -n "${1%-*}:${1#*-}" -w 1234 -V "tls$2:tls$2" >page 2>&1
     grep -q "Subject: CN *= *$1" page || { cat page; return 1; }
 }

@@ -38,7 +38,7 @@ signer_digest = sha256
 extendedKeyUsage = critical,timeStamping
 C
 
-ossl() { "${app[@]}" timeout 60 openssl "$@"; }
+ossl() { "${app[@]}" timeout 300 openssl "$@"; }
 
 # Each takes the key, as a URI or a file, and the name of its files. $name.pub is its public key, $name.crt its certificate.
 request() {
@@ -118,7 +118,7 @@ challenge() { # the request of old browsers
     ossl spkac -digest sha256 -key "$1" -challenge word -out made.spkac && plain spkac -in made.spkac -verify -noout
 }
 server() {
-    local port=$server_port version
+    local version
     for version in $versions; do connects "$server_port" "$version" "$2" || return 1; done
 }
 client() { # KEY NAME

@@ -5,7 +5,7 @@
 
 make_tokens tpm disk hsm
 check 'a resource manager for the TPM' start_resource_manager
-handshakes() { "${app[@]}" timeout 120 python3 "$DEVID_TEST_SOURCE/tests/story/handshakes.py" ca.crt "$@"; }
+handshakes() { "${app[@]}" timeout 300 python3 "$DEVID_TEST_SOURCE/tests/story/handshakes.py" ca.crt "$@"; }
 
 while read -r order token; do
     use $token $order

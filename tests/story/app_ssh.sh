@@ -35,7 +35,7 @@ start_sshd() {
 }
 # login OPTION...: as who we are, at that server, whose key is known
 login() {
-    timeout 60 ssh -F none -p "$ssh_port" -o HostKeyAlias=host -o UserKnownHostsFile="$work/known_hosts" -o StrictHostKeyChecking=yes \
+    timeout 300 ssh -F none -p "$ssh_port" -o HostKeyAlias=host -o UserKnownHostsFile="$work/known_hosts" -o StrictHostKeyChecking=yes \
         -o PreferredAuthentications=publickey "$@" "$(id -un)@127.0.0.1" echo welcome >welcome && cat welcome && grep -qx welcome welcome
 }
 login_by_module() { # NAME
@@ -86,7 +86,7 @@ host_key() { # NAME: the server's own key is the agent's
     story_pids="$story_pids $pid"
     wait_for_port "$port"
     # It is who it says, and lets nobody in.
-    timeout 60 ssh -v -F none -p "$port" -o HostKeyAlias=host -o UserKnownHostsFile="$work/known_token" -o StrictHostKeyChecking=yes \
+    timeout 300 ssh -v -F none -p "$port" -o HostKeyAlias=host -o UserKnownHostsFile="$work/known_token" -o StrictHostKeyChecking=yes \
         -o BatchMode=yes -o IdentityAgent=none -o IdentityFile=none "$(id -un)@127.0.0.1" true 2>&1 | tee host.out |
         grep "Host 'host' is known and matches"
     status=$?

@@ -137,7 +137,7 @@ give_away() {
 
 wait_until() { # COMMAND...: it succeeds at last
     local i
-    for i in $(seq 500); do "$@" >wait.log 2>&1 && return 0; sleep 0.02; done
+    for i in $(seq 3000); do "$@" >wait.log 2>&1 && return 0; sleep 0.02; done
     return 1
 }
 
