@@ -275,10 +275,14 @@ static void take_turn(struct contender *contender, double seconds)
 
 void bench_compare(struct contender *contenders, size_t count, double seconds, unsigned turns)
 {
-    for (unsigned turn = 0; turn < turns; turn++)
-        for (size_t i = 0; i < count; i++)
-            if (contenders[i].work != NULL)
-                take_turn(&contenders[i], seconds);
+    for (unsigned turn = 0; turn < turns; turn++) {
+        for (size_t i = 0; i < count; i++) {
+            struct contender *next = &contenders[(i + turn) % count];
+
+            if (next->work != NULL)
+                take_turn(next, seconds);
+        }
+    }
 }
 
 void bench_print(const char *what, const struct contender *contenders, size_t count)

@@ -53,8 +53,8 @@ struct contender {
     double own_cost;             /* of this process alone */
 };
 
-/* Short turns of each, one after the other, because other work on the machine comes and goes; the best turn
- * counts. Contenders without `work` take no part. */
+/* Short turns of each, in an order that rotates, because other work on the machine comes and goes; the best
+ * turn counts. Contenders without `work` take no part. */
 void bench_compare(struct contender *contenders, size_t count, double seconds, unsigned turns);
 /* A line each. */
 void bench_print(const char *what, const struct contender *contenders, size_t count);

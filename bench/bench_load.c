@@ -3,7 +3,7 @@
  * What a process pays for the objects of a token: time from C_Initialize to the first find, time of
  * C_Initialize and C_GetSlotList alone, and the peak of memory above an empty token. 1000 objects of each
  * kind; a process of its own for each turn, the best one counts. The module is loaded before the clock
- * starts.
+ * starts. On a machine that is busy with other things the processor time tells more than the clock.
  *
  *     bench_load [TURNS]
  *
@@ -114,17 +114,18 @@ static CK_FUNCTION_LIST *load(void)
     return functions;
 }
 
-static double milliseconds(void)
+static double milliseconds(clockid_t clock)
 {
     struct timespec now;
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
 struct result {
     double up;    /* C_Initialize, C_GetSlotList */
     double found; /* and to the first object, by its id */
+    double busy;  /* the same, in processor time */
     double peak;  /* of memory, in KiB */
 };
 
@@ -137,15 +138,17 @@ static void measure(CK_FUNCTION_LIST *p11, bool objects, struct result *result)
     CK_SESSION_HANDLE session;
     CK_OBJECT_HANDLE found;
     struct rusage usage;
-    double start = milliseconds();
+    double start = milliseconds(CLOCK_MONOTONIC);
+    double busy = milliseconds(CLOCK_PROCESS_CPUTIME_ID);
 
     require(p11->C_Initialize(NULL) == CKR_OK, "C_Initialize");
     require(p11->C_GetSlotList(CK_TRUE, slots, &count) == CKR_OK, "C_GetSlotList");
-    result->up = milliseconds() - start;
+    result->up = milliseconds(CLOCK_MONOTONIC) - start;
     require(p11->C_OpenSession(0, CKF_SERIAL_SESSION, NULL, NULL, &session) == CKR_OK, "C_OpenSession");
     require(p11->C_FindObjectsInit(session, &item, 1) == CKR_OK, "C_FindObjectsInit");
     require(p11->C_FindObjects(session, &found, 1, &count) == CKR_OK && count == objects, "C_FindObjects");
-    result->found = milliseconds() - start;
+    result->found = milliseconds(CLOCK_MONOTONIC) - start;
+    result->busy = milliseconds(CLOCK_PROCESS_CPUTIME_ID) - busy;
     p11->C_FindObjectsFinal(session);
     p11->C_Finalize(NULL);
     getrusage(RUSAGE_SELF, &usage);
@@ -175,6 +178,8 @@ static void run_turn(bool objects, struct result *best)
         best->up = result.up;
     if (best->found == 0 || result.found < best->found)
         best->found = result.found;
+    if (best->busy == 0 || result.busy < best->busy)
+        best->busy = result.busy;
     if (best->peak == 0 || result.peak < best->peak)
         best->peak = result.peak;
 }
@@ -196,9 +201,10 @@ int main(int argc, char **argv)
             run_turn(kinds[i].block != NULL, &best);
         if (i == 0)
             empty = best.peak;
-        printf("%-12s C_Initialize and C_GetSlotList %6.2f ms, to the first find %6.2f ms, memory %6.2f MiB, "
+        printf("%-12s C_Initialize and C_GetSlotList %6.2f ms, to the first find %6.2f ms (%.2f of "
+               "processor), memory %6.2f MiB, "
                "%5.2f above an empty token\n",
-               kinds[i].name, best.up, best.found, best.peak / 1024, (best.peak - empty) / 1024);
+               kinds[i].name, best.up, best.found, best.busy, best.peak / 1024, (best.peak - empty) / 1024);
     }
     snprintf(command, sizeof command, "rm -rf '%s'", directory);
     return system(command) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

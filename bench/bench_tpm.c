@@ -253,10 +253,12 @@ static void compare(enum floor_key kind, double seconds, unsigned turns)
             all[i].work = NULL;
     }
     for (unsigned turn = 0; turn < turns; turn++) {
-        for (size_t i = 0; i < CONTENDERS; i++) {
-            if (i <= EACH)
-                floor_use(floor_tpm, kind, (enum floor_way)i);
-            bench_compare(&all[i], 1, seconds, 1);
+        for (unsigned i = 0; i < CONTENDERS; i++) {
+            unsigned next = (i + turn) % CONTENDERS;
+
+            if (next <= EACH)
+                floor_use(floor_tpm, kind, (enum floor_way)next);
+            bench_compare(&all[next], 1, seconds, 1);
         }
     }
     bench_print(kinds[kind].name, all, CONTENDERS);
