@@ -20,6 +20,22 @@ static const char *text_of(const json_t *value, char number[NUMBER_SIZE])
     return number;
 }
 
+/* A control character of the C1 set in UTF-8: U+009B, for one, begins what a terminal obeys. */
+static bool is_c1(const char *text)
+{
+    return (unsigned char)text[0] == 0xc2 && ((unsigned char)text[1] & 0xe0) == 0x80;
+}
+
+void cli_print_text(const char *text)
+{
+    for (; *text != '\0'; text++) {
+        bool wide = is_c1(text);
+
+        putchar(wide || (unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
+        text += wide ? 1 : 0;
+    }
+}
+
 static enum cli_status print_json(const json_t *value)
 {
     if (json_dumpf(value, stdout, JSON_INDENT(2)) != 0 || putchar('\n') == EOF)
@@ -30,8 +46,12 @@ static enum cli_status print_json(const json_t *value)
 /* Prints one line of the table; the last column is not padded. */
 static void print_line(const char *const *texts, const size_t *widths, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        printf("%-*s%s", i + 1 < count ? (int)widths[i] : 0, texts[i], i + 1 < count ? "  " : "\n");
+    for (size_t i = 0; i < count; i++) {
+        cli_print_text(texts[i]);
+        if (i + 1 < count)
+            printf("%*s", (int)(widths[i] - strlen(texts[i])) + 2, "");
+    }
+    putchar('\n');
 }
 
 static void print_table(const json_t *list, const struct cli_column *columns)
@@ -89,9 +109,11 @@ static void print_fields(const json_t *object, const struct cli_column *columns)
     for (const struct cli_column *row = columns; row->member != NULL; row++) {
         const json_t *value = json_object_get(object, row->member);
 
-        if (value != NULL)
-            printf("%s:%*s %s\n", row->heading, width - (int)strlen(row->heading), "",
-                   text_of(value, number));
+        if (value == NULL)
+            continue;
+        printf("%s:%*s ", row->heading, width - (int)strlen(row->heading), "");
+        cli_print_text(text_of(value, number));
+        putchar('\n');
     }
 }
 

@@ -17,6 +17,10 @@ struct cli_column {
     const char *heading; /* for people */
 };
 
+/* To standard output, a line's worth: labels, names and what services say may hold anything, and control
+ * characters, which a terminal would obey, become '?'. */
+void cli_print_text(const char *text);
+
 /* An array of objects: a table with headings, or `empty` (a sentence) when there is none. `list` is released;
  * NULL is told as a lack of memory. */
 enum cli_status cli_show_list(json_t *list, const struct cli_column *columns, const char *empty, bool json);

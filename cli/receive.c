@@ -88,8 +88,13 @@ static enum cli_status print(const dps_received *received)
     if (fwrite(body, 1, size, stdout) != size)
         return cli_fail(CLI_INTERNAL, "standard output: cannot be written; is the disk full?");
     putchar('\n');
-    for (size_t i = 0; (property = dps_received_property(received, i)) != NULL; i++)
-        printf("  %s: %s\n", property->name, property->value);
+    for (size_t i = 0; (property = dps_received_property(received, i)) != NULL; i++) {
+        printf("  ");
+        cli_print_text(property->name);
+        printf(": ");
+        cli_print_text(property->value);
+        putchar('\n');
+    }
     return CLI_OK;
 }
 

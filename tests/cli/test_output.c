@@ -49,6 +49,24 @@ START_TEST(json_is_printed_whole)
 }
 END_TEST
 
+START_TEST(a_text_does_nothing_to_a_terminal)
+{
+    json_t *row = json_pack("{s:s,s:s}", "name",
+                            "a\033[2J\nb\x7f\xc2\x9b"
+                            "1m\xc3\xa9",
+                            "bits", "\xc4\x9b");
+    struct capture capture = capture_begin(STDOUT_FILENO);
+    char *text;
+
+    ck_assert_int_eq(cli_show_list(json_pack("[O]", row), columns, "none", false), CLI_OK);
+    ck_assert_int_eq(cli_show_object(row, columns, false), CLI_OK);
+    text = capture_end(&capture);
+    ck_assert_ptr_nonnull(strstr(text, "\na?[2J?b??1m\xc3\xa9  \xc4\x9b"));
+    ck_assert_ptr_nonnull(strstr(text, "\nNAME: a?[2J?b??1m\xc3\xa9\nBITS: \xc4\x9b\n"));
+    free(text);
+}
+END_TEST
+
 START_TEST(an_empty_table_is_a_sentence_on_standard_error)
 {
     struct capture out = capture_begin(STDOUT_FILENO);
@@ -109,6 +127,7 @@ Suite *suite(void)
 
     tcase_add_test(t, a_table_has_aligned_columns);
     tcase_add_test(t, json_is_printed_whole);
+    tcase_add_test(t, a_text_does_nothing_to_a_terminal);
     tcase_add_test(t, an_empty_table_is_a_sentence_on_standard_error);
     tcase_add_test(t, an_empty_list_is_json_too);
     tcase_add_test(t, an_object_shows_the_members_it_has);
