@@ -202,7 +202,7 @@ static CK_RV read_text(const struct line *line, const char *value, struct attrib
             buffer_add_u8(&text, (uint8_t)*value++);
             continue;
         }
-        if (strlen(value) < 3 || !bytes_from_hex(value + 1, 2, &byte))
+        if (value[1] == '\0' || value[2] == '\0' || !bytes_from_hex(value + 1, 2, &byte))
             goto out;
         buffer_add_u8(&text, byte.data[0]);
         bytes_free(&byte);
