@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Measurements, not tests: `make bench` builds and runs them.
-EXTRA_PROGRAMS = $(bench_programs) \
 bench_programs = bench/bench_file bench/bench_find bench/bench_load bench/bench_secret bench/bench_tpm \
-	bench/bench_handshake bench/bench_provider \
+	bench/bench_handshake bench/bench_provider
 EXTRA_PROGRAMS = $(bench_programs) bench/measure
 
 bench_bench_file_SOURCES = bench/bench_file.c
@@ -25,14 +24,11 @@ bench_bench_provider_CPPFLAGS = $(AM_CPPFLAGS) $(CRYPTO_CFLAGS)
 bench_bench_provider_LDADD = $(CRYPTO_LIBS) -ldl
 
 .PHONY: bench
-bench: all $(bench_programs) tests/support/tcti_count.la \
+bench: all $(bench_programs) bench/measure tests/support/tcti_count.la
 	for program in $(bench_programs); do \
 		DEVID_PKCS11_MODULE=$(abs_builddir)/pkcs11/.libs/devid-pkcs11.so \
 		DEVID_BENCH_PROVIDER=$(abs_builddir)/provider/.libs/devid.so \
-		DEVID_BENCH_COUNTER=$(abs_builddir)/tests/support/.libs/tcti_count.so ./$$program || exit 1; done \
-CLEANFILES += $(bench_programs) \
-bench: all $(bench_programs) bench/measure \
-		DEVID_PKCS11_MODULE=$(abs_builddir)/pkcs11/.libs/devid-pkcs11.so ./$$program || exit 1; done \
-	$(srcdir)/bench/bench_provision.sh $(abs_builddir) \
-EXTRA_DIST += bench/bench_provision.sh \
+		DEVID_BENCH_COUNTER=$(abs_builddir)/tests/support/.libs/tcti_count.so ./$$program || exit 1; done
+	$(srcdir)/bench/bench_provision.sh $(abs_builddir)
+EXTRA_DIST += bench/bench_provision.sh
 CLEANFILES += $(bench_programs) bench/measure
