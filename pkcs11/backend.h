@@ -122,12 +122,15 @@ struct backend {
      * CKR_ATTRIBUTE_TYPE_INVALID: it has none such. */
     CK_RV (*key_attribute)(const void *key, CK_ATTRIBUTE_TYPE type, struct bytes *value);
     /*
-     * Keys with an authorization of their own, which is not the token's. Both members or neither. Such a key
+     * Keys with an authorization of their own, which is not the token's. All members or none. Such a key
      * is CKA_ALWAYS_AUTHENTICATE; C_Login with CKU_CONTEXT_SPECIFIC brings its PIN to `authenticate`, which
      * answers CKR_OK (the members that use the key then get it as parameters->auth, once), CKR_PIN_INCORRECT
      * or CKR_PIN_LOCKED. Every other key that asks to be authenticated for is by the user's PIN.
      */
     bool (*has_own_auth)(const void *key);
+    /* The key's object is not CKA_PRIVATE, so the token's PIN does not stand before it: its authorization, if
+     * it has one, is its own. Before others see the key. Only where has_own_auth is. */
+    void (*disown)(void *key);
     CK_RV (*authenticate)(void *instance, void *key, const struct bytes *pin);
 
     /* Makes a key pair or a secret key; *block is what a later load takes. The key is not kept by the device.

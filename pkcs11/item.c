@@ -102,6 +102,17 @@ CK_RV key_place(struct key *key, const struct attributes *attributes)
     return handle != 0 && key->backend->place != NULL ? key->backend->place(key->material, handle) : CKR_OK;
 }
 
+CK_RV key_settle_auth(struct key *key, struct attributes *attributes)
+{
+    if (key->backend == NULL || key->backend->has_own_auth == NULL)
+        return CKR_OK;
+    if (!attributes_get_bool(attributes, CKA_PRIVATE, true))
+        key->backend->disown(key->material);
+    return key->backend->has_own_auth(key->material)
+               ? attributes_set_bool(attributes, CKA_ALWAYS_AUTHENTICATE, true)
+               : CKR_OK;
+}
+
 CK_RV key_persist(const struct key *key, CK_ULONG handle)
 {
     if (key->backend != NULL && key->backend->persist != NULL)

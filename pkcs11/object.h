@@ -50,6 +50,9 @@ CK_RV key_adopt(const struct backend *backend, void *instance, const CK_ATTRIBUT
                 struct key *key);
 /* What CKA_DEVID_PERSISTENT in `attributes` says of a key that is read from a file. */
 CK_RV key_place(struct key *key, const struct attributes *attributes);
+/* What its attributes say of the authorization of a loaded private key, and the other way round: one that is
+ * the key's own makes it CKA_ALWAYS_AUTHENTICATE. */
+CK_RV key_settle_auth(struct key *key, struct attributes *attributes);
 /* backend.persist, where the key has it: else only `handle` 0 is CKR_OK. */
 CK_RV key_persist(const struct key *key, CK_ULONG handle);
 struct key *key_take(struct key *key);

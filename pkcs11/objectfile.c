@@ -114,8 +114,8 @@ static CK_RV add_pair(struct token *token, const struct keyfile_block *block, st
         rv = keyfile_read_lines(block, CKO_PUBLIC_KEY, &public->attributes);
     if (rv == CKR_OK)
         rv = key_place(key, &private->attributes);
-    if (rv == CKR_OK && key->backend->has_own_auth != NULL && key->backend->has_own_auth(key->material))
-        rv = attributes_set_bool(&private->attributes, CKA_ALWAYS_AUTHENTICATE, true);
+    if (rv == CKR_OK)
+        rv = key_settle_auth(key, &private->attributes);
     if (rv == CKR_OK)
         rv = objects_pair_inherit(&private->attributes, &public->attributes);
     rv = finish(token, private, place, rv);

@@ -192,8 +192,8 @@ static CK_RV read_arrival(const struct tss_key *file, struct tpm_key *key)
     return CKR_OK;
 }
 
-/* Which parent, and whose auth value: on a token with a PIN the token's secret, else one of the key's own; a
- * policy may do without. */
+/* Which parent, and whose auth value: on a token with a PIN the token's secret, unless tpm_disown says
+ * otherwise, else one of the key's own; a policy may do without. */
 static void set_use(const struct tpm_token *token, const struct tss_key *file, struct tpm_key *key)
 {
     bool has_auth = !file->empty_auth && (key->policy == NULL || key->policy->auth_needed);
@@ -311,6 +311,7 @@ const struct backend tpm_backend = {
     .drop = drop_key,
     .key_attribute = key_attribute,
     .has_own_auth = tpm_has_own_auth,
+    .disown = tpm_disown,
     .authenticate = tpm_authenticate,
     .generate_pair = tpm_generate_pair,
     .generate = tpm_generate,

@@ -57,6 +57,7 @@ CK_RV tpm_key_read(const struct tpm_token *token, const struct bytes *block, str
 
 /* The backend's members that have files of their own. */
 bool tpm_has_own_auth(const void *key);
+void tpm_disown(void *key);
 CK_RV tpm_authenticate(void *instance, void *key, const struct bytes *pin);
 CK_RV tpm_generate_pair(void *instance, const struct key_request *request, struct bytes *block);
 CK_RV tpm_generate(void *instance, const struct key_request *request, struct bytes *block);

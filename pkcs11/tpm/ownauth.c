@@ -13,6 +13,14 @@ bool tpm_has_own_auth(const void *key)
     return ((const struct tpm_key *)key)->own_auth;
 }
 
+void tpm_disown(void *material)
+{
+    struct tpm_key *key = material;
+
+    key->own_auth = key->own_auth || key->auth != NULL;
+    key->auth = NULL;
+}
+
 /* A signature that no TPM makes, of nothing and by no scheme; but it looks at the authorization first (part
  * 3, 5.5, before the command's own checks in 5.8). So what else it complains of says that the authorization
  * is right, and nothing is signed that was not asked for. */

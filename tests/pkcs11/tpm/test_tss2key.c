@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* CKM_DEVID_TSS2_KEY: keys of a TPM as they stand in a file, through C_WrapKey and C_UnwrapKey. */
 #include "devid/pkcs11.h"
+#include "pkcs11/soft/tsskey.h"
 #include "tests/support/module.h"
 #include "tests/support/tpm.h"
 
@@ -147,6 +148,61 @@ START_TEST(broken_files_are_refused)
 }
 END_TEST
 
+/* A file of another program whose key has a password: in a session as in the token's directory it asks. */
+START_TEST(a_key_with_an_authorization_of_its_own_asks)
+{
+    CK_ATTRIBUTE public = {CKA_PRIVATE, &test_no, sizeof test_no};
+    struct bytes file = {der, 0};
+    struct tss_key key;
+    struct bytes changed;
+    CK_OBJECT_HANDLE handle;
+
+    wrap_original();
+    file.size = der_size;
+    ck_assert_rv(soft_tss_key_read(&file, &key), CKR_OK);
+    ck_assert(key.empty_auth);
+    key.empty_auth = false;
+    ck_assert_rv(soft_tss_key_write(&key, &changed), CKR_OK);
+    memcpy(der, changed.data, changed.size);
+    der_size = changed.size;
+    bytes_free(&changed);
+    tss_key_free(&key);
+    ck_assert_rv(unwrap(_i == 0 ? NULL : &public, _i == 0 ? 0 : 1, &handle), CKR_OK);
+    ck_assert(test_attribute_is(session, handle, CKA_ALWAYS_AUTHENTICATE, &test_yes, sizeof test_yes));
+    ck_assert_rv(test_sign(session, handle), CKR_USER_NOT_LOGGED_IN);
+}
+END_TEST
+
+/* On a token with a PIN the token's keys have its secret; a key that is not private has it not. */
+START_TEST(on_a_token_with_a_pin_a_public_object_has_its_own)
+{
+    CK_ATTRIBUTE public = {CKA_PRIVATE, &test_no, sizeof test_no};
+    CK_UTF8CHAR pin[] = "123456";
+    CK_OBJECT_HANDLE handle, other;
+
+    ck_assert_rv(C_Finalize(NULL), CKR_OK);
+    support_shell(NULL, "rm -r %s", support_path("tokens/device"));
+    ck_assert_rv(C_Initialize(NULL), CKR_OK);
+    {
+        CK_UTF8CHAR label[33] = "device                          ";
+
+        ck_assert_rv(C_InitToken(test_slot(NULL), pin, 6, label), CKR_OK);
+    }
+    session = test_session();
+    ck_assert_rv(C_Login(session, CKU_SO, pin, 6), CKR_OK);
+    ck_assert_rv(C_InitPIN(session, pin, 6), CKR_OK);
+    ck_assert_rv(C_Logout(session), CKR_OK);
+    ck_assert_rv(C_Login(session, CKU_USER, pin, 6), CKR_OK);
+    ck_assert_rv(test_generate_ec(session, "P-256", "ec", true, &other, &handle), CKR_OK);
+    wrap_original();
+    ck_assert_rv(unwrap(NULL, 0, &handle), CKR_OK);
+    ck_assert(test_attribute_is(session, handle, CKA_ALWAYS_AUTHENTICATE, &test_no, sizeof test_no));
+    ck_assert_rv(test_sign(session, handle), CKR_OK);
+    ck_assert_rv(unwrap(&public, 1, &handle), CKR_OK);
+    ck_assert(test_attribute_is(session, handle, CKA_ALWAYS_AUTHENTICATE, &test_yes, sizeof test_yes));
+}
+END_TEST
+
 Suite *suite(void)
 {
     Suite *s = suite_create("tss2key");
@@ -160,6 +216,8 @@ Suite *suite(void)
     tcase_add_loop_test(t, a_file_becomes_a_key_that_signs, 0, 2);
     tcase_add_loop_test(t, templates_that_do_not_fit_the_key, 0, (int)(sizeof refusals / sizeof refusals[0]));
     tcase_add_test(t, broken_files_are_refused);
+    tcase_add_loop_test(t, a_key_with_an_authorization_of_its_own_asks, 0, 2);
+    tcase_add_test(t, on_a_token_with_a_pin_a_public_object_has_its_own);
     suite_add_tcase(s, t);
     return s;
 }
