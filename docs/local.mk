@@ -10,4 +10,5 @@ EXTRA_DIST += \
 	docs/dps.md \
 	docs/openssl.md \
 	docs/pkcs11-vendor.md \
+	docs/provider-keys.md \
 	docs/store-format.md

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "provider/algorithms.h"
 #include "provider/asymcipher.h"
-#include "provider/decoder_uri.h"
+#include "provider/decoder.h"
 #include "provider/encoder.h"
 #include "provider/keyexch.h"
 #include "provider/keymgmt.h"
+#include "provider/pem.h"
+#include "provider/rand.h"
 #include "provider/signature.h"
 #include "provider/store.h"
 
@@ -20,11 +22,13 @@
 #define X_NAMES "X25519:1.3.101.110"
 
 #define FROM_URI ",input=der,structure=" PROV_URI_STRUCTURE
+#define FROM_TSS2 ",input=der,structure=" PROV_TSS2_STRUCTURE
 #define SPKI_PEM ",output=pem,structure=SubjectPublicKeyInfo"
 #define SPKI_DER ",output=der,structure=SubjectPublicKeyInfo"
 #define PKCS8_PEM ",output=pem,structure=PrivateKeyInfo"
 #define OLD_PEM ",output=pem,structure=type-specific"
 #define TEXT ",output=text"
+#define TSS2_PEM ",output=pem,structure=" PROV_TSS2_STRUCTURE
 
 struct row {
     int operation;
@@ -45,6 +49,12 @@ struct row {
         OSSL_OP_ENCODER, names, OLD_PEM, prov_encoder_uri_traditional_functions                              \
     }
 
+/* First of a type: libcrypto takes the last one that fits when no structure is asked for. */
+#define TSS2_ENCODER(names)                                                                                  \
+    {                                                                                                        \
+        OSSL_OP_ENCODER, names, TSS2_PEM, prov_encoder_tss2_functions                                        \
+    }
+
 /* Rows of one operation stand together. */
 /* clang-format off */
 static const struct row rows[] = {
@@ -62,15 +72,19 @@ static const struct row rows[] = {
     {OSSL_OP_ASYM_CIPHER, RSA_NAMES, "", prov_asymcipher_rsa_functions},
     {OSSL_OP_KEYEXCH, "ECDH", "", prov_keyexch_functions},
     {OSSL_OP_KEYEXCH, X_NAMES, "", prov_keyexch_functions},
+    {OSSL_OP_RAND, PROV_RAND_NAMES, "", prov_rand_functions},
     {OSSL_OP_DECODER, "DER", ",input=pem", prov_decoder_pem_functions},
-    {OSSL_OP_DECODER, RSA_NAMES, FROM_URI, prov_decoder_rsa_functions},
-    {OSSL_OP_DECODER, PSS_NAMES, FROM_URI, prov_decoder_rsa_pss_functions},
-    {OSSL_OP_DECODER, EC_NAMES, FROM_URI, prov_decoder_ec_functions},
-    {OSSL_OP_DECODER, ED_NAMES, FROM_URI, prov_decoder_ed25519_functions},
-    {OSSL_OP_DECODER, X_NAMES, FROM_URI, prov_decoder_x25519_functions},
-    ENCODERS(RSA_NAMES), OLD_ENCODER(RSA_NAMES),
-    ENCODERS(PSS_NAMES),
-    ENCODERS(EC_NAMES), OLD_ENCODER(EC_NAMES),
+    {OSSL_OP_DECODER, RSA_NAMES, FROM_URI, prov_decoder_uri_rsa_functions},
+    {OSSL_OP_DECODER, PSS_NAMES, FROM_URI, prov_decoder_uri_rsa_pss_functions},
+    {OSSL_OP_DECODER, EC_NAMES, FROM_URI, prov_decoder_uri_ec_functions},
+    {OSSL_OP_DECODER, ED_NAMES, FROM_URI, prov_decoder_uri_ed25519_functions},
+    {OSSL_OP_DECODER, X_NAMES, FROM_URI, prov_decoder_uri_x25519_functions},
+    {OSSL_OP_DECODER, RSA_NAMES, FROM_TSS2, prov_decoder_tss2_rsa_functions},
+    {OSSL_OP_DECODER, PSS_NAMES, FROM_TSS2, prov_decoder_tss2_rsa_pss_functions},
+    {OSSL_OP_DECODER, EC_NAMES, FROM_TSS2, prov_decoder_tss2_ec_functions},
+    TSS2_ENCODER(RSA_NAMES), ENCODERS(RSA_NAMES), OLD_ENCODER(RSA_NAMES),
+    TSS2_ENCODER(PSS_NAMES), ENCODERS(PSS_NAMES),
+    TSS2_ENCODER(EC_NAMES), ENCODERS(EC_NAMES), OLD_ENCODER(EC_NAMES),
     ENCODERS(ED_NAMES),
     ENCODERS(X_NAMES),
 };

@@ -12,6 +12,11 @@ enum prov_login {
 };
 
 enum { PROV_MODULES_MAXIMUM = 8 };
+/* How a private key of a token is written as PEM when the application names no structure of ours. */
+enum prov_pem {
+    PROV_PEM_AS_URI,
+    PROV_PEM_AS_TSS2 /* where the key is in a TPM and its module tells */
+};
 
 /* The settings of one instance: from its section in openssl.cnf, else from the environment, else built in. */
 struct prov_config {
@@ -22,11 +27,14 @@ struct prov_config {
     struct bytes pin; /* PIN for tokens whose URI names none; empty: none */
     char *pin_source; /* where to read it instead, see pin.h; NULL: nowhere */
     enum prov_login login;
-    unsigned sessions;          /* how many sessions on a token are kept at most */
-    bool forget_pins;           /* a PIN that was typed is not kept */
-    bool load_early;            /* the module is loaded together with the provider */
-    bool no_export;             /* public halves of the token's keys are not handed to other providers */
-    bool no_uri_pem;            /* private keys are not written as PEM files with their URI */
+    enum prov_pem pem;
+    char *random_token; /* URI of the token for random numbers; NULL: the first that generates them */
+    char *tss2_token;   /* URI of the token for TSS2 PRIVATE KEY files; NULL: the only one that takes them */
+    unsigned sessions;  /* how many sessions on a token are kept at most */
+    bool forget_pins;   /* a PIN that was typed is not kept */
+    bool load_early;    /* the module is loaded together with the provider */
+    bool no_export;     /* public halves of the token's keys are not handed to other providers */
+    bool no_uri_pem;    /* private keys are not written as PEM files with their URI */
     bool no_allowed_mechanisms; /* CKA_ALLOWED_MECHANISMS is not asked for */
     bool fips;                  /* algorithms carry fips=yes */
     uint32_t blocked;           /* bit N: operation N of libcrypto (OSSL_OP_...) is not offered */

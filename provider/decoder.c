@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "provider/decoder_uri.h"
+#include "provider/decoder.h"
 #include "common/buffer.h"
 #include "provider/error.h"
 #include "provider/pem.h"
@@ -18,8 +18,9 @@ enum { DER_MAXIMUM = 32768 };
 
 struct decoder {
     struct provider *provider;
-    const struct prov_key_type *type; /* of the second step */
-    bool no_keys;                     /* the application reads certificates or the like only */
+    const struct prov_decoder_kind *kind; /* of the second step, and the type */
+    const struct prov_key_type *type;
+    bool no_keys; /* the application reads certificates or the like only */
 };
 
 static void *new_decoder(void *provider)
@@ -61,29 +62,13 @@ static int set_params(void *data, const OSSL_PARAM params[])
 }
 
 /* Leaves errno as it was: some applications ask it first why a key was not read. */
-static struct prov_key *find_key(struct provider *provider, const void *der, size_t size,
-                                 OSSL_PASSPHRASE_CALLBACK *passphrase, void *passphrase_data,
-                                 struct prov_uri **uri)
+static struct prov_key *find_key(const struct decoder *decoder, const struct prov_decoder_kind *kind,
+                                 const void *der, size_t size, OSSL_PASSPHRASE_CALLBACK *passphrase,
+                                 void *passphrase_data)
 {
-    char *text = prov_pem_parse(der, size);
-    struct prov_key *key = NULL;
     int before = errno;
+    struct prov_key *key = kind->find(decoder->provider, der, size, passphrase, passphrase_data);
 
-    *uri = NULL;
-    if (text == NULL) {
-        prov_raise(&provider->core, PROV_R_BAD_PEM, "the block " PROV_PEM_NAME " does not hold such a URI");
-        return NULL;
-    }
-    *uri = prov_uri_parse(&provider->core, text);
-    bytes_wipe(text, strlen(text));
-    free(text);
-    if (*uri != NULL) {
-        const struct prov_pin_request request = {*uri, passphrase, passphrase_data};
-
-        key = prov_take_recent_key(provider, *uri);
-        if (key == NULL)
-            key = prov_search_key(provider, &request);
-    }
     errno = before;
     return key;
 }
@@ -92,51 +77,50 @@ static struct prov_key *find_key(struct provider *provider, const void *der, siz
  * The key is looked for in this first step, so that only the second step for its type follows, and so that an
  * error is raised where libcrypto keeps it. The second step finds the key waiting.
  */
-static int decode_der(struct decoder *decoder, struct bytes *der, OSSL_CALLBACK *callback,
-                      void *callback_data, OSSL_PASSPHRASE_CALLBACK *passphrase, void *passphrase_data)
+static int decode_der(struct decoder *decoder, const struct prov_decoder_kind *kind, struct bytes *der,
+                      OSSL_CALLBACK *callback, void *callback_data, OSSL_PASSPHRASE_CALLBACK *passphrase,
+                      void *passphrase_data)
 {
     int type = OSSL_OBJECT_PKEY;
-    char structure[] = PROV_URI_STRUCTURE;
-    struct prov_uri *uri = NULL;
-    struct prov_key *key =
-        find_key(decoder->provider, der->data, der->size, passphrase, passphrase_data, &uri);
-    int ok = 0;
+    struct prov_key *key = find_key(decoder, kind, der->data, der->size, passphrase, passphrase_data);
+    const OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_int(OSSL_OBJECT_PARAM_TYPE, &type),
+        OSSL_PARAM_construct_utf8_string(OSSL_OBJECT_PARAM_DATA_TYPE,
+                                         (char *)(uintptr_t)(key != NULL ? key->type->name : ""), 0),
+        OSSL_PARAM_construct_utf8_string(OSSL_OBJECT_PARAM_DATA_STRUCTURE, (char *)(uintptr_t)kind->structure,
+                                         0),
+        OSSL_PARAM_construct_octet_string(OSSL_OBJECT_PARAM_DATA, der->data, der->size),
+        OSSL_PARAM_construct_end(),
+    };
 
-    if (key != NULL) {
-        const OSSL_PARAM params[] = {
-            OSSL_PARAM_construct_int(OSSL_OBJECT_PARAM_TYPE, &type),
-            OSSL_PARAM_construct_utf8_string(OSSL_OBJECT_PARAM_DATA_TYPE, (char *)(uintptr_t)key->type->name,
-                                             0),
-            OSSL_PARAM_construct_utf8_string(OSSL_OBJECT_PARAM_DATA_STRUCTURE, structure, 0),
-            OSSL_PARAM_construct_octet_string(OSSL_OBJECT_PARAM_DATA, der->data, der->size),
-            OSSL_PARAM_construct_end(),
-        };
-
-        prov_leave_recent_key(decoder->provider, key); /* transferred */
-        ok = callback(params, callback_data);
-    }
-    prov_uri_free(uri);
-    return ok;
+    if (key == NULL)
+        return 0;
+    prov_leave_recent_key(decoder->provider, key); /* transferred */
+    return callback(params, callback_data);
 }
 
 /* Whatever is not ours is passed over in silence: 1, and nothing handed on. */
 static int decode_pem(void *data, OSSL_CORE_BIO *in, int selection, OSSL_CALLBACK *callback,
                       void *callback_data, OSSL_PASSPHRASE_CALLBACK *passphrase, void *passphrase_data)
 {
+    static const struct prov_decoder_kind *const kinds[] = {&prov_decoder_uri, &prov_decoder_tss2};
     struct decoder *decoder = data;
     BIO *bio = BIO_new_from_core_bio(decoder->provider->libctx, in);
     struct bytes der = BYTES_EMPTY;
-    enum prov_pem_result result = bio != NULL ? prov_pem_read(bio, &der) : PROV_PEM_FOREIGN;
+    const char *name = NULL;
+    enum prov_pem_result result = bio != NULL ? prov_pem_read(bio, &name, &der) : PROV_PEM_FOREIGN;
     int ok = 1;
 
     (void)selection;
     BIO_free(bio);
     if (result == PROV_PEM_BROKEN && !decoder->no_keys) {
-        prov_raise(&decoder->provider->core, PROV_R_BAD_PEM, "the block " PROV_PEM_NAME " is damaged");
+        prov_raise(&decoder->provider->core, PROV_R_BAD_PEM, "the block %s is damaged", name);
         ok = 0;
     }
-    if (result == PROV_PEM_FOUND && !decoder->no_keys)
-        ok = decode_der(decoder, &der, callback, callback_data, passphrase, passphrase_data);
+    for (size_t i = 0; result == PROV_PEM_FOUND && !decoder->no_keys && i < 2; i++) {
+        if (strcmp(name, kinds[i]->pem) == 0)
+            ok = decode_der(decoder, kinds[i], &der, callback, callback_data, passphrase, passphrase_data);
+    }
     bytes_free(&der);
     return ok;
 }
@@ -175,27 +159,19 @@ static int decode_key(void *data, OSSL_CORE_BIO *in, int selection, OSSL_CALLBAC
     struct decoder *decoder = data;
     BIO *bio = BIO_new_from_core_bio(decoder->provider->libctx, in);
     struct buffer content;
-    struct prov_uri *uri = NULL;
     struct prov_key *key = NULL;
-    char *text = NULL;
     int ok = 1;
 
     (void)selection;
     buffer_init(&content, DER_MAXIMUM);
-    if (bio != NULL && read_all(bio, &content))
-        text = prov_pem_parse(content.data, content.size);
-    if (text != NULL) {
-        key = find_key(decoder->provider, content.data, content.size, passphrase, passphrase_data, &uri);
+    if (bio != NULL && read_all(bio, &content) && decoder->kind->is(content.data, content.size)) {
+        key = find_key(decoder, decoder->kind, content.data, content.size, passphrase, passphrase_data);
         ok = key != NULL;
     }
     if (key != NULL && key->type == decoder->type)
         ok = give_key(key, callback, callback_data); /* transferred */
     else
         prov_key_free(key);
-    if (text != NULL)
-        bytes_wipe(text, strlen(text));
-    free(text);
-    prov_uri_free(uri);
     buffer_free(&content);
     BIO_free(bio);
     return ok;
@@ -222,13 +198,15 @@ const OSSL_DISPATCH prov_decoder_pem_functions[] = {
     {0,                                     NULL                           },
 };
 
-#define KEY_DECODER(list, key_type)                                                                          \
+#define KEY_DECODER(list, file, key_type)                                                                    \
     static void *list##_new(void *provider)                                                                  \
     {                                                                                                        \
         struct decoder *decoder = new_decoder(provider);                                                     \
                                                                                                              \
-        if (decoder != NULL)                                                                                 \
+        if (decoder != NULL) {                                                                               \
+            decoder->kind = &(file);                                                                         \
             decoder->type = &(key_type);                                                                     \
+        }                                                                                                    \
         return decoder;                                                                                      \
     }                                                                                                        \
     const OSSL_DISPATCH list[] = {                                                                           \
@@ -239,8 +217,11 @@ const OSSL_DISPATCH prov_decoder_pem_functions[] = {
         {0,                               NULL                         },                                                                                           \
     }
 
-KEY_DECODER(prov_decoder_rsa_functions, prov_key_rsa);
-KEY_DECODER(prov_decoder_rsa_pss_functions, prov_key_rsa_pss);
-KEY_DECODER(prov_decoder_ec_functions, prov_key_ec);
-KEY_DECODER(prov_decoder_ed25519_functions, prov_key_ed25519);
-KEY_DECODER(prov_decoder_x25519_functions, prov_key_x25519);
+KEY_DECODER(prov_decoder_uri_rsa_functions, prov_decoder_uri, prov_key_rsa);
+KEY_DECODER(prov_decoder_uri_rsa_pss_functions, prov_decoder_uri, prov_key_rsa_pss);
+KEY_DECODER(prov_decoder_uri_ec_functions, prov_decoder_uri, prov_key_ec);
+KEY_DECODER(prov_decoder_uri_ed25519_functions, prov_decoder_uri, prov_key_ed25519);
+KEY_DECODER(prov_decoder_uri_x25519_functions, prov_decoder_uri, prov_key_x25519);
+KEY_DECODER(prov_decoder_tss2_rsa_functions, prov_decoder_tss2, prov_key_rsa);
+KEY_DECODER(prov_decoder_tss2_rsa_pss_functions, prov_decoder_tss2, prov_key_rsa_pss);
+KEY_DECODER(prov_decoder_tss2_ec_functions, prov_decoder_tss2, prov_key_ec);

@@ -11,6 +11,7 @@ extern const OSSL_DISPATCH prov_encoder_spki_der_functions[];
 extern const OSSL_DISPATCH prov_encoder_text_functions[];
 extern const OSSL_DISPATCH prov_encoder_uri_functions[];
 extern const OSSL_DISPATCH prov_encoder_uri_traditional_functions[];
+extern const OSSL_DISPATCH prov_encoder_tss2_functions[];
 
 /* What all encoders keep between newctx and freectx. */
 struct prov_encoder {

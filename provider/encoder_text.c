@@ -13,6 +13,8 @@ static void *new_text(void *provider)
 
 static bool print_place(BIO *bio, const struct prov_key *key)
 {
+    if (key->private->file != NULL)
+        return BIO_printf(bio, "Private key in a TPM: %s\n", key->private->name) > 0;
     return BIO_printf(bio, "Private key in a PKCS#11 token: %s\n", key->private->name) > 0;
 }
 

@@ -2,12 +2,15 @@
 #include "provider/encoder.h"
 #include "provider/error.h"
 #include "provider/pem.h"
+#include "provider/tss2.h"
 
 #include <openssl/bio.h>
+#include <openssl/err.h>
 
 /*
  * Writing a private key as PEM: of a token's key that is the file form of its URI, which every program that
- * takes a key file can then use. Software keys are written as ever.
+ * takes a key file can then use, or what the configuration's `pem` says; of a key of a file, the file.
+ * Software keys are written as ever.
  */
 
 static void *new_pem(void *provider)
@@ -26,6 +29,43 @@ static int does_selection(void *provider, int selection)
     return prov_encoder_is_about(selection, OSSL_KEYMGMT_SELECT_PRIVATE_KEY);
 }
 
+/* What is not in a TPM has the file form of its URI whatever the configuration says. */
+static bool export_if_configured(const struct prov_encoder *encoder, const struct prov_key *key,
+                                 struct bytes *der)
+{
+    bool ok = false;
+
+    *der = BYTES_EMPTY;
+    if (key->private->file == NULL && encoder->provider->config.pem != PROV_PEM_AS_TSS2)
+        return false;
+    ERR_set_mark();
+    ok = prov_tss2_export((struct prov_key *)(uintptr_t)key, der);
+    ERR_pop_to_mark();
+    return ok;
+}
+
+static bool write_uri(const struct prov_encoder *encoder, const struct prov_key *key, BIO *bio)
+{
+    if (!encoder->provider->config.no_uri_pem)
+        return prov_pem_write(bio, key->private->name);
+    prov_raise(&encoder->provider->core, PROV_R_NOT_SUPPORTED,
+               "%s: pkcs11-module-encode-provider-uri-to-pem = false forbids PEM files with the URI of a key",
+               key->private->name);
+    return false;
+}
+
+static bool write_token_key(const struct prov_encoder *encoder, const struct prov_key *key, BIO *bio)
+{
+    struct bytes der;
+    bool ok;
+
+    if (!export_if_configured(encoder, key, &der))
+        return key->private->file == NULL && write_uri(encoder, key, bio);
+    ok = prov_pem_write_tss2(bio, &der);
+    bytes_free(&der);
+    return ok;
+}
+
 static int encode(void *data, OSSL_CORE_BIO *out, const void *object, const OSSL_PARAM params[],
                   int selection, OSSL_PASSPHRASE_CALLBACK *passphrase, void *passphrase_data)
 {
@@ -36,18 +76,11 @@ static int encode(void *data, OSSL_CORE_BIO *out, const void *object, const OSSL
 
     if (params != NULL || key == NULL || !key->has_private)
         return 0;
-    if (key->private != NULL && encoder->provider->config.no_uri_pem) {
-        prov_raise(
-            &encoder->provider->core, PROV_R_NOT_SUPPORTED,
-            "%s: pkcs11-module-encode-provider-uri-to-pem = false forbids PEM files with the URI of a key",
-            key->private->name);
-        return 0;
-    }
     bio = BIO_new_from_core_bio(encoder->provider->libctx, out);
     if (bio == NULL)
         return 0;
     if (key->private != NULL)
-        ok = prov_pem_write(bio, key->private->name);
+        ok = write_token_key(encoder, key, bio);
     else
         ok = prov_encoder_delegate(encoder, key, selection, bio, passphrase, passphrase_data);
     BIO_free(bio);

@@ -18,6 +18,7 @@ enum prov_reason {
     PROV_R_BAD_OPTION,
     PROV_R_BAD_URI,
     PROV_R_BAD_PEM,
+    PROV_R_BAD_TSS2,
     PROV_R_NO_TOKEN,
     PROV_R_NO_OBJECT,
     PROV_R_SEVERAL_OBJECTS,

@@ -3,6 +3,7 @@
 #include "provider/allowed.h"
 #include "provider/error.h"
 #include "provider/public.h"
+#include "provider/tss2.h"
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
@@ -79,6 +80,7 @@ static void free_private(struct prov_token_key *private)
 {
     if (private == NULL)
         return;
+    prov_tss2_free(private);
     prov_uri_free(private->uri);
     free(private->name);
     bytes_free(&private->id);

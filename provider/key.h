@@ -12,6 +12,7 @@
 #endif
 
 struct prov_key;
+struct prov_tss2;
 
 enum { PROV_REJECTION_SIZE = 32 };
 
@@ -47,6 +48,7 @@ struct prov_token_key {
     atomic_bool raw_pss; /* the token refused CKM_RSA_PKCS_PSS: pad here, and ask for CKM_RSA_X_509 */
     uint8_t
         rejection[PROV_REJECTION_SIZE]; /* what broken ciphertexts are answered from, see asymcipher_rsa.c */
+    struct prov_tss2 *file; /* the key is not an object of the token, but stands in a file: see tss2.h */
     /* Guarded by the lock of the module that is current: */
     CK_OBJECT_HANDLE handle;
     uint64_t epoch; /* of that handle; 0: none */

@@ -133,7 +133,8 @@ int prov_keymgmt_get_uri(const struct prov_key *key, OSSL_PARAM params[])
 {
     OSSL_PARAM *uri = OSSL_PARAM_locate(params, PROV_PARAM_URI);
 
-    return uri == NULL || key->private == NULL || OSSL_PARAM_set_utf8_string(uri, key->private->name);
+    return uri == NULL || key->private == NULL || key->private->file != NULL ||
+           OSSL_PARAM_set_utf8_string(uri, key->private->name);
 }
 
 int prov_keymgmt_get_params(void *data, OSSL_PARAM params[])

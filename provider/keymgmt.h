@@ -60,7 +60,8 @@ const OSSL_PARAM *prov_keymgmt_list_of(void *provider, const char *type, prov_ke
     static const OSSL_PARAM *list##_generate_settable(void *generation, void *provider)                      \
     {                                                                                                        \
         (void)generation;                                                                                    \
-        return prov_keymgmt_list_of(provider, (type).name, EVP_KEYMGMT_gen_settable_params);                 \
+        (void)provider;                                                                                      \
+        return prov_keygen_settable_params(&(type));                                                         \
     }                                                                                                        \
     const OSSL_DISPATCH list[] = {                                                                           \
         {OSSL_FUNC_KEYMGMT_NEW,                  (void (*)(void))list##_new              },                                                 \
@@ -88,7 +89,8 @@ const OSSL_PARAM *prov_keymgmt_list_of(void *provider, const char *type, prov_ke
         {0,                                      NULL                                    },                                                                                           \
     }
 
-/* Generation, always of software keys. */
+/* Generation: of software keys, unless a token or a TPM's file is asked for (keygen.c). */
+const OSSL_PARAM *prov_keygen_settable_params(const struct prov_key_type *type);
 void *prov_keygen_init(void *provider, const struct prov_key_type *type, int selection,
                        const OSSL_PARAM params[]);
 int prov_keygen_set_template(void *generation, void *key);

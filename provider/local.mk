@@ -8,14 +8,18 @@ provider_libcore_la_SOURCES = \
 	provider/asymcipher.h provider/asymcipher_rsa.c \
 	provider/config.c provider/config.h \
 	provider/core.c provider/core.h \
-	provider/decoder_uri.c provider/decoder_uri.h \
+	provider/decoder.c provider/decoder.h \
+	provider/decoder_tss2.c \
+	provider/decoder_uri.c \
 	provider/digest.c provider/digest.h \
 	provider/encoder.c provider/encoder.h \
 	provider/encoder_spki.c \
 	provider/encoder_text.c \
+	provider/encoder_tss2.c \
 	provider/encoder_uri.c \
 	provider/error.c provider/error.h \
 	provider/filter.c provider/filter.h \
+	provider/generate.c provider/generate.h \
 	provider/guard.c provider/guard.h \
 	provider/key.c provider/key.h \
 	provider/keyexch.c provider/keyexch.h \
@@ -38,6 +42,7 @@ provider_libcore_la_SOURCES = \
 	provider/provider.c provider/provider.h \
 	provider/pss.c provider/pss.h \
 	provider/public.c provider/public.h \
+	provider/rand.c provider/rand.h \
 	provider/search.c provider/search.h \
 	provider/section.c provider/section.h \
 	provider/session.c provider/session.h \
@@ -50,6 +55,9 @@ provider_libcore_la_SOURCES = \
 	provider/tls.c provider/tls.h \
 	provider/token.c provider/token.h \
 	provider/unpad.c provider/unpad.h \
+	provider/tokens.c provider/tokens.h \
+	provider/tss2.c provider/tss2.h \
+	provider/tss2load.c \
 	provider/uri.c provider/uri.h \
 	provider/use.c provider/use.h
 provider_libcore_la_LIBADD = common/libcommon.la $(CRYPTO_LIBS) $(P11KIT_LIBS) -ldl -lpthread

@@ -111,6 +111,7 @@ static bool open_locked(struct prov_module *module)
         rv = initialize(module);
     prov_guard_leave();
     module->initialized = rv == CKR_OK;
+    module->initialized_epoch = module->epoch;
     if (problem != NULL)
         prov_raise(&module->provider->core, PROV_R_MODULE_NOT_LOADED, "%s: %s", module->name, problem);
     else if (rv != CKR_OK)
@@ -219,10 +220,29 @@ static bool process_is_ending(void)
     return ending;
 }
 
+/* It was opened in this process, is not calling us, and the process goes on. */
+static bool may_be_called(const struct prov_module *module)
+{
+    return module != NULL && module->fork_id == prov_guard_fork_id() && !prov_guard_inside() &&
+           !process_is_ending();
+}
+
+struct prov_module *prov_module_reachable(struct provider *provider, size_t index, uint64_t epoch)
+{
+    struct prov_module *module = atomic_load(&provider->modules[index]);
+    bool reachable;
+
+    if (!may_be_called(module))
+        return NULL;
+    pthread_mutex_lock(&module->lock);
+    reachable = module->initialized && epoch >= module->initialized_epoch;
+    pthread_mutex_unlock(&module->lock);
+    return reachable ? module : NULL;
+}
+
 static void close_module(struct prov_module *module)
 {
-    bool reachable = module != NULL && module->fork_id == prov_guard_fork_id() && module->initialized &&
-                     !prov_guard_inside() && !process_is_ending();
+    bool reachable = may_be_called(module) && module->initialized;
 
     while (module != NULL) {
         struct prov_module *older = module->before_fork;

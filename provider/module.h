@@ -51,8 +51,9 @@ struct prov_module {
     pthread_cond_t login_ended;
     /* Guarded by the lock: */
     bool initialized;
-    CK_RV listing; /* how the last reading of the list of tokens went */
-    bool listed;   /* the list of tokens was read since the last renewal */
+    uint64_t initialized_epoch; /* sessions of older ones ended with an older C_Initialize */
+    CK_RV listing;              /* how the last reading of the list of tokens went */
+    bool listed;                /* the list of tokens was read since the last renewal */
     uint64_t
         epoch; /* sessions and handles of another epoch are void; unique over all modules of this process */
     uint64_t incarnation; /* how often it was found to have been finalised by somebody */
@@ -95,6 +96,9 @@ uint64_t prov_module_epoch(struct prov_module *module);
 /* After a stale answer (prov_error_is_stale) in `epoch`: voids what was held, once for all threads that
  * notice. */
 void prov_module_renew(struct prov_module *module, uint64_t epoch, CK_RV rv);
+
+/* The module, if it can still be told that something which was opened in `epoch` is given up; else NULL. */
+struct prov_module *prov_module_reachable(struct provider *provider, size_t index, uint64_t epoch);
 
 /* For prov_provider_free: gives back what can be without harm, frees the rest. Modules stay loaded and
  * initialised. */

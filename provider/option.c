@@ -87,6 +87,22 @@ static bool parse_login(const struct prov_option *option, struct prov_config *co
     return true;
 }
 
+static bool parse_pem(const struct prov_option *option, struct prov_config *config, const char *value)
+{
+    static const struct word words[] = {
+        {"uri",  PROV_PEM_AS_URI },
+        {"tss2", PROV_PEM_AS_TSS2},
+        {NULL,   0               }
+    };
+    uint32_t number;
+
+    (void)option;
+    if (!find_word(words, value, strlen(value), &number))
+        return false;
+    config->pem = (enum prov_pem)number;
+    return true;
+}
+
 static bool parse_flag(const struct prov_option *option, struct prov_config *config, const struct word *words,
                        const char *value)
 {
@@ -292,6 +308,11 @@ const struct prov_option prov_options[] = {
            parse_operations, blocked,
            "any of asym-cipher, cipher, decoder, digest, encoder, kdf, kem, keyexch, keymgmt, mac, rand, "
            "signature, skeymgmt, store"),
+    OPTION("pkcs11-module-tss2-token", "tss2-token", "DEVID_PKCS11_TSS2_TOKEN", parse_text, tss2_token,
+           "the URI of a token"),
+    OPTION("pkcs11-module-random-token", "random-token", "DEVID_PKCS11_RANDOM_TOKEN", parse_text,
+           random_token, "the URI of a token"),
+    OPTION("pkcs11-module-pem", "pem", "DEVID_PKCS11_PEM", parse_pem, pem, "uri or tss2"),
     OPTION("pkcs11-module-assume-fips", "assume-fips", "DEVID_PKCS11_ASSUME_FIPS", parse_true, fips,
            "true or false"),
 };

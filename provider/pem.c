@@ -21,38 +21,50 @@ ASN1_SEQUENCE(PROV_PEM_CONTENT) =
         static const char description[] = "PKCS#11 Provider URI v1.0";
 enum { URI_MAXIMUM = 16384 };
 
-/* Whether the next line that begins a block begins one of ours. The place in the BIO stays what it was. */
-static bool next_is_ours(BIO *in)
+/* Of a line that begins a block: which of ours it is; NULL: none. */
+static const char *kind_of(const char *line)
+{
+    static const char *const names[] = {PROV_PEM_NAME, PROV_PEM_TSS2};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        size_t length = strlen(names[i]);
+
+        if (strncmp(line, names[i], length) == 0 && strncmp(line + length, "-----", 5) == 0)
+            return names[i];
+    }
+    return NULL;
+}
+
+/* Which of our blocks the next one is; NULL: another, or none. The place in the BIO stays what it was. */
+static const char *next_kind(BIO *in)
 {
     static const char begin[] = "-----BEGIN ";
-    static const char ours[] = "-----BEGIN " PROV_PEM_NAME "-----";
-    char line[256];
+    const char *kind = NULL;
     int start = BIO_tell(in);
-    bool found = false;
+    char line[256];
 
     while (BIO_gets(in, line, sizeof line) > 0) {
         if (strncmp(line, begin, sizeof begin - 1) == 0) {
-            found = strncmp(line, ours, sizeof ours - 1) == 0;
+            kind = kind_of(line + sizeof begin - 1);
             break;
         }
     }
-    return BIO_seek(in, start) >= 0 && found;
+    return BIO_seek(in, start) >= 0 ? kind : NULL;
 }
 
-enum prov_pem_result prov_pem_read(BIO *in, struct bytes *der)
+enum prov_pem_result prov_pem_read(BIO *in, const char **kind, struct bytes *der)
 {
     enum prov_pem_result result;
     unsigned char *data = NULL;
     char *name = NULL;
     char *header = NULL;
     long size = 0;
-    bool ours;
 
     *der = BYTES_EMPTY;
     ERR_set_mark();
-    ours = next_is_ours(in);
-    result = ours ? PROV_PEM_BROKEN : PROV_PEM_FOREIGN;
-    if (PEM_read_bio(in, &name, &header, &data, &size) == 1 && ours && strcmp(name, PROV_PEM_NAME) == 0 &&
+    *kind = next_kind(in);
+    result = *kind != NULL ? PROV_PEM_BROKEN : PROV_PEM_FOREIGN;
+    if (PEM_read_bio(in, &name, &header, &data, &size) == 1 && *kind != NULL && strcmp(name, *kind) == 0 &&
         bytes_copy(der, data, (size_t)size))
         result = PROV_PEM_FOUND;
     OPENSSL_free(name);
@@ -109,4 +121,9 @@ bool prov_pem_write(BIO *out, const char *uri)
     OPENSSL_free(der);
     ASN1_item_free((ASN1_VALUE *)content, ASN1_ITEM_rptr(PROV_PEM_CONTENT));
     return ok;
+}
+
+bool prov_pem_write_tss2(BIO *out, const struct bytes *der)
+{
+    return PEM_write_bio(out, PROV_PEM_TSS2, "", der->data, (long)der->size) > 0;
 }

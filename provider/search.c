@@ -327,7 +327,7 @@ struct prov_key *prov_take_recent_key(struct provider *provider, const struct pr
 {
     struct prov_key *key = atomic_exchange(&provider->recent, NULL);
 
-    if (key != NULL && prov_uri_equal(key->private->uri, uri))
+    if (key != NULL && key->private->file == NULL && prov_uri_equal(key->private->uri, uri))
         return key;
     prov_key_free(key);
     return NULL;

@@ -2,6 +2,7 @@
 #include "provider/use.h"
 #include "provider/error.h"
 #include "provider/guard.h"
+#include "provider/tss2.h"
 
 #include <openssl/err.h>
 #include <stdlib.h>
@@ -80,6 +81,8 @@ static CK_RV login_and_find(struct prov_key *key, struct prov_session *session, 
     *handle = known_handle(key, session);
     if (*handle != CK_INVALID_HANDLE)
         return CKR_OK;
+    if (key->private->file != NULL)
+        return prov_tss2_find(key, session, handle);
     if (!prov_session_login(session, &request))
         return session->login;
     rv = find_again(key, session, handle);
@@ -175,7 +178,8 @@ static CK_RV call_init(const struct prov_key *key, struct prov_session *session,
     prov_guard_leave();
     if (rv != CKR_OK || !key->private->always_authenticate)
         return rv;
-    rv = prov_session_login_again(session, &request);
+    rv = key->private->file != NULL ? prov_tss2_login(key, session)
+                                    : prov_session_login_again(session, &request);
     *call = rv == CKR_PIN_INVALID ? NULL : "C_Login";
     return rv;
 }

@@ -183,7 +183,10 @@ fuzz_data = \
 provider_tests = \
 	tests/provider/test_asymcipher_rsa \
 	tests/provider/test_config \
+	tests/provider/test_decoder_tss2 \
 	tests/provider/test_decoder_uri \
+	tests/provider/test_encoder_tss2 \
+	tests/provider/test_generate \
 	tests/provider/test_guard \
 	tests/provider/test_ending \
 	tests/provider/test_keyexch \
@@ -196,9 +199,11 @@ provider_tests = \
 	tests/provider/test_provider \
 	tests/provider/test_pss \
 	tests/provider/test_recovery \
+	tests/provider/test_rand \
 	tests/provider/test_signature \
 	tests/provider/test_signature_hmac \
 	tests/provider/test_store \
+	tests/provider/test_threads \
 	tests/provider/test_tls \
 	tests/provider/test_uri
 
@@ -283,6 +288,7 @@ story_tests = \
 	tests/story/cli_softhsm.sh \
 	tests/story/file_pin.sh \
 	tests/story/file_token.sh \
+	tests/story/generate_keys.sh \
 	tests/story/openssl_tpm.sh \
 	tests/story/pkcs11_keys.sh \
 	tests/story/pkcs11_clients.sh \
@@ -291,6 +297,7 @@ story_tests = \
 	tests/story/provider_softhsm.sh \
 	tests/story/service.sh \
 	tests/story/tpm_objects.sh \
+	tests/story/tss2_file.sh \
 	tests/story/wrap_derive.sh
 emulator_story_tests = \
 	tests/story/any_module.sh \
@@ -335,6 +342,7 @@ tests_pkcs11_test_crash_pin_SOURCES = tests/pkcs11/test_crash_pin.c $(trap_sourc
 check_LTLIBRARIES += tests/support/p11_spy.la
 tests_support_libsupport_la_SOURCES += \
 	tests/provider/fake_core.h \
+	tests/provider/tss2_fixture.h \
 	tests/support/p11_spy.h \
 	tests/support/softhsm.c tests/support/softhsm.h
 tests_support_p11_spy_la_SOURCES = tests/support/p11_spy.c tests/support/p11_spy.h

@@ -11,7 +11,7 @@ if [ "${1:-}" = --build ]; then
     mkdir -p "$2"
     build=$(cd "$2" && pwd)
 fi
-programs='tests/pkcs11/test_threads tests/pkcs11/file/test_threads tests/pkcs11/tpm/test_keeper'
+programs='tests/pkcs11/test_threads tests/pkcs11/file/test_threads tests/pkcs11/tpm/test_keeper tests/provider/test_threads'
 passed=0
 failed=0
 configure_tsan() {
@@ -20,7 +20,7 @@ configure_tsan() {
     mkdir -p "$build" && cd "$build" && "$source/configure" --enable-tsan --disable-emulator
 }
 configure_tsan >"$build.log" 2>&1 || die "not configured, see $build.log"
-make -C "$build" -j"$(nproc)" $programs tests/support/tcti_count.la >>"$build.log" 2>&1 || die "not built, see $build.log"
+make -C "$build" -j"$(nproc)" $programs tests/support/tcti_count.la tests/support/p11_spy.la provider/devid.la pkcs11/devid-pkcs11.la >>"$build.log" 2>&1 || die "not built, see $build.log"
 export DEVID_TEST_SOURCE=$source DEVID_TEST_BUILD=$build
 export TSAN_OPTIONS=suppressions=$source/tests/tsan.supp:exitcode=66
 for program in $programs; do

@@ -14,9 +14,10 @@ const char fuzz_seeds[] = "pem";
 static char *read_one(BIO *in)
 {
     struct bytes der = BYTES_EMPTY;
+    const char *name;
     char *uri = NULL;
 
-    if (prov_pem_read(in, &der) == PROV_PEM_FOUND)
+    if (prov_pem_read(in, &name, &der) == PROV_PEM_FOUND)
         uri = prov_pem_parse(der.data, der.size);
     bytes_free(&der);
     return uri;

@@ -124,6 +124,14 @@ START_TEST(understands_each_option)
     ck_assert(read_config(&config, "pkcs11-module-init-args", "a=b"));
     ck_assert_str_eq(config.init_args, "a=b");
     prov_config_free(&config);
+    ck_assert(read_config(&config, "tss2-token", "pkcs11:token=device"));
+    ck_assert_str_eq(config.tss2_token, "pkcs11:token=device");
+    ck_assert_uint_eq(config.pem, PROV_PEM_AS_URI);
+    prov_config_free(&config);
+    ck_assert(read_config(&config, "pem", "tss2"));
+    ck_assert_uint_eq(config.pem, PROV_PEM_AS_TSS2);
+    ck_assert_ptr_null(config.tss2_token);
+    prov_config_free(&config);
 }
 END_TEST
 
@@ -214,6 +222,7 @@ START_TEST(names_the_option_and_the_value_that_it_refuses)
         {"pkcs11-module-quirks",         "no-deinit no-luck"   },
         {"pkcs11-module-quirks",         "no-deinitx"          },
         {"block-operations",             "digest,signatures"   },
+        {"pem",                          "pkcs8"               },
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

@@ -118,10 +118,12 @@ START_TEST(noise_is_survived)
 }
 END_TEST
 
+static const char *kind;
+
 static enum prov_pem_result read_text(const char *text, struct bytes *der, long *place)
 {
     BIO *bio = BIO_new_mem_buf(text, -1);
-    enum prov_pem_result result = prov_pem_read(bio, der);
+    enum prov_pem_result result = prov_pem_read(bio, &kind, der);
 
     *place = BIO_tell(bio);
     BIO_free(bio);
@@ -136,7 +138,8 @@ START_TEST(writes_what_it_reads)
     char *uri;
 
     ck_assert(prov_pem_write(bio, URI));
-    ck_assert_int_eq(prov_pem_read(bio, &der), PROV_PEM_FOUND);
+    ck_assert_int_eq(prov_pem_read(bio, &kind, &der), PROV_PEM_FOUND);
+    ck_assert_str_eq(kind, PROV_PEM_NAME);
     uri = prov_pem_parse(der.data, der.size);
     ck_assert_str_eq(uri, URI);
     free(uri);
@@ -160,6 +163,9 @@ START_TEST(tells_foreign_blocks_from_broken_ones)
         {"-----BEGIN PKCS#11 PROVIDER URI-----\n!!\n-----END PKCS#11 PROVIDER URI-----\n",            PROV_PEM_BROKEN },
         {"-----BEGIN PKCS#11 PROVIDER URI-----\nMAA=\n",                                              PROV_PEM_BROKEN },
         {"-----BEGIN PKCS#11 PROVIDER URI-----\nMAA=\n-----END CERTIFICATE-----\n",                   PROV_PEM_BROKEN },
+        {"-----BEGIN TSS2 PRIVATE KEY-----\nMAA=\n-----END TSS2 PRIVATE KEY-----\n",                  PROV_PEM_FOUND  },
+        {"-----BEGIN TSS2 PRIVATE KEY-----\n!!\n-----END TSS2 PRIVATE KEY-----\n",                    PROV_PEM_BROKEN },
+        {"-----BEGIN TSS2 PRIVATE KEYS-----\nMAA=\n-----END TSS2 PRIVATE KEYS-----\n",                PROV_PEM_FOREIGN},
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -167,6 +173,9 @@ START_TEST(tells_foreign_blocks_from_broken_ones)
         long place;
 
         ck_assert_msg(read_text(rows[i].text, &der, &place) == rows[i].result, "%s", rows[i].text);
+        ck_assert_int_eq(kind == NULL, rows[i].result == PROV_PEM_FOREIGN);
+        if (kind != NULL)
+            ck_assert_ptr_nonnull(strstr(rows[i].text, kind));
         bytes_free(&der);
     }
 }

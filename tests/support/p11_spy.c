@@ -65,10 +65,20 @@ WRAP(SPY_SIGN, C_Sign, (CK_SESSION_HANDLE a, CK_BYTE *b, CK_ULONG c, CK_BYTE *d,
 WRAP(SPY_DECRYPT, C_Decrypt, (CK_SESSION_HANDLE a, CK_BYTE *b, CK_ULONG c, CK_BYTE *d, CK_ULONG *e),
      (a, b, c, d, e))
 WRAP(SPY_DESTROY_OBJECT, C_DestroyObject, (CK_SESSION_HANDLE a, CK_OBJECT_HANDLE b), (a, b))
+WRAP(SPY_UNWRAP_KEY, C_UnwrapKey,
+     (CK_SESSION_HANDLE a, CK_MECHANISM *b, CK_OBJECT_HANDLE c, CK_BYTE *d, CK_ULONG e, CK_ATTRIBUTE *f,
+      CK_ULONG g, CK_OBJECT_HANDLE *h),
+     (a, b, c, d, e, f, g, h))
+WRAP(SPY_GET_MECHANISM_INFO, C_GetMechanismInfo, (CK_SLOT_ID a, CK_MECHANISM_TYPE b, CK_MECHANISM_INFO *c),
+     (a, b, c))
+WRAP(SPY_GENERATE_KEY_PAIR, C_GenerateKeyPair,
+     (CK_SESSION_HANDLE a, CK_MECHANISM *b, CK_ATTRIBUTE *c, CK_ULONG d, CK_ATTRIBUTE *e, CK_ULONG f,
+      CK_OBJECT_HANDLE *g, CK_OBJECT_HANDLE *h),
+     (a, b, c, d, e, f, g, h))
+WRAP(SPY_GENERATE_RANDOM, C_GenerateRandom, (CK_SESSION_HANDLE a, CK_BYTE *b, CK_ULONG c), (a, b, c))
 
 WRAP(SPY_OTHER, C_GetInfo, (CK_INFO * a), (a))
 WRAP(SPY_OTHER, C_GetMechanismList, (CK_SLOT_ID a, CK_MECHANISM_TYPE *b, CK_ULONG *c), (a, b, c))
-WRAP(SPY_OTHER, C_GetMechanismInfo, (CK_SLOT_ID a, CK_MECHANISM_TYPE b, CK_MECHANISM_INFO *c), (a, b, c))
 WRAP(SPY_OTHER, C_GetSessionInfo, (CK_SESSION_HANDLE a, CK_SESSION_INFO *b), (a, b))
 WRAP(SPY_OTHER, C_CloseAllSessions, (CK_SLOT_ID a), (a))
 WRAP(SPY_OTHER, C_Logout, (CK_SESSION_HANDLE a), (a))
@@ -78,7 +88,6 @@ WRAP(SPY_OTHER, C_CreateObject, (CK_SESSION_HANDLE a, CK_ATTRIBUTE *b, CK_ULONG 
 WRAP(SPY_OTHER, C_CopyObject,
      (CK_SESSION_HANDLE a, CK_OBJECT_HANDLE b, CK_ATTRIBUTE *c, CK_ULONG d, CK_OBJECT_HANDLE *e),
      (a, b, c, d, e))
-WRAP(SPY_OTHER, C_GenerateRandom, (CK_SESSION_HANDLE a, CK_BYTE *b, CK_ULONG c), (a, b, c))
 
 static CK_RV wrap_C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
 {
@@ -186,6 +195,8 @@ CK_RV C_GetFunctionList(CK_FUNCTION_LIST **list)
     outer.C_DeriveKey = wrap_C_DeriveKey;
     outer.C_DestroyObject = wrap_C_DestroyObject;
     outer.C_GetInfo = wrap_C_GetInfo;
+    outer.C_UnwrapKey = wrap_C_UnwrapKey;
+    outer.C_GenerateKeyPair = wrap_C_GenerateKeyPair;
     outer.C_GetMechanismList = wrap_C_GetMechanismList;
     outer.C_GetMechanismInfo = wrap_C_GetMechanismInfo;
     outer.C_GetSessionInfo = wrap_C_GetSessionInfo;

@@ -28,6 +28,10 @@ enum p11_spy_call {
     SPY_DECRYPT,
     SPY_DERIVE_KEY,
     SPY_DESTROY_OBJECT,
+    SPY_UNWRAP_KEY,
+    SPY_GET_MECHANISM_INFO,
+    SPY_GENERATE_KEY_PAIR,
+    SPY_GENERATE_RANDOM,
     SPY_OTHER, /* what else the provider could be tempted to call */
     SPY_CALLS
 };

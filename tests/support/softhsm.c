@@ -139,6 +139,16 @@ static void map_spy(void)
     setenv("P11_SPY_FILE", path, 1);
 }
 
+void test_spy_start(const char *module)
+{
+    if (spy == NULL)
+        map_spy();
+    setenv("P11_SPY_MODULE", module, 1);
+    setenv("DEVID_PKCS11_MODULE", support_build_path("tests/support/.libs/p11_spy.so"), 1);
+    setenv("OPENSSL_MODULES", support_build_path("provider/.libs"), 1);
+    setenv("OPENSSL_CONF", "/dev/null", 1);
+}
+
 void test_softhsm_start(void)
 {
     char text[6000];
@@ -156,11 +166,7 @@ void test_softhsm_start(void)
     snprintf(text, sizeof text, "bash %s", support_path("set-up.sh"));
     shell("the token cannot be made", text);
     make_secrets("mac", 1);
-    map_spy();
-    setenv("P11_SPY_MODULE", library(), 1);
-    setenv("DEVID_PKCS11_MODULE", support_build_path("tests/support/.libs/p11_spy.so"), 1);
-    setenv("OPENSSL_MODULES", support_build_path("provider/.libs"), 1);
-    setenv("OPENSSL_CONF", "/dev/null", 1);
+    test_spy_start(library());
 }
 
 void test_softhsm_add_secrets(const char *label, unsigned number)

@@ -12,11 +12,15 @@
  * (P-256, id 01), "rsa" (2048 bits, id 02) and "ec384" (id 03), the first two with certificates of the same
  * label and id; "lone" (P-256, id 04), a private key whose public key object was removed and which has a
  * certificate; "mute" (P-256, id 05), which has neither; "twin" twice (id 06 and 07); "fussy" (id 08), which
- * wants the PIN for each signature; "pss" and "pss256" (RSA, id 09 and 0a), whose allowed mechanisms are PSS over a
- * digest, and PSS over a message with SHA-256; "mac" (id 0b), a secret key of 32 bytes, twice the hexadecimal digits. $DEVID_PKCS11_MODULE is the spy around SoftHSM, and $OPENSSL_MODULES the
- * directory of the built provider. Use it as an unchecked fixture.
+ * wants the PIN for each signature; "pss" and "pss256" (RSA, id 09 and 0a), whose allowed mechanisms are PSS
+ * over a digest, and PSS over a message with SHA-256; "mac" (id 0b), a secret key of 32 bytes, twice the
+ * hexadecimal digits. $DEVID_PKCS11_MODULE is the spy around SoftHSM, and $OPENSSL_MODULES the directory of
+ * the built provider. Use it as an unchecked fixture.
  */
 void test_softhsm_start(void);
+
+/* The spy around any module, and the built provider, as above; for fixtures of other tokens. */
+void test_spy_start(const char *module);
 
 /* Adds secret keys like "mac" with another label. */
 void test_softhsm_add_secrets(const char *label, unsigned number);
