@@ -14,7 +14,8 @@
 #define FIRST_PAUSE_MILLISECONDS 10
 #define LONGEST_PAUSE_MILLISECONDS 5000
 
-/* A secret that came stands in the system API's buffer, in the clear, until a longer response comes. */
+/* A secret that came stands in the system API's buffer, in the clear, until a longer response comes. Of a
+ * good response only: in another one its size may be anything. */
 static void wipe_response(TSS2_SYS_CONTEXT *sys)
 {
     const uint8_t *secret;
@@ -37,7 +38,7 @@ static TSS2_RC execute_once(struct tpm *tpm, const struct tpm_command *command, 
         rc = tpm_bus_check(tpm, command);
     if (rc == TSS2_RC_SUCCESS && command->complete != NULL)
         rc = command->complete(tpm->sys, result);
-    if ((command->secrets & TPM_SECRET_OUT) != 0)
+    if (rc == TSS2_RC_SUCCESS && (command->secrets & TPM_SECRET_OUT) != 0)
         wipe_response(tpm->sys);
     log_debug("TPM2_%s: %s", command->name, Tss2_RC_Decode(rc));
     return rc;
