@@ -2,6 +2,7 @@
 #include "devid/pkcs11.h"
 #include "pkcs11/failure.h"
 #include "pkcs11/pair.h"
+#include "pkcs11/secret.h"
 #include "pkcs11/template.h"
 
 #include <string.h>
@@ -70,9 +71,9 @@ static CK_RV make_request(const struct backend *backend, const struct mechanism 
         return p11_fail(CKR_TEMPLATE_INCONSISTENT, "CKA_TOKEN must be the same for both halves of a pair");
     if (!backend->extractable && (!attributes_get_bool(private, CKA_SENSITIVE, true) ||
                                   attributes_get_bool(private, CKA_EXTRACTABLE, false)))
-        return p11_fail(
-            CKR_TEMPLATE_INCONSISTENT,
-            "a key made in this token never leaves it: CKA_SENSITIVE is true, CKA_EXTRACTABLE is false");
+        return p11_fail(CKR_TEMPLATE_INCONSISTENT, "a key made in this token never leaves it: CKA_SENSITIVE "
+                                                   "is true, CKA_EXTRACTABLE is false; only a key "
+                                                   "of the session (CKA_TOKEN false) may have it otherwise");
     return request->type == CKK_RSA ? read_rsa(row, pair, request) : read_curve(pair, request);
 }
 
@@ -91,7 +92,7 @@ static CK_RV set_origin(const struct mechanism *row, struct pair *pair)
 static CK_RV generate(struct session *session, const struct mechanism *row, struct pair *pair,
                       CK_OBJECT_HANDLE *public, CK_OBJECT_HANDLE *private)
 {
-    const struct backend *backend = session->token->backend;
+    const struct backend *backend = secret_backend(session, &pair->private);
     struct key_request request;
     CK_RV rv = make_request(backend, row, pair, &request);
 

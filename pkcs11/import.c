@@ -3,6 +3,7 @@
 
 #include "pkcs11/failure.h"
 #include "pkcs11/pair.h"
+#include "pkcs11/secret.h"
 #include "pkcs11/template.h"
 
 /* What the private half may do that has a counterpart. */
@@ -37,13 +38,14 @@ static CK_RV check_openness(const struct backend *backend, const struct attribut
     if (backend->extractable || (attributes_get_bool(attributes, CKA_SENSITIVE, true) &&
                                  !attributes_get_bool(attributes, CKA_EXTRACTABLE, false)))
         return CKR_OK;
-    return p11_fail(CKR_TEMPLATE_INCONSISTENT,
-                    "a key in this token never leaves it: CKA_SENSITIVE is true, CKA_EXTRACTABLE is false");
+    return p11_fail(CKR_TEMPLATE_INCONSISTENT, "a key in this token never leaves it: CKA_SENSITIVE is true, "
+                                               "CKA_EXTRACTABLE is false; only a key of the "
+                                               "session (CKA_TOKEN false) may have it otherwise");
 }
 
 CK_RV import_may_add(const struct session *session, const struct attributes *attributes)
 {
-    CK_RV rv = check_openness(session->token->backend, attributes);
+    CK_RV rv = check_openness(secret_backend(session, attributes), attributes);
 
     if (rv == CKR_OK)
         rv = session_may_ask(session, attributes);
@@ -73,7 +75,7 @@ CK_RV import_add_block(struct session *session, const struct attributes *attribu
 
 CK_RV import_add(struct session *session, const struct attributes *attributes, CK_OBJECT_HANDLE *handle)
 {
-    const struct backend *backend = session->token->backend;
+    const struct backend *backend = secret_backend(session, attributes);
     struct bytes block = BYTES_EMPTY;
     CK_RV rv;
 

@@ -4,6 +4,7 @@
 #include "pkcs11/failure.h"
 #include "pkcs11/import.h"
 #include "pkcs11/secret.h"
+#include "pkcs11/soft/plain.h"
 #include "pkcs11/template.h"
 
 /* C_SetAttributeValue, C_CopyObject, C_GetObjectSize: what is done to objects that are there. */
@@ -136,6 +137,22 @@ static CK_RV block_of(const struct key *key, struct bytes *block)
                : key->backend->key_attribute(key->material, CKA_DEVID_TSS2_KEY, block);
 }
 
+/* A key in software goes into the token's device. */
+static CK_RV take_in(struct session *session, struct object *copy, const struct bytes *info,
+                     CK_OBJECT_HANDLE *handle)
+{
+    struct attributes numbers = {0};
+    CK_RV rv;
+
+    if (copy->key->backend->plain == NULL)
+        return only_in_session();
+    rv = soft_plain_attributes(info, &numbers);
+    if (rv == CKR_OK)
+        rv = attributes_copy(&copy->attributes, &numbers);
+    attributes_free(&numbers);
+    return rv == CKR_OK ? import_add(session, &copy->attributes, handle) : rv;
+}
+
 /* A private key of the token stands in a file of its own with its public half, which is made for it. */
 static CK_RV copy_private(struct session *session, struct object *copy, CK_OBJECT_HANDLE *handle)
 {
@@ -146,12 +163,12 @@ static CK_RV copy_private(struct session *session, struct object *copy, CK_OBJEC
     if (rv == CKR_OK && attributes_find(&copy->attributes, CKA_DEVID_PERSISTENT) != NULL)
         rv = attributes_set_ulong(&copy->attributes, CKA_DEVID_PERSISTENT, 0);
 
-    if (rv == CKR_OK && copy->key->backend != session->token->backend)
-        return only_in_session();
     if (rv == CKR_OK)
         rv = block_of(copy->key, &block);
-    if (rv == CKR_OK)
+    if (rv == CKR_OK && copy->key->backend == session->token->backend)
         rv = import_add_block(session, &copy->attributes, copy->key->backend, &block, handle);
+    else if (rv == CKR_OK)
+        rv = take_in(session, copy, &block, handle);
     bytes_free(&block);
     return rv;
 }

@@ -9,8 +9,8 @@
  * CKA_KEY_TYPE, which is one of secrettype.h; without what was not given. Nothing is left behind on failure.
  */
 
-/* The backend that is to have the key: the token's own, but software for a key of the session that may be
- * read (CKA_SENSITIVE false) or leave (CKA_EXTRACTABLE true) when the token's own keys may not. */
+/* The backend that is to have the key, a secret or a private one: the token's own, but software for a key of
+ * the session that may be read (CKA_SENSITIVE false) or leave (CKA_EXTRACTABLE true) when the token's own keys may not. */
 const struct backend *secret_backend(const struct session *session, const struct attributes *attributes);
 
 /* Whether the session may make it: CKR_OK, CKR_SESSION_READ_ONLY, CKR_USER_NOT_LOGGED_IN, or

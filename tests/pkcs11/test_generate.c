@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "devid/pkcs11.h"
 #include "pkcs11/curve.h"
+#include "devid/pkcs11.h"
 #include "tests/support/module.h"
 #include "tests/support/tpm.h"
 
@@ -231,8 +232,14 @@ static const struct bad_template {
      CKM_EC_KEY_PAIR_GEN,                                    {CURVE, YES(CKA_VERIFY), NO(CKA_VERIFY)},
      {{0}},
      CKR_TEMPLATE_INCONSISTENT                                                                                                                                          },
-    {"extractable",               CKM_EC_KEY_PAIR_GEN,       {CURVE},                                                {YES(CKA_EXTRACTABLE)}, CKR_TEMPLATE_INCONSISTENT  },
-    {"not sensitive",             CKM_EC_KEY_PAIR_GEN,       {CURVE},                                                {NO(CKA_SENSITIVE)},    CKR_TEMPLATE_INCONSISTENT  },
+    {"extractable",
+     CKM_EC_KEY_PAIR_GEN,                                    {CURVE, YES(CKA_TOKEN)},
+     {YES(CKA_EXTRACTABLE), YES(CKA_TOKEN)},
+     CKR_TEMPLATE_INCONSISTENT                                                                                                                                          },
+    {"not sensitive",
+     CKM_EC_KEY_PAIR_GEN,                                    {CURVE, YES(CKA_TOKEN)},
+     {NO(CKA_SENSITIVE), YES(CKA_TOKEN)},
+     CKR_TEMPLATE_INCONSISTENT                                                                                                                                          },
     {"asks every time",
      CKM_EC_KEY_PAIR_GEN,                                    {CURVE},
      {YES(CKA_ALWAYS_AUTHENTICATE)},
@@ -255,6 +262,34 @@ static CK_ULONG count_of(const CK_ATTRIBUTE items[4])
         count++;
     return count;
 }
+
+/* As secret keys: who asks for a key of the session that may leave gets one in software, and no TPM command.
+ */
+START_TEST(an_open_key_of_the_session_is_software)
+{
+    CK_MECHANISM mechanism = {CKM_EC_KEY_PAIR_GEN, NULL, 0};
+    CK_ATTRIBUTE public_items[] = {CURVE};
+    CK_ATTRIBUTE open_items[] = {NO(CKA_SENSITIVE), YES(CKA_EXTRACTABLE)};
+    CK_ATTRIBUTE kept_items[] = {YES(CKA_TOKEN), YES(CKA_SENSITIVE), NO(CKA_EXTRACTABLE)};
+    CK_OBJECT_HANDLE kept;
+    unsigned char *value;
+    size_t size;
+
+    ck_assert_rv(C_GenerateKeyPair(session, &mechanism, public_items, 1, open_items, 2, &public, &private),
+                 CKR_OK);
+    ck_assert_rv(test_sign(session, private), CKR_OK);
+    ck_assert_uint_eq(test_tpm_count()->total, 0);
+    ck_assert(test_attribute_is(session, private, CKA_DEVID_BACKEND, "file", 4));
+    value = test_attribute(session, private, CKA_VALUE, &size);
+    ck_assert_uint_ne(size, 0);
+    free(value);
+    ck_assert_rv(C_CopyObject(session, private, kept_items, 1, &kept), CKR_TEMPLATE_INCONSISTENT);
+    ck_assert_rv(C_CopyObject(session, private, kept_items, 3, &kept), CKR_OK);
+    ck_assert(test_attribute_is(session, kept, CKA_DEVID_BACKEND, "tpm", 3));
+    ck_assert_rv(test_sign(session, kept), CKR_OK);
+    ck_assert_rv(C_DestroyObject(session, kept), CKR_OK);
+}
+END_TEST
 
 START_TEST(a_bad_template_costs_no_tpm_command_and_leaves_no_file)
 {
@@ -491,6 +526,7 @@ Suite *suite(void)
     tcase_add_test(t, a_key_is_one_file_of_the_owner);
     tcase_add_test(t, equal_labels_make_two_files);
     tcase_add_test(t, a_label_is_no_way_into_the_file);
+    tcase_add_test(t, an_open_key_of_the_session_is_software);
     tcase_add_test(t, a_bad_template_costs_no_tpm_command_and_leaves_no_file);
     tcase_add_test(t, arguments_are_checked);
     tcase_add_test(t, attributes_do_not_change_when_the_file_is_read_again);
