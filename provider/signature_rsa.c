@@ -206,7 +206,9 @@ static int sign_by_padding(const struct rsa_operation *operation, const uint8_t 
         if (paddings[i].padding == operation->padding)
             return paddings[i].sign(operation, data, size);
     }
-    return refuse(operation, "this padding mode is not supported with a token");
+    return refuse(operation, operation->padding == RSA_X931_PADDING
+                                 ? "X9.31 padding is not made with keys of a token"
+                                 : "this padding mode is not supported with a token");
 }
 
 int prov_signature_rsa(struct prov_key *key, EVP_PKEY_CTX *settings, const uint8_t *data, size_t size,

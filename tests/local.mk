@@ -198,6 +198,7 @@ provider_tests = \
 	tests/provider/test_pinsource \
 	tests/provider/test_provider \
 	tests/provider/test_pss \
+	tests/provider/test_questions \
 	tests/provider/test_recovery \
 	tests/provider/test_rand \
 	tests/provider/test_signature \
