@@ -84,12 +84,17 @@ START_TEST(its_file_may_be_called_pkcs11)
 {
     OSSL_LIB_CTX *context = OSSL_LIB_CTX_new();
     OSSL_PROVIDER *provider;
+    EVP_KEYMGMT *keymgmt;
 
     OSSL_PROVIDER_set_default_search_path(context, support_directory());
     ck_assert_int_eq(symlink(support_build_path("provider/.libs/devid.so"), support_path("pkcs11.so")), 0);
     provider = OSSL_PROVIDER_load(context, "pkcs11");
     ck_assert_msg(provider != NULL, "%s", test_errors());
-    ck_assert_ptr_nonnull(EVP_KEYMGMT_fetch(context, "EC", "provider=pkcs11"));
+    keymgmt = EVP_KEYMGMT_fetch(context, "EC", "provider=pkcs11");
+    ck_assert_ptr_nonnull(keymgmt);
+    EVP_KEYMGMT_free(keymgmt);
+    OSSL_PROVIDER_unload(provider);
+    OSSL_LIB_CTX_free(context);
     unlink(support_path("pkcs11.so"));
 }
 END_TEST
