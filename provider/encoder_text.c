@@ -15,7 +15,9 @@ static bool print_place(BIO *bio, const struct prov_key *key)
 {
     if (key->private->file != NULL)
         return BIO_printf(bio, "Private key in a TPM: %s\n", key->private->name) > 0;
-    return BIO_printf(bio, "Private key in a PKCS#11 token: %s\n", key->private->name) > 0;
+    /* The second line is what scripts for pkcs11-provider look for. */
+    return BIO_printf(bio, "Private key in a PKCS#11 token: %s\nURI %s\n", key->private->name,
+                      key->private->name) > 0;
 }
 
 static int encode(void *data, OSSL_CORE_BIO *out, const void *object, const OSSL_PARAM params[],

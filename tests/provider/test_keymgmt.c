@@ -265,6 +265,7 @@ START_TEST(text_and_private_pem_tell_the_uri)
     char *pem = encode(key, EVP_PKEY_KEYPAIR, "PEM", "PrivateKeyInfo");
 
     ck_assert_ptr_nonnull(strstr(text, "Private key in a PKCS#11 token: pkcs11:"));
+    ck_assert_ptr_nonnull(strstr(text, "\nURI pkcs11:"));
     ck_assert_ptr_nonnull(strstr(text, "Public-Key: (2048 bit)"));
     ck_assert_ptr_nonnull(strstr(pem, "-----BEGIN PKCS#11 PROVIDER URI-----"));
     free(text);
