@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/module.h"
 #include "cli/rv.h"
+#include "common/rvname.h"
 
 #include <dlfcn.h>
 #include <stdint.h>
@@ -64,7 +65,7 @@ enum cli_status cli_call_failed(const struct cli_module *module, const char *cal
     const char *advice = cli_rv_advice(rv);
 
     if (text[0] != '\0')
-        return cli_fail(CLI_TOKEN, "%s: %s (%s: %s)", thing, text, call, cli_rv_name(rv));
-    return cli_fail(CLI_TOKEN, "%s: %s failed with %s%s%s", thing, call, cli_rv_name(rv),
+        return cli_fail(CLI_TOKEN, "%s: %s (%s: %s)", thing, text, call, rv_name(rv));
+    return cli_fail(CLI_TOKEN, "%s: %s failed with %s%s%s", thing, call, rv_name(rv),
                     advice != NULL ? "; " : "", advice != NULL ? advice : "");
 }

@@ -6,4 +6,5 @@ common_libcommon_la_SOURCES = \
 	common/file.c common/file.h \
 	common/log.c common/log.h \
 	common/presentable.c common/presentable.h \
+	common/rvname.c common/rvname.h \
 	common/settings.c common/settings.h

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dps/token.h"
 
+#include "common/rvname.h"
+
 #include "common/file.h"
 
 #include <dlfcn.h>
@@ -15,61 +17,15 @@
 
 /* ---- what a failure is called ---- */
 
-#define NAME(rv)                                                                                             \
-    {                                                                                                        \
-        rv, #rv                                                                                              \
-    }
-
-static const struct {
-    CK_RV rv;
-    const char *name;
-} names[] = {
-    NAME(CKR_GENERAL_ERROR),
-    NAME(CKR_FUNCTION_FAILED),
-    NAME(CKR_FUNCTION_NOT_SUPPORTED),
-    NAME(CKR_ARGUMENTS_BAD),
-    NAME(CKR_ATTRIBUTE_TYPE_INVALID),
-    NAME(CKR_ATTRIBUTE_VALUE_INVALID),
-    NAME(CKR_CRYPTOKI_NOT_INITIALIZED),
-    NAME(CKR_DATA_INVALID),
-    NAME(CKR_DEVICE_ERROR),
-    NAME(CKR_DEVICE_REMOVED),
-    NAME(CKR_KEY_FUNCTION_NOT_PERMITTED),
-    NAME(CKR_KEY_TYPE_INCONSISTENT),
-    NAME(CKR_MECHANISM_INVALID),
-    NAME(CKR_MECHANISM_PARAM_INVALID),
-    NAME(CKR_PIN_INCORRECT),
-    NAME(CKR_PIN_LEN_RANGE),
-    NAME(CKR_PIN_LOCKED),
-    NAME(CKR_SESSION_HANDLE_INVALID),
-    NAME(CKR_TEMPLATE_INCONSISTENT),
-    NAME(CKR_TOKEN_NOT_PRESENT),
-    NAME(CKR_TOKEN_WRITE_PROTECTED),
-    NAME(CKR_UNWRAPPING_KEY_HANDLE_INVALID),
-    NAME(CKR_USER_NOT_LOGGED_IN),
-    NAME(CKR_WRAPPED_KEY_INVALID),
-    NAME(CKR_WRAPPED_KEY_LEN_RANGE),
-};
-
-static const char *rv_name(CK_RV rv, char *out, size_t size)
-{
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (names[i].rv == rv)
-            return names[i].name;
-    snprintf(out, size, "CKR_0x%08lx", rv);
-    return out;
-}
-
 dps_status dps_token_fail(struct dps_token *token, const char *doing, CK_RV rv)
 {
     const char *text = token->extra != NULL ? token->extra->error_text() : "";
-    char number[32];
 
     if (rv == CKR_HOST_MEMORY)
         return dps_report_no_memory(token->settings.report);
     return dps_report_fail(token->settings.report, DPS_KEY, "%s: %s%s%s%s(%s)", token->name, doing,
                            text[0] != '\0' ? ": " : " failed ", text, text[0] != '\0' ? " " : "",
-                           rv_name(rv, number, sizeof number));
+                           rv_name(rv));
 }
 
 /* ---- the module ---- */

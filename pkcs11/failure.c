@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pkcs11/failure.h"
+#include "common/rvname.h"
 
 #include "common/log.h"
 
@@ -36,7 +37,7 @@ CK_RV p11_fail(CK_RV rv, const char *format, ...)
     va_end(arguments);
     make_printable(text);
     keep(text, false);
-    log_write(LOG_ERROR, NULL, "%s (%s)", text, p11_rv_name(rv));
+    log_write(LOG_ERROR, NULL, "%s (%s)", text, rv_name(rv));
     return rv;
 }
 
@@ -57,7 +58,7 @@ void p11_failure_to_note(const char *thing, CK_RV rv, const char *advice)
 {
     char reason[sizeof sentence];
 
-    snprintf(reason, sizeof reason, "%s", p11_failure_kept() ? sentence : p11_rv_name(rv));
+    snprintf(reason, sizeof reason, "%s", p11_failure_kept() ? sentence : rv_name(rv));
     p11_failure_clear();
     p11_note("%s is left out: %s; %s", thing, reason, advice);
 }

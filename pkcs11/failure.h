@@ -27,7 +27,4 @@ void p11_failure_clear(void);
  * p11_failure_clear in this thread. */
 const char *p11_failure_text(void);
 
-/* "CKR_PIN_INCORRECT"; numbers without a name as "CKR 0x...", in storage of the thread. */
-const char *p11_rv_name(CK_RV rv);
-
 #endif

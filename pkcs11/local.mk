@@ -30,7 +30,6 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/message.c pkcs11/pkcs11-3.0.h \
 	pkcs11/modify.c \
 	pkcs11/module.c pkcs11/module.h \
-	pkcs11/names.c \
 	pkcs11/nested.c pkcs11/nested.h \
 	pkcs11/newtoken.c \
 	pkcs11/object.c \

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pkcs11/module.h"
+#include "common/rvname.h"
 
 #include "common/log.h"
 #include "pkcs11/failure.h"
@@ -128,7 +129,7 @@ CK_RV module_leave_function(const char *function, CK_RV rv)
 {
     soft_leave();
     module_unlock();
-    log_debug("%s: %s", function, p11_rv_name(rv));
+    log_debug("%s: %s", function, rv_name(rv));
     return rv;
 }
 

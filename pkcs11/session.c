@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pkcs11/session.h"
+#include "common/rvname.h"
 
 #include "common/log.h"
 #include "pkcs11/failure.h"
@@ -114,7 +115,7 @@ CK_RV session_leave_function(struct session *session, const char *function, CK_R
     soft_leave();
     unreference(session);
     module_end_work();
-    log_debug("%s(session %lu): %s", function, handle, p11_rv_name(rv));
+    log_debug("%s(session %lu): %s", function, handle, rv_name(rv));
     return rv;
 }
 

@@ -32,8 +32,9 @@ files() { # all C files of a folder but those named
 
 p11='<p11-kit/(pkcs11|pkcs11x)\.h>'
 vendor='"devid/pkcs11\.h"'
-echo 1..19
-rule 'common includes nothing but itself' 'x^' $(files common)
+echo 1..20
+rule 'common includes nothing but itself' 'x^' $(files common rvname.c)
+rule 'common/rvname.c includes the PKCS#11 header, for its numbers' "$p11" common/rvname.c
 rule 'pkcs11 includes no foreign library but the PKCS#11 header' \
     "\"pkcs11/([a-z0-9_]+|pkcs11-3\.0|soft/[a-z0-9_]+|tpm/backend|file/backend)\.h\"|$p11|$vendor" $(files pkcs11)
 rule 'pkcs11/soft includes openssl' "\"pkcs11/(soft/)?[a-z0-9_]+\.h\"|$p11|$vendor|<openssl/" $(files pkcs11/soft)

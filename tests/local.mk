@@ -7,6 +7,7 @@ common_tests = \
 	tests/common/test_bytes \
 	tests/common/test_file \
 	tests/common/test_presentable \
+	tests/common/test_rvname \
 	tests/common/test_settings
 
 pkcs11_tests = \

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/support/module.h"
+#include "common/rvname.h"
 
 #include "pkcs11/curve.h"
 #include "tests/support/tpm.h"
@@ -26,9 +27,9 @@ void test_rv(const char *file, int line, const char *what, CK_RV got, CK_RV want
 
     if (got == wanted)
         return;
-    snprintf(name, sizeof name, "%s", p11_rv_name(got));
+    snprintf(name, sizeof name, "%s", rv_name(got));
     ck_abort_msg("%s:%d: %s answers %s (%s), not %s", file, line, what, name, p11_failure_text(),
-                 p11_rv_name(wanted));
+                 rv_name(wanted));
 }
 
 void test_module_environment(void)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/support/tpmtoken.h"
+#include "common/rvname.h"
 
 #include "common/file.h"
 #include "pkcs11/soft/key.h"
@@ -109,8 +110,8 @@ void tpmtoken_assert(const char *file, int line, CK_RV got, CK_RV wanted)
 
     if (got == wanted)
         return;
-    snprintf(name, sizeof name, "%s", p11_rv_name(got));
-    ck_abort_msg("%s:%d: %s (%s), not %s", file, line, name, p11_failure_text(), p11_rv_name(wanted));
+    snprintf(name, sizeof name, "%s", rv_name(got));
+    ck_abort_msg("%s:%d: %s (%s), not %s", file, line, name, p11_failure_text(), rv_name(wanted));
 }
 
 void tpmtoken_generate(const struct key_request *request, struct tpmtoken_key *key)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pkcs11/soft/encrypt.h"
+#include "common/rvname.h"
 #include "pkcs11/tpm/create.h"
 #include "tests/support/tpmtoken.h"
 
@@ -172,7 +173,7 @@ START_TEST(broken_oaep_is_refused)
             CK_RV rv = decrypt(forms[taken].scheme, &forms[taken].parameters, block.data, &out);
 
             ck_assert_msg(rv == (made == taken ? CKR_OK : CKR_ENCRYPTED_DATA_INVALID), "%s as %s: %s (%s)",
-                          forms[made].name, forms[taken].name, p11_rv_name(rv), p11_failure_text());
+                          forms[made].name, forms[taken].name, rv_name(rv), p11_failure_text());
             bytes_free(&out);
         }
         bytes_free(&block);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "pkcs11/failure.h"
+#include "common/rvname.h"
+
+#include <p11-kit/pkcs11.h>
 
 #include <stddef.h>
 #include <stdio.h>
@@ -51,6 +53,7 @@ static const struct {
     NAME(CKR_PIN_INCORRECT),
     NAME(CKR_PIN_INVALID),
     NAME(CKR_PIN_LEN_RANGE),
+    NAME(CKR_PIN_EXPIRED),
     NAME(CKR_PIN_LOCKED),
     NAME(CKR_SESSION_CLOSED),
     NAME(CKR_SESSION_COUNT),
@@ -96,13 +99,13 @@ static const struct {
     NAME(CKR_CRYPTOKI_ALREADY_INITIALIZED),
 };
 
-const char *p11_rv_name(CK_RV rv)
+const char *rv_name(unsigned long rv)
 {
     static _Thread_local char number[32];
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (names[i].rv == rv)
             return names[i].name;
-    snprintf(number, sizeof number, "CKR 0x%lx", rv);
+    snprintf(number, sizeof number, "CKR_0x%08lx", rv);
     return number;
 }
