@@ -263,7 +263,9 @@ cli_tests = \
 	tests/cli/test_enrollment \
 	tests/cli/test_options \
 	tests/cli/test_provision_config \
+	tests/cli/test_receive \
 	tests/cli/test_sas \
+	tests/cli/test_service \
 	tests/cli/test_output \
 	tests/cli/test_state \
 	tests/cli/test_subject \
