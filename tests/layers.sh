@@ -6,7 +6,7 @@ cd "${DEVID_TEST_SOURCE:-$(dirname "$0")/..}" || exit 99
 number=0
 
 # allowed FILES... -- PATTERN: every #include that is neither the C library, POSIX, common/ nor the pattern is an offence
-libc='<(arpa/|errno|fcntl|ftw|inttypes|limits|math|netdb|netinet/|poll|pthread|pwd|getopt|signal|spawn|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|string|strings|sys/|termios|threads|time|unistd|dlfcn|dirent|ctype|assert|locale|grp|wordexp)[^>]*>'
+libc='<(arpa/|errno|fcntl|ftw|inttypes|limits|math|netdb|netinet/|poll|pthread|pwd|getopt|sched|signal|spawn|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|string|strings|sys/|termios|threads|time|unistd|dlfcn|dirent|ctype|assert|locale|grp|wordexp)[^>]*>'
 
 rule() {
     local name=$1 allowed=$2 offences
