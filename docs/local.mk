@@ -9,6 +9,7 @@ EXTRA_DIST += \
 	docs/decisions \
 	docs/dps.md \
 	docs/openssl.md \
+	docs/performance.md \
 	docs/pkcs11-vendor.md \
 	docs/provider-keys.md \
 	docs/store-format.md
