@@ -109,6 +109,7 @@ refuses 'neither yes nor no' 'expected yes or no' -algorithm EC -pkeyopt group:P
 # Random numbers: the TPM's for who asks, and nobody else.
 printf '%s\n' 'openssl_conf = init' '[init]' 'providers = list' 'random = random' '[random]' 'random = DEVID-RAND' '[list]' 'default = on' 'devid = on' \
     '[on]' 'activate = 1' >"$work/random.cnf"
+export DEVID_PKCS11_RANDOM_TOKEN=pkcs11:token=device # else it is the first that generates them, which "disk" does too
 draws() { OPENSSL_CONF=$work/$1.cnf ossl rand -hex 32 | grep -Eq '^[0-9a-f]{64}$'; }
 tpm_commands_reset
 check 'openssl rand by the TPM' draws random
