@@ -187,6 +187,11 @@ static int run_kdf(const struct provider *provider, const struct derivation *der
     return ok;
 }
 
+static bool is_plain_ecdh(const struct prov_operation *operation, const struct derivation *derivation)
+{
+    return operation->key->type == &prov_key_ec && derivation->kdf[0] == '\0';
+}
+
 static int token_derive(struct prov_operation *operation, unsigned char *out, size_t *out_size, size_t room)
 {
     struct agreement agreement = {.operation = operation, .size = field_size(operation->key->pkey)};
@@ -197,7 +202,10 @@ static int token_derive(struct prov_operation *operation, unsigned char *out, si
     *out_size = derivation.kdf[0] != '\0' ? derivation.size : agreement.size;
     if (out == NULL)
         return 1;
-    if (room < *out_size)
+    /* As the default provider has it: of a bare ECDH secret as many bytes as the caller has room for. */
+    if (room < *out_size && is_plain_ecdh(operation, &derivation))
+        *out_size = room;
+    if (room < *out_size || room == 0)
         return prov_operation_refuse(operation, "too little room for the shared secret");
     if (operation->peer == NULL || !read_peer(&agreement, operation->peer->pkey))
         return prov_operation_refuse(operation, "there is no public key of the other side");
@@ -206,7 +214,7 @@ static int token_derive(struct prov_operation *operation, unsigned char *out, si
         if (derivation.kdf[0] != '\0')
             ok = run_kdf(operation->provider, &derivation, &agreement, out);
         else
-            memcpy(out, agreement.secret, agreement.size);
+            memcpy(out, agreement.secret, *out_size);
     }
     bytes_wipe(agreement.secret, sizeof agreement.secret);
     return ok;

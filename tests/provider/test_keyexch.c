@@ -134,6 +134,28 @@ START_TEST(a_size_question_is_not_the_tokens)
 }
 END_TEST
 
+/* What the default provider does with a secret that is to be a key of fewer bytes. */
+START_TEST(a_bare_secret_is_cut_to_the_room_there_is)
+{
+    EVP_PKEY *key = test_load_key(context, test_uri("ec"));
+    EVP_PKEY *public = test_public_half(key);
+    EVP_PKEY *other = other_side(&variants[0]);
+    unsigned char ours[32];
+    unsigned char theirs[32];
+
+    for (size_t room = 1; room <= 32; room += 15) {
+        memset(ours, 0xa5, sizeof ours);
+        ck_assert_uint_eq(derive(NULL, other, public, &variants[0], theirs, room), room);
+        ck_assert_uint_eq(derive(context, key, other, &variants[0], ours, room), room);
+        ck_assert_mem_eq(ours, theirs, room);
+        ck_assert(room == sizeof ours || ours[room] == 0xa5);
+    }
+    EVP_PKEY_free(other);
+    EVP_PKEY_free(public);
+    EVP_PKEY_free(key);
+}
+END_TEST
+
 START_TEST(too_little_room_and_no_peer_are_refused)
 {
     EVP_PKEY *key = test_load_key(context, test_uri("ec"));
@@ -143,7 +165,8 @@ START_TEST(too_little_room_and_no_peer_are_refused)
     size_t size = sizeof secret;
 
     test_spy_reset();
-    ck_assert_uint_eq(derive(context, key, other, &variants[0], secret, 31), 0);
+    ck_assert_uint_eq(derive(context, key, other, &variants[0], secret, 0), 0);
+    ck_assert_uint_eq(derive(context, key, other, &variants[2], secret, 47), 0);
     ck_assert_int_eq(EVP_PKEY_derive_init(ctx), 1);
     ck_assert_int_ne(EVP_PKEY_derive(ctx, secret, &size), 1);
     ck_assert_uint_eq(test_spy()->total, 0);
@@ -236,6 +259,7 @@ static void add_tests(Suite *s, const char *name, SFun set_up)
     tcase_add_checked_fixture(t, set_up, tear_down);
     tcase_add_test(t, both_sides_get_the_same);
     tcase_add_test(t, a_size_question_is_not_the_tokens);
+    tcase_add_test(t, a_bare_secret_is_cut_to_the_room_there_is);
     tcase_add_test(t, too_little_room_and_no_peer_are_refused);
     tcase_add_test(t, a_peer_on_another_curve_is_refused);
     tcase_add_test(t, the_cofactor_mechanism_does_when_the_other_is_missing);
