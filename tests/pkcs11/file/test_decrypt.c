@@ -357,11 +357,16 @@ START_TEST(lengths_and_parts)
         filetoken_assert_rv(C_DecryptUpdate(session, block + i, 64, out, &size), CKR_OK);
         ck_assert_uint_eq(size, 0);
     }
-    filetoken_assert_rv(C_Decrypt(session, block, BLOCK, out, &size), CKR_OPERATION_ACTIVE);
     size = 1;
     filetoken_assert_rv(C_DecryptFinal(session, out, &size), CKR_BUFFER_TOO_SMALL);
     filetoken_assert_rv(C_DecryptFinal(session, out, &size), CKR_OK);
     ck_assert_mem_eq(out, "secret", 6);
+    filetoken_assert_rv(C_DecryptFinal(session, out, &size), CKR_OPERATION_NOT_INITIALIZED);
+    filetoken_assert_rv(C_DecryptInit(session, &mechanism, private), CKR_OK);
+    size = sizeof out;
+    filetoken_assert_rv(C_DecryptUpdate(session, block, 64, out, &size), CKR_OK);
+    size = sizeof out;
+    filetoken_assert_rv(C_Decrypt(session, block, BLOCK, out, &size), CKR_OPERATION_ACTIVE);
     filetoken_assert_rv(C_DecryptFinal(session, out, &size), CKR_OPERATION_NOT_INITIALIZED);
 }
 END_TEST
