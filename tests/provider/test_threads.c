@@ -144,7 +144,7 @@ START_TEST(refusals_leave_nothing)
 
     fixture_make_disk();
     context = test_context(DEFAULT_FIRST);
-    for (unsigned i = 0; i <= WARM_UP + rounds(300); i++) {
+    for (unsigned i = 0; i <= WARM_UP + rounds(1000); i++) {
         struct answer answer = {NULL, 0};
 
         ck_assert_ptr_null(read_pem(context, files[LOCKED_FILE], &answer));
@@ -153,7 +153,7 @@ START_TEST(refusals_leave_nothing)
         if (i == WARM_UP)
             before = level_now();
     }
-    assert_level("refusals", &before, rounds(300));
+    assert_level("refusals", &before, rounds(1000));
     test_context_free(context);
     ck_assert_uint_eq(open_sessions(), 0);
 }
