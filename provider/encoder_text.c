@@ -3,21 +3,40 @@
 
 #include <openssl/bio.h>
 
-/* For people: `openssl pkey -text`. Of a token's key it tells where the private half is, then the public
- * half. */
+/* For people: `openssl pkey -text`. Of a token's key it tells first which object of the token it is, then the
+ * public half. Scripts for pkcs11-provider look for "PKCS11 RSA Private Key", "PKCS11 RSA Public Key (2048
+ * bits)", "Key ID:" and for lines "URI pkcs11:", one for each key. */
 
 static void *new_text(void *provider)
 {
     return prov_encoder_new(provider, "TEXT", NULL);
 }
 
-static bool print_place(BIO *bio, const struct prov_key *key)
+static bool print_title(BIO *bio, const struct prov_key *key, const char *half, const char *more)
 {
-    if (key->private->file != NULL)
-        return BIO_printf(bio, "Private key in a TPM: %s\n", key->private->name) > 0;
-    /* The second line is what scripts for pkcs11-provider look for. */
-    return BIO_printf(bio, "Private key in a PKCS#11 token: %s\nURI %s\n", key->private->name,
-                      key->private->name) > 0;
+    return BIO_printf(bio, "PKCS11 %s %s Key (%d bits)%s\n", key->type->name, half,
+                      EVP_PKEY_get_bits(key->pkey), more) > 0;
+}
+
+static bool print_id(BIO *bio, const struct bytes *id)
+{
+    bool ok = id->size == 0 || BIO_puts(bio, "Key ID: ") > 0;
+
+    for (size_t i = 0; ok && i < id->size; i++)
+        ok = BIO_printf(bio, "%02x", (unsigned)id->data[i]) > 0;
+    return ok && (id->size == 0 || BIO_puts(bio, "\n") > 0);
+}
+
+/* A key of a file stands nowhere in the token: who asks for its public half alone gets nothing but that. */
+static bool print_place(BIO *bio, const struct prov_key *key, bool private)
+{
+    if (key->private != NULL && key->private->file != NULL)
+        return !private || BIO_printf(bio, "Private key in a TPM: %s\n", key->private->name) > 0;
+    if (private &&
+        !(print_title(bio, key, "Private", ", which stays in its token") && print_id(bio, &key->private->id)))
+        return false;
+    return BIO_printf(bio, "URI %s\n", key->private != NULL ? key->private->name : key->public_name) > 0 &&
+           print_title(bio, key, "Public", "");
 }
 
 static int encode(void *data, OSSL_CORE_BIO *out, const void *object, const OSSL_PARAM params[],
@@ -25,6 +44,7 @@ static int encode(void *data, OSSL_CORE_BIO *out, const void *object, const OSSL
 {
     const struct prov_encoder *encoder = data;
     const struct prov_key *key = object;
+    bool private;
     BIO *bio;
     int ok;
 
@@ -32,8 +52,9 @@ static int encode(void *data, OSSL_CORE_BIO *out, const void *object, const OSSL
         return 0;
     bio = BIO_new_from_core_bio(encoder->provider->libctx, out);
     ok = bio != NULL;
-    if (ok && key->private != NULL && (selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0)
-        ok = print_place(bio, key);
+    private = key->private != NULL && (selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0;
+    if (ok && (key->private != NULL || key->public_name != NULL))
+        ok = print_place(bio, key, private);
     if (key->private != NULL)
         selection = EVP_PKEY_PUBLIC_KEY;
     ok = ok && prov_encoder_delegate(encoder, key, selection, bio, passphrase, passphrase_data);

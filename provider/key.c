@@ -95,11 +95,16 @@ void prov_key_free(struct prov_key *key)
         return;
     EVP_PKEY_free(key->pkey);
     free_private(key->private);
+    free(key->public_name);
     free(key);
 }
 
 void prov_key_drop_private(struct prov_key *key)
 {
+    if (key->private != NULL) {
+        key->public_name = key->private->name;
+        key->private->name = NULL;
+    }
     free_private(key->private);
     key->private = NULL;
     key->has_private = false;
@@ -283,8 +288,10 @@ struct prov_key *prov_key_from_object(struct prov_session *session, struct prov_
     if (key != NULL && object->class == CKO_PRIVATE_KEY) {
         key->private = new_private(session, uri, object, &allowed);
         key->has_private = key->private != NULL;
+    } else if (key != NULL) {
+        key->public_name = prov_uri_format(&session->token->info, object->class, &object->id, &object->label);
     }
-    if (key != NULL && (object->class != CKO_PRIVATE_KEY || key->private != NULL))
+    if (key != NULL && (key->private != NULL || key->public_name != NULL))
         return key;
     prov_key_free(key);
     return raise_about(provider, PROV_R_NO_MEMORY, session->token, object, "for a key");

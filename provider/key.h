@@ -67,6 +67,7 @@ struct prov_key {
     bool has_public;
     bool has_private;
     struct prov_token_key *private;
+    char *public_name; /* of a token's key without its private half: the object's full URI, without a PIN */
 };
 
 /* An empty software key. NULL: no memory. */

@@ -264,12 +264,41 @@ START_TEST(text_and_private_pem_tell_the_uri)
     char *text = encode(key, EVP_PKEY_KEYPAIR, "TEXT", NULL);
     char *pem = encode(key, EVP_PKEY_KEYPAIR, "PEM", "PrivateKeyInfo");
 
-    ck_assert_ptr_nonnull(strstr(text, "Private key in a PKCS#11 token: pkcs11:"));
+    ck_assert_int_eq(strncmp(text, "PKCS11 RSA Private Key (2048 bits)", 34), 0);
+    ck_assert_ptr_nonnull(strstr(text, "\nKey ID: "));
     ck_assert_ptr_nonnull(strstr(text, "\nURI pkcs11:"));
+    ck_assert_ptr_nonnull(strstr(text, "type=private\nPKCS11 RSA Public Key (2048 bits)\n"));
     ck_assert_ptr_nonnull(strstr(text, "Public-Key: (2048 bit)"));
     ck_assert_ptr_nonnull(strstr(pem, "-----BEGIN PKCS#11 PROVIDER URI-----"));
     free(text);
     free(pem);
+    EVP_PKEY_free(key);
+}
+END_TEST
+
+static size_t count_of(const char *text, const char *part)
+{
+    size_t count = 0;
+
+    for (text = strstr(text, part); text != NULL; text = strstr(text + 1, part))
+        count++;
+    return count;
+}
+
+START_TEST(text_of_a_public_half_tells_the_uri_once)
+{
+    EVP_PKEY *key = test_load_key(context, test_uri("ec"));
+    EVP_PKEY *software = EVP_PKEY_Q_keygen(context, "provider=devid", "EC", "P-256");
+    char *text = encode(key, EVP_PKEY_PUBLIC_KEY, "TEXT", NULL);
+    char *plain = encode(software, EVP_PKEY_PUBLIC_KEY, "TEXT", NULL);
+
+    ck_assert_uint_eq(count_of(text, "URI pkcs11:"), 1);
+    ck_assert_uint_eq(count_of(text, "\nPKCS11 EC Public Key (256 bits)\n"), 1);
+    ck_assert_ptr_null(strstr(text, "Private"));
+    ck_assert_ptr_null(strstr(plain, "PKCS11")); /* no token knows it */
+    free(text);
+    free(plain);
+    EVP_PKEY_free(software);
     EVP_PKEY_free(key);
 }
 END_TEST
@@ -334,6 +363,7 @@ static void add_tests(Suite *s, const char *name, SFun set_up)
     tcase_add_test(t, a_tokens_key_does_not_change);
     tcase_add_test(t, encodes_the_public_half_with_a_named_curve);
     tcase_add_test(t, text_and_private_pem_tell_the_uri);
+    tcase_add_test(t, text_of_a_public_half_tells_the_uri_once);
     tcase_add_test(t, a_software_key_has_the_default_providers_forms);
     tcase_add_test(t, software_keys_are_written_as_ever_also_encrypted);
     suite_add_tcase(s, t);

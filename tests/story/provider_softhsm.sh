@@ -113,7 +113,8 @@ self_signed() {
 }
 
 public_text() {
-    ossl pkey -in "$1" -noout -text | tee text | grep -q 'Private key in a PKCS#11 token: pkcs11:' &&
+    ossl pkey -in "$1" -noout -text | tee text | grep -q '^PKCS11 [A-Z0-9-]* Private Key (' &&
+        test "$(grep -c '^URI pkcs11:' text)" = 1 &&
         grep -q 'Public-Key' text && ! grep -q 1234 text
 }
 
