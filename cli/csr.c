@@ -76,9 +76,18 @@ out:
     return status;
 }
 
+/* SHA-256, unless the key demands another digest; NULL: it hashes itself, as Ed25519 does. */
+static const char *digest_of(EVP_PKEY *key, char *name, size_t size)
+{
+    if (EVP_PKEY_get_default_digest_name(key, name, size) != 2)
+        return "SHA256";
+    return strcmp(name, "UNDEF") == 0 ? NULL : name;
+}
+
 static enum cli_status sign(const struct cli_crypto *crypto, const char *uri, EVP_PKEY *key,
                             X509_REQ *request)
 {
+    char digest[64];
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     EVP_PKEY *public = NULL;
     enum cli_status status = CLI_OK;
@@ -86,7 +95,8 @@ static enum cli_status sign(const struct cli_crypto *crypto, const char *uri, EV
 
     snprintf(thing, sizeof thing, "key %.*s", (int)strcspn(uri, "?"), uri);
     if (context == NULL ||
-        EVP_DigestSignInit_ex(context, NULL, "SHA256", crypto->context, NULL, key, NULL) != 1 ||
+        EVP_DigestSignInit_ex(context, NULL, digest_of(key, digest, sizeof digest), crypto->context, NULL,
+                              key, NULL) != 1 ||
         X509_REQ_sign_ctx(request, context) <= 0)
         status = cli_crypto_failed(thing, "cannot sign the request");
     if (status == CLI_OK)

@@ -61,6 +61,7 @@ struct generate {
     const char *token;
     const char *label;
     const char *type;
+    const char *usage;
     const char *id;
     const char *pcrs;
     const char *pin_file;
@@ -98,7 +99,7 @@ static enum cli_status show_new_key(const struct cli_session *session, const str
 }
 
 static enum cli_status generate_in(struct cli_module *module, const struct generate *options,
-                                   const struct cli_key_type *type, const struct bytes *id)
+                                   const struct cli_keypair *pair)
 {
     const struct cli_pin pin = {.file = options->pin_file};
     struct cli_session session = {0};
@@ -108,7 +109,7 @@ static enum cli_status generate_in(struct cli_module *module, const struct gener
     if (status == CLI_OK && !options->force_duplicate)
         status = refuse_duplicate(&session, options->label);
     if (status == CLI_OK)
-        status = cli_keypair_generate(&session, type, options->label, id, options->pcrs, &key);
+        status = cli_keypair_generate(&session, pair, &key);
     if (status == CLI_OK)
         status = show_new_key(&session, &key.items[0], options);
     cli_objects_free(&key);
@@ -119,13 +120,18 @@ static enum cli_status generate_in(struct cli_module *module, const struct gener
 static enum cli_status generate(const void *values)
 {
     const struct generate *options = values;
-    const struct cli_key_type *type = cli_key_type_find(options->type);
     struct bytes id = BYTES_EMPTY;
+    struct cli_keypair pair = {
+        .type = cli_key_type_find(options->type), .label = options->label, .id = &id, .pcrs = options->pcrs};
     struct cli_module module;
     enum cli_status status;
 
-    if (type == NULL)
+    if (pair.type == NULL)
         return cli_fail(CLI_USAGE, "key type %s: is not known; say %s", options->type, cli_key_type_names());
+    if (!cli_key_usage_read(options->usage, &pair.usage))
+        return cli_fail(CLI_USAGE,
+                        "usage %s: is not understood; say sign, decrypt, derive, or several with commas",
+                        options->usage);
     if (options->id != NULL && (strlen(options->id) > 2 * ID_MAXIMUM || options->id[0] == '\0' ||
                                 !bytes_from_hex(options->id, strlen(options->id), &id)))
         return cli_fail(CLI_USAGE,
@@ -133,7 +139,7 @@ static enum cli_status generate(const void *values)
                         options->id, ID_MAXIMUM);
     status = cli_module_open(options->module, &module);
     if (status == CLI_OK)
-        status = generate_in(&module, options, type, &id);
+        status = generate_in(&module, options, &pair);
     cli_module_close(&module);
     bytes_free(&id);
     return status;
@@ -142,19 +148,22 @@ static enum cli_status generate(const void *values)
 static const struct cli_option generate_options[] = {
     {"token",                   "LABEL", "token to make it in", CLI_TEXT, offsetof(struct generate, token), true},
     {"label",    "LABEL", "name of the new key", CLI_TEXT, offsetof(struct generate, label), true},
-    {"type", "TYPE", "ec-p256 (default) or rsa-2048", CLI_TEXT, offsetof(struct generate, type)},
-    {"id",                     "HEX", "CKA_ID (default: SHA-1 of the public key)", CLI_TEXT, offsetof(struct generate, id)},
-    {"pcr",                   "PCRS", "bind it to what these PCRs hold now, such as sha256:0,7", CLI_TEXT,
+    {"type", "TYPE", "ec-p256 (default), ec-p384, ec-p521, rsa-2048, rsa-3072, rsa-4096 or ed25519", CLI_TEXT,
+     offsetof(struct generate, type)},
+    {"usage",                     "WORDS", "sign (default), decrypt, derive, or several with commas", CLI_TEXT,
+     offsetof(struct generate, usage)},
+    {"id",                   "HEX", "CKA_ID (default: SHA-1 of the public key)", CLI_TEXT, offsetof(struct generate, id)},
+    {"pcr",    "PCRS", "bind it to what these PCRs hold now, such as sha256:0,7", CLI_TEXT,
      offsetof(struct generate, pcrs)},
-    {"force-duplicate",    NULL, "make it even when the label is taken", CLI_FLAG,
+    {"force-duplicate", NULL, "make it even when the label is taken", CLI_FLAG,
      offsetof(struct generate, force_duplicate)},
     CLI_OPTION_PIN_FILE(struct generate),
     CLI_OPTION_MODULE(struct generate),
     CLI_OPTION_JSON(struct generate),
-    {0},
+    {0                    },
 };
 
-static const struct generate generate_defaults = {.type = "ec-p256"};
+static const struct generate generate_defaults = {.type = "ec-p256", .usage = "sign"};
 
 const struct cli_command cli_key_generate = {
     .name = "key generate",

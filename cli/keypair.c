@@ -9,14 +9,36 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* DER of the object identifiers, which is what CKA_EC_PARAMS has. */
 static const uint8_t p256[] = {0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07};
+static const uint8_t p384[] = {0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22};
+static const uint8_t p521[] = {0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23};
+static const uint8_t ed25519[] = {0x06, 0x03, 0x2b, 0x65, 0x70};
 
 static const struct cli_key_type types[] = {
-    {"ec-p256",  256,  CKK_EC,  CKM_EC_KEY_PAIR_GEN,       p256, sizeof p256},
-    {"rsa-2048", 2048, CKK_RSA, CKM_RSA_PKCS_KEY_PAIR_GEN, NULL, 0          },
+    {"ec-p256",  256,  CKK_EC,         CKM_EC_KEY_PAIR_GEN,         p256,    sizeof p256   },
+    {"ec-p384",  384,  CKK_EC,         CKM_EC_KEY_PAIR_GEN,         p384,    sizeof p384   },
+    {"ec-p521",  521,  CKK_EC,         CKM_EC_KEY_PAIR_GEN,         p521,    sizeof p521   },
+    {"rsa-2048", 2048, CKK_RSA,        CKM_RSA_PKCS_KEY_PAIR_GEN,   NULL,    0             },
+    {"rsa-3072", 3072, CKK_RSA,        CKM_RSA_PKCS_KEY_PAIR_GEN,   NULL,    0             },
+    {"rsa-4096", 4096, CKK_RSA,        CKM_RSA_PKCS_KEY_PAIR_GEN,   NULL,    0             },
+    {"ed25519",  255,  CKK_EC_EDWARDS, CKM_EC_EDWARDS_KEY_PAIR_GEN, ed25519, sizeof ed25519},
 };
 
 #define TYPE_COUNT (sizeof types / sizeof types[0])
+
+static const struct {
+    const char *word;
+    unsigned usage;
+    CK_ATTRIBUTE_TYPE private;
+    CK_ATTRIBUTE_TYPE public;
+} usages[] = {
+    {"sign",    CLI_KEY_SIGN,    CKA_SIGN,    CKA_VERIFY },
+    {"decrypt", CLI_KEY_DECRYPT, CKA_DECRYPT, CKA_ENCRYPT},
+    {"derive",  CLI_KEY_DERIVE,  CKA_DERIVE,  CKA_DERIVE },
+};
+
+#define USAGE_COUNT (sizeof usages / sizeof usages[0])
 
 const struct cli_key_type *cli_key_type_find(const char *name)
 {
@@ -28,7 +50,31 @@ const struct cli_key_type *cli_key_type_find(const char *name)
 
 const char *cli_key_type_names(void)
 {
-    return "ec-p256 or rsa-2048";
+    return "ec-p256, ec-p384, ec-p521, rsa-2048, rsa-3072, rsa-4096 or ed25519";
+}
+
+static unsigned usage_of(const char *word, size_t length)
+{
+    for (size_t i = 0; i < USAGE_COUNT; i++)
+        if (strlen(usages[i].word) == length && memcmp(usages[i].word, word, length) == 0)
+            return usages[i].usage;
+    return 0;
+}
+
+bool cli_key_usage_read(const char *words, unsigned *usage)
+{
+    *usage = 0;
+    for (;;) {
+        size_t length = strcspn(words, ",");
+        unsigned one = usage_of(words, length);
+
+        if (one == 0)
+            return false;
+        *usage |= one;
+        if (words[length] == '\0')
+            return true;
+        words += length + 1;
+    }
 }
 
 static unsigned bits_of(const struct bytes *number)
@@ -91,12 +137,19 @@ static void add_common(struct template *template, const char *label, const struc
         add(template, CKA_ID, id->data, id->size);
 }
 
-static void add_public(struct template *template, const struct cli_key_type *type, const CK_ULONG *bits)
+static void add_usage(struct template *template, unsigned usage, bool private)
 {
     static const CK_BBOOL yes = CK_TRUE;
+
+    for (size_t i = 0; i < USAGE_COUNT; i++)
+        if ((usage & usages[i].usage) != 0)
+            add(template, private ? usages[i].private : usages[i].public, &yes, sizeof yes);
+}
+
+static void add_public(struct template *template, const struct cli_key_type *type, const CK_ULONG *bits)
+{
     static const uint8_t exponent[] = {1, 0, 1};
 
-    add(template, CKA_VERIFY, &yes, sizeof yes);
     if (type->curve != NULL) {
         add(template, CKA_EC_PARAMS, type->curve, type->curve_size);
         return;
@@ -113,24 +166,24 @@ static void add_private(struct template *template)
     add(template, CKA_PRIVATE, &yes, sizeof yes);
     add(template, CKA_SENSITIVE, &yes, sizeof yes);
     add(template, CKA_EXTRACTABLE, &no, sizeof no);
-    add(template, CKA_SIGN, &yes, sizeof yes);
 }
 
-static CK_RV generate(const struct cli_session *session, const struct cli_key_type *type, const char *label,
-                      const struct bytes *id, const char *pcrs, CK_OBJECT_HANDLE *public,
-                      CK_OBJECT_HANDLE *private)
+static CK_RV generate(const struct cli_session *session, const struct cli_keypair *pair,
+                      CK_OBJECT_HANDLE *public, CK_OBJECT_HANDLE *private)
 {
-    CK_MECHANISM mechanism = {.mechanism = type->mechanism};
+    CK_MECHANISM mechanism = {.mechanism = pair->type->mechanism};
     struct template public_template = {0};
     struct template private_template = {0};
-    CK_ULONG bits = type->bits;
+    CK_ULONG bits = pair->type->bits;
 
-    add_common(&public_template, label, id);
-    add_public(&public_template, type, &bits);
-    add_common(&private_template, label, id);
+    add_common(&public_template, pair->label, pair->id);
+    add_public(&public_template, pair->type, &bits);
+    add_usage(&public_template, pair->usage, false);
+    add_common(&private_template, pair->label, pair->id);
     add_private(&private_template);
-    if (pcrs != NULL)
-        add(&private_template, CKA_DEVID_POLICY_PCR, pcrs, strlen(pcrs));
+    add_usage(&private_template, pair->usage, true);
+    if (pair->pcrs != NULL)
+        add(&private_template, CKA_DEVID_POLICY_PCR, pair->pcrs, strlen(pair->pcrs));
     return session->module->functions->C_GenerateKeyPair(
         session->handle, &mechanism, public_template.attributes, public_template.count,
         private_template.attributes, private_template.count, public, private);
@@ -184,25 +237,24 @@ static enum cli_status complete_id(const struct cli_session *session, struct cli
                         : cli_call_failed(session->module, "C_SetAttributeValue", private->label, rv);
 }
 
-enum cli_status cli_keypair_generate(const struct cli_session *session, const struct cli_key_type *type,
-                                     const char *label, const struct bytes *id, const char *pcrs,
+enum cli_status cli_keypair_generate(const struct cli_session *session, const struct cli_keypair *pair,
                                      struct cli_objects *key)
 {
-    struct cli_object public = {.key_type = type->key_type, .label = (char *)(uintptr_t)label};
+    struct cli_object public = {.key_type = pair->type->key_type, .label = (char *)(uintptr_t)pair->label};
     CK_OBJECT_HANDLE private;
     enum cli_status status;
     CK_RV rv;
 
     *key = (struct cli_objects){0};
-    rv = generate(session, type, label, id, pcrs, &public.handle, &private);
+    rv = generate(session, pair, &public.handle, &private);
     if (rv != CKR_OK)
-        return cli_call_failed(session->module, "C_GenerateKeyPair", label, rv);
+        return cli_call_failed(session->module, "C_GenerateKeyPair", pair->label, rv);
     key->items = calloc(1, sizeof *key->items);
     if (key->items == NULL)
         return cli_no_memory();
     key->count = 1;
-    key->items[0] =
-        (struct cli_object){.handle = private, .key_type = type->key_type, .label = strdup(label)};
+    key->items[0] = (struct cli_object){
+        .handle = private, .key_type = pair->type->key_type, .label = strdup(pair->label)};
     if (key->items[0].label == NULL)
         return cli_no_memory();
     status = cli_object_read(session, private, CKA_ID, &key->items[0].id);

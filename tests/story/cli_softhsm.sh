@@ -37,8 +37,10 @@ check 'the list shows it, with its PIN' says '"flags": "pin"' "$devid" token lis
 
 check_fails 'a key needs the PIN' 3 '--pin-file' "$devid" key generate --token device --label id
 check_fails 'and the right one' 4 CKR_PIN_INCORRECT "$devid" key generate --token device --label id --pin-file wrong
-check_fails 'an unknown type is a usage error' 2 'ec-p256 or rsa-2048' \
+check_fails 'an unknown type is a usage error' 2 'rsa-4096 or ed25519' \
     "$devid" key generate --token device --label id --pin-file pin --type dsa
+check_fails 'so is an unknown usage' 2 'say sign, decrypt, derive' \
+    "$devid" key generate --token device --label id --pin-file pin --usage sign,verify
 check_fails 'an unknown token is named' 3 "token 'nosuch'" \
     "$devid" key generate --token nosuch --label id --pin-file pin
 check_fails 'an id is hexadecimal' 2 'no hexadecimal' \

@@ -169,4 +169,17 @@ disk_key_in_chip() {
 tpm_commands_reset
 check "openssl's key file works in the TPM token" disk_key_in_chip
 check 'without a TPM command' test "$(tpm_commands)" = ''
+# Every kind of key that devid makes, and what it may do.
+says() { local text=$1; shift; "$@" | grep -q -- "$text"; }
+check 'another token for files' "$devid" token init --label made --backend file
+for type in ec-p256 ec-p384 ec-p521 rsa-2048 rsa-3072 rsa-4096 ed25519; do
+    check "devid makes a key of type $type" "$devid" key generate --token made --label "$type" --type "$type"
+    check "$type: the list says so" says "\"type\": \"$type\"" "$devid" key list --token made --json
+    check "$type: a request is signed" "$devid" csr --key "pkcs11:token=made;object=$type;type=private" --subject "/CN=$type" --out "$work/$type.csr"
+    check "$type: and verified" openssl req -in "$work/$type.csr" -verify -noout
+done
+check 'a key that decrypts and derives nothing else' "$devid" key generate --token made --label opens --type rsa-2048 --usage decrypt
+check 'it says so' says 'Usage:  *decrypt' foreign pkcs11-tool --module "$module" --token-label made -O --type privkey --label opens
+check 'an EC key that signs and derives' "$devid" key generate --token made --label both --usage sign,derive
+check 'it says both' says 'Usage:  *sign, derive' foreign pkcs11-tool --module "$module" --token-label made -O --type privkey --label both
 done_testing
