@@ -145,7 +145,7 @@ check_fails 'storeutl tells of a failure' 0 'no token matches' ossl storeutl -no
 sed -i '/pin-source/d' ours.cnf
 check 'storeutl -passin' store 2 -noout -keys -passin file:pin pkcs11:token=hsm
 check_fails 'a wrong one is told, and no PIN' 0 'CKR_PIN_INCORRECT' ossl storeutl -noout -keys -passin pass:9999 pkcs11:token=hsm
-check_fails 'nobody is asked where nobody is' 0 'pin-source' setsid env OPENSSL_CONF="$work/ours.cnf" timeout 20 openssl storeutl -noout -keys pkcs11:token=hsm
+check_fails 'nobody is asked where nobody is' 0 'pin-source' foreign setsid env OPENSSL_CONF="$work/ours.cnf" timeout 20 openssl storeutl -noout -keys pkcs11:token=hsm
 
 configuration "softhsm2:tpm2_pkcs11:$module"
 for token in hsm esys device disk; do each_signs $token "all at once, $token"; done
