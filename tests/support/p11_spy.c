@@ -114,7 +114,7 @@ static void use_libcrypto(void)
 /* CKR_OK: the call goes on to the module. */
 static CK_RV judge(enum p11_spy_call call, const CK_MECHANISM *mechanism)
 {
-    spy->mechanism = (uint32_t)mechanism->mechanism;
+    __atomic_store_n(&spy->mechanism, (uint32_t)mechanism->mechanism, __ATOMIC_RELAXED);
     if (injected(call))
         return spy->inject_rv;
     return spy->inject_mechanism != 0 && spy->inject_mechanism == mechanism->mechanism ? CKR_MECHANISM_INVALID
