@@ -180,6 +180,7 @@ static const struct {
     {"rsa_keygen_bits",          take_bits    },
     {OSSL_PKEY_PARAM_RSA_E,      take_exponent},
     {OSSL_PKEY_PARAM_GROUP_NAME, take_group   },
+    {"ec_paramgen_curve",        take_group   }, /* as `genpkey -pkeyopt` and pkcs11-provider call it */
     {OSSL_PKEY_PARAM_RSA_DIGEST, take_digest  },
 };
 

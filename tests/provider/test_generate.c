@@ -117,6 +117,28 @@ START_TEST(an_rsa_pair_with_a_usage)
 }
 END_TEST
 
+/* What `genpkey -pkeyopt` calls them, from programs that set parameters themselves. */
+START_TEST(the_names_of_options_do_too)
+{
+    OSSL_LIB_CTX *context = test_context(DEVID_FIRST);
+    size_t bits = 3072;
+    const OSSL_PARAM ec[] = {text("pkcs11_uri", TOKEN "object=options" PIN),
+                             text("ec_paramgen_curve", "P-384"), OSSL_PARAM_END};
+    const OSSL_PARAM rsa[] = {text("pkcs11_uri", TOKEN "object=options-rsa" PIN),
+                              OSSL_PARAM_construct_size_t("rsa_keygen_bits", &bits), OSSL_PARAM_END};
+    EVP_PKEY *key = generate(context, "EC", ec);
+
+    ck_assert_msg(key != NULL, "%s", test_errors());
+    ck_assert_int_eq(EVP_PKEY_get_bits(key), 384);
+    EVP_PKEY_free(key);
+    key = generate(context, "RSA", rsa);
+    ck_assert_msg(key != NULL, "%s", test_errors());
+    ck_assert_int_eq(EVP_PKEY_get_bits(key), 3072);
+    EVP_PKEY_free(key);
+    test_context_free(context);
+}
+END_TEST
+
 START_TEST(a_template_tells_the_group)
 {
     OSSL_LIB_CTX *context = test_context(DEVID_FIRST);
@@ -268,6 +290,7 @@ Suite *suite(void)
     tcase_add_checked_fixture(t, test_spy_reset, NULL);
     tcase_add_test(t, a_pair_is_made_by_one_call_and_found_by_its_uri);
     tcase_add_test(t, an_rsa_pair_with_a_usage);
+    tcase_add_test(t, the_names_of_options_do_too);
     tcase_add_test(t, a_template_tells_the_group);
     tcase_add_test(t, without_a_name_no_token_is_touched);
     tcase_add_loop_test(t, a_failure_leaves_nothing, 0, (int)(sizeof refusals / sizeof refusals[0]));
