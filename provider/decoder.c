@@ -63,11 +63,11 @@ static int set_params(void *data, const OSSL_PARAM params[])
 
 /* Leaves errno as it was: some applications ask it first why a key was not read. */
 static struct prov_key *find_key(const struct decoder *decoder, const struct prov_decoder_kind *kind,
-                                 const void *der, size_t size, OSSL_PASSPHRASE_CALLBACK *passphrase,
-                                 void *passphrase_data)
+                                 const void *der, size_t size, int selection,
+                                 OSSL_PASSPHRASE_CALLBACK *passphrase, void *passphrase_data)
 {
     int before = errno;
-    struct prov_key *key = kind->find(decoder->provider, der, size, passphrase, passphrase_data);
+    struct prov_key *key = kind->find(decoder->provider, der, size, selection, passphrase, passphrase_data);
 
     errno = before;
     return key;
@@ -78,11 +78,12 @@ static struct prov_key *find_key(const struct decoder *decoder, const struct pro
  * error is raised where libcrypto keeps it. The second step finds the key waiting.
  */
 static int decode_der(struct decoder *decoder, const struct prov_decoder_kind *kind, struct bytes *der,
-                      OSSL_CALLBACK *callback, void *callback_data, OSSL_PASSPHRASE_CALLBACK *passphrase,
-                      void *passphrase_data)
+                      int selection, OSSL_CALLBACK *callback, void *callback_data,
+                      OSSL_PASSPHRASE_CALLBACK *passphrase, void *passphrase_data)
 {
     int type = OSSL_OBJECT_PKEY;
-    struct prov_key *key = find_key(decoder, kind, der->data, der->size, passphrase, passphrase_data);
+    struct prov_key *key =
+        find_key(decoder, kind, der->data, der->size, selection, passphrase, passphrase_data);
     const OSSL_PARAM params[] = {
         OSSL_PARAM_construct_int(OSSL_OBJECT_PARAM_TYPE, &type),
         OSSL_PARAM_construct_utf8_string(OSSL_OBJECT_PARAM_DATA_TYPE,
@@ -95,7 +96,10 @@ static int decode_der(struct decoder *decoder, const struct prov_decoder_kind *k
 
     if (key == NULL)
         return 0;
-    prov_leave_recent_key(decoder->provider, key); /* transferred */
+    if (key->private != NULL)
+        prov_leave_recent_key(decoder->provider, key); /* transferred */
+    else
+        prov_key_free(key); /* public keys are found again */
     return callback(params, callback_data);
 }
 
@@ -111,7 +115,6 @@ static int decode_pem(void *data, OSSL_CORE_BIO *in, int selection, OSSL_CALLBAC
     enum prov_pem_result result = bio != NULL ? prov_pem_read(bio, &name, &der) : PROV_PEM_FOREIGN;
     int ok = 1;
 
-    (void)selection;
     BIO_free(bio);
     if (result == PROV_PEM_BROKEN && !decoder->no_keys) {
         prov_raise(&decoder->provider->core, PROV_R_BAD_PEM, "the block %s is damaged", name);
@@ -119,7 +122,8 @@ static int decode_pem(void *data, OSSL_CORE_BIO *in, int selection, OSSL_CALLBAC
     }
     for (size_t i = 0; result == PROV_PEM_FOUND && !decoder->no_keys && i < 2; i++) {
         if (strcmp(name, kinds[i]->pem) == 0)
-            ok = decode_der(decoder, kinds[i], &der, callback, callback_data, passphrase, passphrase_data);
+            ok = decode_der(decoder, kinds[i], &der, selection, callback, callback_data, passphrase,
+                            passphrase_data);
     }
     bytes_free(&der);
     return ok;
@@ -162,10 +166,10 @@ static int decode_key(void *data, OSSL_CORE_BIO *in, int selection, OSSL_CALLBAC
     struct prov_key *key = NULL;
     int ok = 1;
 
-    (void)selection;
     buffer_init(&content, DER_MAXIMUM);
     if (bio != NULL && read_all(bio, &content) && decoder->kind->is(content.data, content.size)) {
-        key = find_key(decoder, decoder->kind, content.data, content.size, passphrase, passphrase_data);
+        key = find_key(decoder, decoder->kind, content.data, content.size, selection, passphrase,
+                       passphrase_data);
         ok = key != NULL;
     }
     if (key != NULL && key->type == decoder->type)

@@ -26,8 +26,8 @@ struct prov_decoder_kind {
     const char *structure;
     /* Whether DER that may be anybody's is of this kind, without looking at all of it. */
     bool (*is)(const void *der, size_t size);
-    /* The key. NULL with an error raised. */
-    struct prov_key *(*find)(struct provider *provider, const void *der, size_t size,
+    /* The key, with the private half unless the selection asks for less. NULL with an error raised. */
+    struct prov_key *(*find)(struct provider *provider, const void *der, size_t size, int selection,
                              OSSL_PASSPHRASE_CALLBACK *passphrase, void *passphrase_data);
 };
 

@@ -30,9 +30,17 @@ static bool is_tss2(const void *der, size_t size)
            length > (long)sizeof type && memcmp(content, type, sizeof type) == 0;
 }
 
+/* Such files are private keys, whatever is asked for. */
+static struct prov_key *find_key(struct provider *provider, const void *der, size_t size, int selection,
+                                 OSSL_PASSPHRASE_CALLBACK *passphrase, void *passphrase_data)
+{
+    (void)selection;
+    return prov_tss2_load(provider, der, size, passphrase, passphrase_data);
+}
+
 const struct prov_decoder_kind prov_decoder_tss2 = {
     .pem = PROV_PEM_TSS2,
     .structure = PROV_TSS2_STRUCTURE,
     .is = is_tss2,
-    .find = prov_tss2_load,
+    .find = find_key,
 };

@@ -25,7 +25,7 @@ static bool is_uri(const void *der, size_t size)
     return is;
 }
 
-static struct prov_key *find_key(struct provider *provider, const void *der, size_t size,
+static struct prov_key *find_key(struct provider *provider, const void *der, size_t size, int selection,
                                  OSSL_PASSPHRASE_CALLBACK *passphrase, void *passphrase_data)
 {
     char *text = prov_pem_parse(der, size);
@@ -43,7 +43,7 @@ static struct prov_key *find_key(struct provider *provider, const void *der, siz
 
         key = prov_take_recent_key(provider, uri);
         if (key == NULL)
-            key = prov_search_key(provider, &request);
+            key = prov_search_key(provider, &request, (selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0);
     }
     prov_uri_free(uri);
     return key;

@@ -303,12 +303,14 @@ static void raise_several(struct provider *provider, const struct prov_uri *uri,
     buffer_free(&names);
 }
 
-struct prov_key *prov_search_key(struct provider *provider, const struct prov_pin_request *request)
+struct prov_key *prov_search_key(struct provider *provider, const struct prov_pin_request *request,
+                                 bool must_be_private)
 {
+    bool public = !must_be_private && prov_uri_names_class(request->uri, CKO_PUBLIC_KEY);
     struct prov_findings findings;
     struct prov_key *key = NULL;
 
-    if (!prov_search(provider, request, PROV_WANT_PRIVATE, &findings))
+    if (!prov_search(provider, request, public ? PROV_WANT_PUBLIC : PROV_WANT_PRIVATE, &findings))
         return NULL;
     if (findings.count == 1)
         key = prov_key_share(findings.items[0].key);
@@ -327,7 +329,8 @@ struct prov_key *prov_take_recent_key(struct provider *provider, const struct pr
 {
     struct prov_key *key = atomic_exchange(&provider->recent, NULL);
 
-    if (key != NULL && key->private->file == NULL && prov_uri_equal(key->private->uri, uri))
+    if (key != NULL && key->private != NULL && key->private->file == NULL &&
+        prov_uri_equal(key->private->uri, uri))
         return key;
     prov_key_free(key);
     return NULL;

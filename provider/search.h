@@ -35,11 +35,13 @@ bool prov_search(struct provider *provider, const struct prov_pin_request *reque
                  struct prov_findings *findings);
 void prov_findings_free(struct prov_findings *findings);
 
-/* The one private key that a URI means. NULL with an error raised: there is none, or more than one. */
-struct prov_key *prov_search_key(struct provider *provider, const struct prov_pin_request *request);
+/* The one private key that a URI means; of a URI with type=public the public key, unless it must be a private
+ * one. NULL with an error raised: there is none, or more than one. */
+struct prov_key *prov_search_key(struct provider *provider, const struct prov_pin_request *request,
+                                 bool must_be_private);
 
 /* Leaves a token's key (taken) for the next one who wants the key of the same URI, who takes it; NULL: it is
- * not there. */
+ * not there. Public keys are not left. */
 void prov_leave_recent_key(struct provider *provider, struct prov_key *key);
 struct prov_key *prov_take_recent_key(struct provider *provider, const struct prov_uri *uri);
 

@@ -222,6 +222,33 @@ START_TEST(the_file_store_gives_the_key_or_the_error)
 }
 END_TEST
 
+/* Not where a private key must be, and never the private key that stands beside it. */
+START_TEST(a_file_of_a_public_keys_uri_is_the_public_key)
+{
+    for (int order = 0; order < TEST_ORDERS; order++) {
+        OSSL_LIB_CTX *context = test_context((enum test_order)order);
+        char *pem = pem_of("pkcs11:token=dev;object=ec;type=public");
+        OSSL_STORE_CTX *store;
+        OSSL_STORE_INFO *info;
+
+        support_write(support_path("public.pem"), pem);
+        store = OSSL_STORE_open_ex(support_path("public.pem"), context, NULL, NULL, NULL, NULL, NULL, NULL);
+        ck_assert_ptr_nonnull(store);
+        info = OSSL_STORE_load(store);
+        ck_assert_msg(info != NULL, "order %d: %s", order, test_errors());
+        ck_assert_int_eq(OSSL_STORE_INFO_get_type(info), OSSL_STORE_INFO_PUBKEY);
+        OSSL_STORE_INFO_free(info);
+        OSSL_STORE_close(store);
+        free(pem);
+        pem = pem_of("pkcs11:token=dev;object=ec;type=public?pin-value=1234");
+        ck_assert_ptr_null(read_pem(context, pem));
+        ERR_clear_error();
+        free(pem);
+        test_context_free(context);
+    }
+}
+END_TEST
+
 START_TEST(a_decoder_for_one_type_does_not_give_the_other)
 {
     OSSL_LIB_CTX *context = test_context(DEVID_FIRST);
@@ -253,6 +280,7 @@ Suite *suite(void)
     tcase_add_test(t, other_keys_are_left_to_others);
     tcase_add_test(t, a_bad_file_is_a_clear_error);
     tcase_add_test(t, the_file_store_gives_the_key_or_the_error);
+    tcase_add_test(t, a_file_of_a_public_keys_uri_is_the_public_key);
     tcase_add_test(t, a_decoder_for_one_type_does_not_give_the_other);
     suite_add_tcase(s, t);
     return s;
