@@ -40,7 +40,7 @@ key_of_tpm2_openssl() { # FILE ALGORITHM OPTION...
 check 'tpm2-openssl makes an EC key' key_of_tpm2_openssl ec EC -pkeyopt group:P-256
 check 'an RSA key' key_of_tpm2_openssl rsa RSA -pkeyopt bits:2048
 check 'a key with a password' key_of_tpm2_openssl locked EC -pkeyopt group:P-256 -pkeyopt user-auth:sesame
-parent() { tpm2_createprimary -Q -T "$tcti" -C o -c "$work/parent.ctx" && tpm2_evictcontrol -Q -T "$tcti" -c "$work/parent.ctx" 0x81000042 && flush; }
+parent() { env -u OPENSSL_CONF tpm2_createprimary -Q -T "$tcti" -C o -c "$work/parent.ctx" && env -u OPENSSL_CONF tpm2_evictcontrol -Q -T "$tcti" -c "$work/parent.ctx" 0x81000042 && flush; }
 check 'a key for others to stay under' parent
 check 'a key under a persistent parent' key_of_tpm2_openssl child EC -pkeyopt group:P-256 -pkeyopt parent:0x81000042
 check_fails 'without a token, what to do is said' 0 'devid token init' ossl pkey -in "$work/ec.key" -pubout
