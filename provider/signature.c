@@ -330,17 +330,30 @@ static const OSSL_PARAM *gettable_params(void *data, void *provider)
                                                            : EVP_PKEY_CTX_gettable_params(signature->context);
 }
 
+/* Where the data is hashed too, the default provider takes the digest it has but does not list it, and
+ * libcrypto then refuses what `-sigopt digest:...` says, even if that is the very same. */
 static const OSSL_PARAM *settable_params(void *data, void *provider)
 {
     static const OSSL_PARAM common[] = {
         OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST, NULL, 0),
         OSSL_PARAM_END,
     };
+    static const OSSL_PARAM rsa[] = {
+        OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST, NULL, 0),
+        OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_PAD_MODE, NULL, 0),
+        OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_PSS_SALTLEN, NULL, 0),
+        OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_MGF1_DIGEST, NULL, 0),
+        OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_MGF1_PROPERTIES, NULL, 0),
+        OSSL_PARAM_END,
+    };
     const struct signature *signature = data;
 
     (void)provider;
-    return signature == NULL || signature->context == NULL ? common
-                                                           : EVP_PKEY_CTX_settable_params(signature->context);
+    if (signature == NULL || signature->context == NULL)
+        return common;
+    if (signature->whole == NULL)
+        return EVP_PKEY_CTX_settable_params(signature->context);
+    return signature->key->type->pkcs11 == CKK_RSA ? rsa : common;
 }
 
 #define COMMON_FUNCTIONS                                                                                     \

@@ -253,6 +253,30 @@ START_TEST(a_copied_operation_goes_its_own_way)
 }
 END_TEST
 
+/* As `openssl req -sigopt digest:sha256` does. */
+START_TEST(the_digest_may_be_said_again_but_not_changed)
+{
+    static const char *const keys[] = {"rsa", "ec"};
+
+    for (size_t i = 0; i < 2; i++) {
+        const struct variant v = {keys[i], "SHA256", 0, 0};
+        EVP_PKEY *key = test_load_key(context, test_uri(keys[i]));
+        EVP_MD_CTX *md = EVP_MD_CTX_new();
+        EVP_PKEY_CTX *ctx = NULL;
+        unsigned char signature[512];
+        size_t size = sizeof signature;
+
+        ck_assert_int_eq(EVP_DigestSignInit_ex(md, &ctx, "SHA256", context, NULL, key, NULL), 1);
+        ck_assert_int_eq(EVP_PKEY_CTX_ctrl_str(ctx, "digest", "sha256"), 1);
+        ck_assert_int_le(EVP_PKEY_CTX_ctrl_str(ctx, "digest", "sha384"), 0);
+        ck_assert_int_eq(EVP_DigestSign(md, signature, &size, data, sizeof data), 1);
+        EVP_MD_CTX_free(md);
+        ck_assert(verifies(context, key, &v, signature, size));
+        EVP_PKEY_free(key);
+    }
+}
+END_TEST
+
 START_TEST(pss_is_padded_here_for_a_token_that_lacks_it)
 {
     const struct variant v = {"rsa", "SHA256", RSA_PKCS1_PSS_PADDING, RSA_PSS_SALTLEN_DIGEST};
@@ -369,6 +393,7 @@ static void add_tests(Suite *s, const char *name, SFun set_up)
     tcase_add_test(t, a_given_digest_is_signed_as_it_is);
     tcase_add_test(t, too_small_a_buffer_is_refused_without_asking_the_token);
     tcase_add_test(t, a_copied_operation_goes_its_own_way);
+    tcase_add_test(t, the_digest_may_be_said_again_but_not_changed);
     tcase_add_test(t, pss_is_padded_here_for_a_token_that_lacks_it);
     tcase_add_test(t, a_key_for_pss_alone_is_rsa_pss);
     tcase_add_test(t, a_key_that_hashes_itself_signs_no_digest);
