@@ -89,7 +89,7 @@ START_TEST(every_source_serves)
     snprintf(sources[3], sizeof sources[3], "env:DEVID_TEST_PIN");
     snprintf(sources[4], sizeof sources[4], "fd:%d", ends[0]);
     for (size_t i = 0; i < 5; i++) {
-        char uri[500];
+        char uri[2048];
 
         renew();
         snprintf(uri, sizeof uri, "%s?pin-source=%s", KEY, sources[i]);
