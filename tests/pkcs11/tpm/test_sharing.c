@@ -261,7 +261,11 @@ Suite *suite(void)
     tcase_add_test(t, children_sign_when_the_parent_never_did);
     tcase_add_test(t, a_child_of_a_child_signs);
     tcase_add_test(t, the_end_of_a_child_disturbs_nobody);
+#ifndef __SANITIZE_ADDRESS__ /* whose allocator stays locked in a child, if a thread was inside it at the fork */
     tcase_add_test(t, a_child_starts_while_a_thread_of_the_parent_signs);
+#else
+    (void)a_child_starts_while_a_thread_of_the_parent_signs;
+#endif
     suite_add_tcase(s, t);
     t = case_of("restarted");
     tcase_add_test(t, a_resource_manager_that_was_restarted_goes_unnoticed);
