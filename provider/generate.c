@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "provider/generate.h"
+#include "provider/attempt.h"
 #include "provider/error.h"
 #include "provider/guard.h"
 #include "provider/tokens.h"
 #include "provider/tss2.h"
 
 #include <openssl/ec.h>
-#include <openssl/err.h>
 #include <openssl/objects.h>
 #include <openssl/rand.h>
 #include <stdlib.h>
@@ -214,10 +214,9 @@ struct generating {
     struct provider *provider;
     const struct prov_request *request;
     struct templates *templates;
-    struct prov_module *module; /* that was asked, its last answer, and in which epoch */
-    CK_RV rv;
-    uint64_t epoch;
-    bool made; /* so it is not tried again */
+    struct prov_uri *uri; /* the token */
+    struct prov_attempt *attempt;
+    struct prov_key *key; /* the result */
 };
 
 struct chosen {
@@ -234,9 +233,10 @@ static bool choose(void *data, struct prov_token *token)
     return true;
 }
 
-static struct prov_token *find_token(struct generating *generating, const struct prov_uri *uri)
+static struct prov_token *find_token(const struct generating *generating)
 {
     struct provider *provider = generating->provider;
+    const struct prov_uri *uri = generating->uri;
     struct chosen chosen = {0};
     char *seen;
 
@@ -256,9 +256,9 @@ static struct prov_token *find_token(struct generating *generating, const struct
 }
 
 /* A second key of the same name could be used by none. */
-static CK_RV check_name(struct generating *generating, struct prov_session *session,
-                        const struct prov_uri *uri)
+static CK_RV check_name(const struct generating *generating, struct prov_session *session)
 {
+    const struct prov_uri *uri = generating->uri;
     CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
     CK_ATTRIBUTE template[3] = {
         {CKA_CLASS, &class, sizeof class}
@@ -298,7 +298,7 @@ static CK_RV open_session(const struct prov_session *session, bool writes, CK_SE
     return rv;
 }
 
-static CK_RV make_pair(struct generating *generating, const struct prov_session *session,
+static CK_RV make_pair(const struct generating *generating, const struct prov_session *session,
                        CK_SESSION_HANDLE own, CK_OBJECT_HANDLE *public, CK_OBJECT_HANDLE *private)
 {
     struct prov_module *module = session->token->module;
@@ -311,7 +311,7 @@ static CK_RV make_pair(struct generating *generating, const struct prov_session 
     rv = module->functions->C_GenerateKeyPair(own, &mechanism, templates->public, templates->public_count,
                                               templates->private, templates->private_count, public, private);
     prov_guard_leave();
-    generating->made = rv == CKR_OK;
+    generating->attempt->final = rv == CKR_OK; /* one pair is enough */
     if (rv != CKR_OK)
         prov_raise_rv(module, rv, "C_GenerateKeyPair", uri != NULL ? uri->text : "TSS2 PRIVATE KEY");
     return rv;
@@ -329,16 +329,15 @@ static void destroy_pair(const struct prov_session *session, CK_SESSION_HANDLE o
 }
 
 /* The key of the object, which as that of a file takes over the session that it lives in. */
-static struct prov_key *take_key(struct generating *generating, struct prov_session *session,
-                                 struct prov_uri *uri, struct prov_tss2_object *object)
+static struct prov_key *take_key(const struct generating *generating, struct prov_session *session,
+                                 struct prov_tss2_object *object)
 {
     struct prov_object read = {0};
     struct bytes der = BYTES_EMPTY;
     struct prov_key *key = NULL;
 
-    generating->rv = prov_object_read(session, object->handle, CKO_PRIVATE_KEY, &read);
-    if (generating->rv == CKR_OK)
-        key = prov_key_from_object(session, uri, &read);
+    if (prov_object_read(session, object->handle, CKO_PRIVATE_KEY, &read) == CKR_OK)
+        key = prov_key_from_object(session, generating->uri, &read);
     if (key != NULL && generating->request->to_file &&
         (prov_tss2_read(session, object->handle, &der) != CKR_OK || der.size == 0 ||
          !prov_tss2_note(key, &der, object, false))) {
@@ -352,69 +351,45 @@ static struct prov_key *take_key(struct generating *generating, struct prov_sess
     return key;
 }
 
-static struct prov_key *generate_in(struct generating *generating, struct prov_session *session,
-                                    struct prov_uri *uri)
+static struct prov_key *generate_in(const struct generating *generating, struct prov_session *session)
 {
     bool to_file = generating->request->to_file;
-    const struct prov_pin_request pin = {.uri = uri};
+    const struct prov_pin_request pin = {.uri = generating->uri};
+    struct prov_attempt *attempt = generating->attempt;
     struct prov_tss2_object object = {0};
     CK_OBJECT_HANDLE public = CK_INVALID_HANDLE;
     struct prov_key *key = NULL;
 
     if (!to_file && !prov_session_login(session, &pin)) {
-        generating->rv = session->login;
+        attempt->rv = session->login;
         return NULL;
     }
     if (!to_file)
-        generating->rv = check_name(generating, session, uri);
-    if (generating->rv == CKR_OK)
-        generating->rv = open_session(session, !to_file, &object.holder);
-    if (generating->rv == CKR_OK)
-        generating->rv = make_pair(generating, session, object.holder, &public, &object.handle);
-    if (generating->rv == CKR_OK)
-        key = take_key(generating, session, uri, &object);
-    if (key == NULL && generating->made && object.holder != CK_INVALID_HANDLE)
+        attempt->rv = check_name(generating, session);
+    if (attempt->rv == CKR_OK)
+        attempt->rv = open_session(session, !to_file, &object.holder);
+    if (attempt->rv == CKR_OK)
+        attempt->rv = make_pair(generating, session, object.holder, &public, &object.handle);
+    if (attempt->rv == CKR_OK)
+        key = take_key(generating, session, &object);
+    if (key == NULL && attempt->final && object.holder != CK_INVALID_HANDLE)
         destroy_pair(session, object.holder, public, object.handle);
     prov_tss2_close(session->token->module, object.holder);
     return key;
 }
 
-static struct prov_key *generate_once(struct generating *generating, struct prov_uri *uri)
+static bool try_generate(void *data, struct prov_attempt *attempt)
 {
-    struct prov_token *token = find_token(generating, uri);
+    struct generating *generating = data;
+    struct prov_token *token = find_token(generating);
     struct prov_session session;
-    struct prov_key *key;
 
-    generating->rv = CKR_OK;
-    if (token == NULL)
-        return NULL;
-    generating->module = token->module;
-    generating->epoch = prov_module_epoch(token->module);
-    if (!prov_session_take(token, &session, &generating->rv))
-        return NULL;
-    generating->epoch = session.epoch;
-    key = generate_in(generating, &session, uri);
+    if (token == NULL || !prov_attempt_take(attempt, token, &session))
+        return false;
+    generating->attempt = attempt;
+    generating->key = generate_in(generating, &session);
     prov_session_return(&session);
-    return key;
-}
-
-static struct prov_key *generate(struct generating *generating, struct prov_uri *uri)
-{
-    struct prov_key *key;
-
-    ERR_set_mark();
-    key = generate_once(generating, uri);
-    if (key == NULL && !generating->made && prov_error_is_stale(generating->rv)) {
-        ERR_pop_to_mark();
-        ERR_set_mark();
-        prov_module_renew(generating->module, generating->epoch, generating->rv);
-        key = generate_once(generating, uri);
-    }
-    if (key != NULL)
-        ERR_pop_to_mark(); /* what a module that was not needed complained of */
-    else
-        ERR_clear_last_mark();
-    return key;
+    return generating->key != NULL;
 }
 
 static const char *problem_with(const struct prov_request *request)
@@ -431,18 +406,16 @@ struct prov_key *prov_generate(struct provider *provider, const struct prov_requ
     struct templates templates = {0};
     struct generating generating = {.provider = provider, .request = request, .templates = &templates};
     const char *problem = problem_with(request);
-    struct prov_key *key = NULL;
-    struct prov_uri *uri = NULL;
 
     if (problem == NULL && !fill(&templates, provider, request))
         problem = "the group has no name that PKCS#11 knows";
     if (problem != NULL)
         prov_raise(&provider->core, PROV_R_NOT_SUPPORTED, "%s: %s", request->type->name, problem);
     else
-        uri = request->uri != NULL ? prov_uri_share(request->uri) : prov_tss2_uri(provider);
-    if (uri != NULL)
-        key = generate(&generating, uri);
-    prov_uri_free(uri);
+        generating.uri = request->uri != NULL ? prov_uri_share(request->uri) : prov_tss2_uri(provider);
+    if (generating.uri != NULL)
+        prov_attempt_run(try_generate, &generating);
+    prov_uri_free(generating.uri);
     OPENSSL_free(templates.ec_params);
-    return key;
+    return generating.key;
 }

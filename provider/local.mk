@@ -6,6 +6,7 @@ provider_libcore_la_SOURCES = \
 	provider/algorithms.c provider/algorithms.h \
 	provider/allowed.c provider/allowed.h \
 	provider/asymcipher.h provider/asymcipher_rsa.c \
+	provider/attempt.c provider/attempt.h \
 	provider/config.c provider/config.h \
 	provider/core.c provider/core.h \
 	provider/decoder.c provider/decoder.h \

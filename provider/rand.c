@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "provider/rand.h"
+#include "provider/attempt.h"
 #include "provider/error.h"
 #include "provider/guard.h"
-#include "provider/session.h"
 #include "provider/tokens.h"
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
-#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
 #include <openssl/rand.h>
@@ -95,28 +94,24 @@ static struct prov_token *find_token(struct provider *provider, const struct pro
     return NULL;
 }
 
-struct attempt {
-    struct prov_module *module;
-    CK_RV rv;
-    uint64_t epoch;
+struct generating {
+    struct provider *provider;
+    const struct prov_uri *uri;
+    unsigned char *out;
+    size_t size;
 };
 
-static bool generate_once(struct provider *provider, const struct prov_uri *uri, unsigned char *out,
-                          size_t size, struct attempt *attempt)
+static bool try_generate(void *data, struct prov_attempt *attempt)
 {
-    struct prov_token *token = find_token(provider, uri);
+    const struct generating *generating = data;
+    struct prov_token *token = find_token(generating->provider, generating->uri);
     struct prov_session session;
 
-    *attempt = (struct attempt){.rv = CKR_GENERAL_ERROR};
-    if (token == NULL)
+    if (token == NULL || !prov_attempt_take(attempt, token, &session))
         return false;
-    attempt->module = token->module;
-    attempt->epoch = prov_module_epoch(token->module);
-    if (!prov_session_take(token, &session, &attempt->rv))
-        return false;
-    attempt->epoch = session.epoch;
     prov_guard_enter();
-    attempt->rv = token->module->functions->C_GenerateRandom(session.handle, out, size);
+    attempt->rv =
+        token->module->functions->C_GenerateRandom(session.handle, generating->out, generating->size);
     prov_guard_leave();
     session.broken = attempt->rv != CKR_OK;
     if (session.broken)
@@ -129,23 +124,9 @@ static bool generate_by_token(struct provider *provider, unsigned char *out, siz
 {
     const char *configured = provider->config.random_token;
     struct prov_uri *uri = prov_uri_parse(&provider->core, configured != NULL ? configured : "pkcs11:");
-    struct attempt attempt;
-    bool ok;
+    struct generating generating = {provider, uri, out, size};
+    bool ok = uri != NULL && prov_attempt_run(try_generate, &generating);
 
-    if (uri == NULL)
-        return false;
-    ERR_set_mark();
-    ok = generate_once(provider, uri, out, size, &attempt);
-    if (!ok && prov_error_is_stale(attempt.rv)) {
-        ERR_pop_to_mark();
-        ERR_set_mark();
-        prov_module_renew(attempt.module, attempt.epoch, attempt.rv);
-        ok = generate_once(provider, uri, out, size, &attempt);
-    }
-    if (ok)
-        ERR_pop_to_mark(); /* what a module that was not needed complained of */
-    else
-        ERR_clear_last_mark();
     prov_uri_free(uri);
     return ok;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "provider/search.h"
 #include "common/buffer.h"
+#include "provider/attempt.h"
 #include "provider/error.h"
 
 #include <openssl/err.h>
@@ -14,9 +15,8 @@ struct search {
     struct prov_findings *findings;
     bool public_of_private; /* a private key is to become a software key with the public half alone */
     bool failed; /* an error was raised, about the search or about an object that was passed over */
-    CK_RV rv;    /* the module's last answer, and in which epoch */
-    uint64_t epoch;
-    char note[PROV_NOTE_SIZE]; /* what a token left out, such as a broken file */
+    struct prov_attempt *attempt; /* at the tokens of one module */
+    char note[PROV_NOTE_SIZE];    /* what a token left out, such as a broken file */
 };
 
 struct class_row {
@@ -97,18 +97,18 @@ static bool search_class(struct search *search, struct prov_session *session, CK
     CK_ULONG count = 0;
     bool ok = true;
 
-    search->rv = prov_object_find(session, template, 1 + named, &handles, &count);
+    search->attempt->rv = prov_object_find(session, template, 1 + named, &handles, &count);
     if (session->note[0] != '\0')
         memcpy(search->note, session->note, sizeof search->note);
-    for (CK_ULONG i = 0; ok && search->rv == CKR_OK && i < count; i++) {
+    for (CK_ULONG i = 0; ok && search->attempt->rv == CKR_OK && i < count; i++) {
         struct prov_object object = {0};
 
-        search->rv = prov_object_read(session, handles[i], class, &object);
-        ok = search->rv != CKR_OK || take_object(search, session, &object);
+        search->attempt->rv = prov_object_read(session, handles[i], class, &object);
+        ok = search->attempt->rv != CKR_OK || take_object(search, session, &object);
         prov_object_free(&object);
     }
     free(handles);
-    return ok && search->rv == CKR_OK;
+    return ok && search->attempt->rv == CKR_OK;
 }
 
 static bool search_classes(struct search *search, struct prov_session *session, unsigned wanted)
@@ -145,12 +145,12 @@ static bool log_in_and_search(struct search *search, struct prov_session *sessio
     size_t before = search->findings->count;
     bool ok = prov_session_login(session, search->request);
 
-    search->rv = session->login;
+    search->attempt->rv = session->login;
     ok = ok && search_classes(search, session, wanted);
     if (!ok || search->findings->count > before || !prov_session_has_lost_login(session))
         return ok;
     ok = prov_session_login(session, search->request);
-    search->rv = session->login;
+    search->attempt->rv = session->login;
     return ok && search_classes(search, session, wanted);
 }
 
@@ -177,11 +177,10 @@ static bool search_token(void *data, struct prov_token *token)
     struct search *search = data;
     struct prov_session session;
 
-    if (!prov_session_take(token, &session, &search->rv)) {
+    if (!prov_attempt_take(search->attempt, token, &session)) {
         search->failed = true;
-        return !prov_error_is_stale(search->rv); /* another token may be the right one */
+        return !prov_error_is_stale(search->attempt->rv); /* another token may be the right one */
     }
-    search->epoch = session.epoch;
     if (!search_session(search, &session))
         search->failed = true;
     prov_session_return(&session);
@@ -215,46 +214,42 @@ static void raise_nothing(struct search *search, size_t tokens)
     buffer_free(&seen);
 }
 
-/* One module's tokens, once. Answers how many the URI means. */
-static size_t visit_tokens(struct search *search, struct prov_module *module)
-{
-    size_t tokens = 0;
+/* The tokens of one module. */
+struct visit {
+    struct search *search;
+    size_t index;       /* of the module */
+    bool failed_before; /* the search, in other modules */
+    size_t tokens;      /* how many the URI means */
+};
 
-    search->rv = CKR_OK;
-    search->epoch = prov_module_epoch(module);
-    if (!prov_module_visit(module, search->request->uri, search_token, search, &tokens)) {
+static bool visit_tokens(void *data, struct prov_attempt *attempt)
+{
+    struct visit *visit = data;
+    struct search *search = visit->search;
+    struct prov_module *module = prov_module_at(search->provider, visit->index);
+    size_t before = search->findings->count;
+
+    visit->tokens = 0;
+    search->failed = visit->failed_before || module == NULL;
+    if (module == NULL)
+        return false;
+    search->attempt = attempt;
+    attempt->module = module;
+    attempt->epoch = prov_module_epoch(module);
+    if (!prov_module_visit(module, search->request->uri, search_token, search, &visit->tokens)) {
         search->failed = true;
-        search->rv = module->listing;
+        attempt->rv = module->listing;
     }
-    return tokens;
+    return search->findings->count > before;
 }
 
-/* The same, once more when what was held turns out to be stale. */
+/* Answers how many tokens the URI means. */
 static size_t search_module(struct search *search, size_t index)
 {
-    size_t before = search->findings->count;
-    bool failed = search->failed;
-    struct prov_module *module = prov_module_at(search->provider, index);
-    size_t tokens;
+    struct visit visit = {search, index, search->failed, 0};
 
-    if (module == NULL) {
-        search->failed = true;
-        return 0;
-    }
-    ERR_set_mark();
-    tokens = visit_tokens(search, module);
-    if (search->findings->count > before || !prov_error_is_stale(search->rv)) {
-        ERR_clear_last_mark();
-        return tokens;
-    }
-    ERR_pop_to_mark();
-    prov_module_renew(module, search->epoch, search->rv);
-    search->failed = failed;
-    module = prov_module_at(search->provider, index);
-    if (module != NULL)
-        return visit_tokens(search, module);
-    search->failed = true;
-    return 0;
+    prov_attempt_run(visit_tokens, &visit);
+    return visit.tokens;
 }
 
 bool prov_search(struct provider *provider, const struct prov_pin_request *request, unsigned wanted,

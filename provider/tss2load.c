@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/buffer.h"
 #include "devid/pkcs11.h"
+#include "provider/attempt.h"
 #include "provider/error.h"
 #include "provider/guard.h"
 #include "provider/pem.h"
@@ -19,15 +20,13 @@
 
 enum { AUTH_MAXIMUM = 1024 };
 
-/* One attempt to load a file. */
 struct loading {
     struct provider *provider;
-    struct bytes der; /* a view */
+    struct prov_uri *uri; /* the token */
+    struct bytes der;     /* a view */
     OSSL_PASSPHRASE_CALLBACK *passphrase;
     void *passphrase_data;
-    struct prov_module *module; /* that was asked, its last answer, and in which epoch */
-    CK_RV rv;
-    uint64_t epoch;
+    struct prov_key *key; /* the result */
 };
 
 /* --- which token
@@ -188,7 +187,7 @@ bool prov_tss2_note(struct prov_key *key, const struct bytes *der, struct prov_t
 }
 
 /* The object of the file, read; private only where it is one of the token's own keys. */
-static CK_RV open_and_read(struct loading *loading, struct prov_session *session,
+static CK_RV open_and_read(const struct loading *loading, struct prov_session *session,
                            const struct prov_pin_request *request, struct prov_tss2_object *opened,
                            struct prov_object *object, bool *of_token)
 {
@@ -209,17 +208,17 @@ static CK_RV open_and_read(struct loading *loading, struct prov_session *session
     return rv == CKR_OK ? prov_object_read(session, opened->handle, CKO_PRIVATE_KEY, object) : rv;
 }
 
-static struct prov_key *load_in(struct loading *loading, struct prov_session *session, struct prov_uri *uri)
+static struct prov_key *load_in(const struct loading *loading, struct prov_session *session, CK_RV *rv)
 {
-    const struct prov_pin_request request = {uri, loading->passphrase, loading->passphrase_data};
+    const struct prov_pin_request request = {loading->uri, loading->passphrase, loading->passphrase_data};
     struct prov_tss2_object opened = {0};
     struct prov_object object = {0};
     struct prov_key *key = NULL;
     bool of_token;
 
-    loading->rv = open_and_read(loading, session, &request, &opened, &object, &of_token);
-    if (loading->rv == CKR_OK)
-        key = prov_key_from_object(session, uri, &object);
+    *rv = open_and_read(loading, session, &request, &opened, &object, &of_token);
+    if (*rv == CKR_OK)
+        key = prov_key_from_object(session, loading->uri, &object);
     if (key != NULL &&
         !(prov_tss2_note(key, &loading->der, &opened, of_token) &&
           (!key->private->always_authenticate || of_token || ask(loading, &key->private->file->auth)))) {
@@ -231,42 +230,17 @@ static struct prov_key *load_in(struct loading *loading, struct prov_session *se
     return key;
 }
 
-static struct prov_key *load_once(struct loading *loading, struct prov_uri *uri)
+static bool try_load(void *data, struct prov_attempt *attempt)
 {
-    struct prov_token *token = prov_tss2_choose(loading->provider, uri);
+    struct loading *loading = data;
+    struct prov_token *token = prov_tss2_choose(loading->provider, loading->uri);
     struct prov_session session;
-    struct prov_key *key;
 
-    loading->rv = CKR_OK;
-    if (token == NULL)
-        return NULL;
-    loading->module = token->module;
-    loading->epoch = prov_module_epoch(token->module);
-    if (!prov_session_take(token, &session, &loading->rv))
-        return NULL;
-    loading->epoch = session.epoch;
-    key = load_in(loading, &session, uri);
+    if (token == NULL || !prov_attempt_take(attempt, token, &session))
+        return false;
+    loading->key = load_in(loading, &session, &attempt->rv);
     prov_session_return(&session);
-    return key;
-}
-
-static struct prov_key *load(struct loading *loading, struct prov_uri *uri)
-{
-    struct prov_key *key;
-
-    ERR_set_mark();
-    key = load_once(loading, uri);
-    if (key == NULL && prov_error_is_stale(loading->rv)) {
-        ERR_pop_to_mark();
-        ERR_set_mark();
-        prov_module_renew(loading->module, loading->epoch, loading->rv);
-        key = load_once(loading, uri);
-    }
-    if (key != NULL)
-        ERR_pop_to_mark(); /* what a module that was not needed complained of */
-    else
-        ERR_clear_last_mark();
-    return key;
+    return loading->key != NULL;
 }
 
 static struct prov_key *take_recent(struct provider *provider, const struct bytes *der)
@@ -290,13 +264,12 @@ struct prov_key *prov_tss2_load(struct provider *provider, const void *der, size
         .passphrase_data = passphrase_data,
     };
     struct prov_key *key = take_recent(provider, &loading.der);
-    struct prov_uri *uri;
 
     if (key != NULL)
         return key;
-    uri = prov_tss2_uri(provider);
-    if (uri != NULL)
-        key = load(&loading, uri);
-    prov_uri_free(uri);
-    return key;
+    loading.uri = prov_tss2_uri(provider);
+    if (loading.uri != NULL)
+        prov_attempt_run(try_load, &loading);
+    prov_uri_free(loading.uri);
+    return loading.key;
 }

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "provider/use.h"
+#include "provider/attempt.h"
 #include "provider/error.h"
 #include "provider/guard.h"
 #include "provider/tss2.h"
 
-#include <openssl/err.h>
 #include <stdlib.h>
 
-/* One attempt: which call failed with what (NULL: the failure already is in the error queue), and in which
- * epoch. */
-struct attempt {
-    CK_RV rv;
-    const char *call;
-    uint64_t epoch;
+struct use {
+    struct prov_key *key;
+    prov_key_work *work;
+    void *data;
+    CK_RV rv; /* of the last attempt */
 };
 
 static CK_OBJECT_HANDLE known_handle(const struct prov_key *key, const struct prov_session *session)
@@ -102,52 +101,50 @@ bool prov_answer_is_callers(CK_RV rv)
            rv == CKR_ENCRYPTED_DATA_LEN_RANGE;
 }
 
-/* An attempt leaves no error in the queue when another one follows. */
-static void try_work(struct prov_key *key, prov_key_work *work, void *data, bool last,
-                     struct attempt *attempt)
+static CK_RV use_in(const struct use *use, struct prov_session *session)
 {
-    struct prov_module *module = prov_module_at(key->provider, key->private->token->module->index);
-    struct prov_token *token = module != NULL ? prov_module_same_token(module, key->private->token) : NULL;
     CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
+    const char *call = NULL; /* NULL: the failure already is in the error queue */
+    CK_RV rv = login_and_find(use->key, session, &handle);
+
+    if (rv == CKR_OK)
+        rv = use->work(use->key, session, handle, use->data, &call);
+    session->broken = rv != CKR_OK && !prov_answer_is_callers(rv);
+    if (session->broken && call != NULL)
+        prov_raise_rv(session->token->module, rv, call, use->key->private->name);
+    return rv;
+}
+
+static bool try_use(void *data, struct prov_attempt *attempt)
+{
+    struct use *use = data;
+    const struct prov_token_key *private = use->key->private;
+    struct prov_module *module = prov_module_at(use->key->provider, private->token->module->index);
+    struct prov_token *token;
     struct prov_session session;
 
-    *attempt = (struct attempt){.rv = CKR_GENERAL_ERROR};
+    use->rv = CKR_GENERAL_ERROR;
     if (module == NULL)
-        return;
-    attempt->epoch = prov_module_epoch(module);
+        return false;
+    token = prov_module_same_token(module, private->token);
+    *attempt = (struct prov_attempt){module, CKR_TOKEN_NOT_PRESENT, prov_module_epoch(module), false};
     if (token == NULL) {
-        attempt->rv = CKR_TOKEN_NOT_PRESENT;
-        prov_raise(&key->provider->core, PROV_R_NO_TOKEN, "%s: its token is not there any more",
-                   key->private->name);
-        return;
+        prov_raise(&use->key->provider->core, PROV_R_NO_TOKEN, "%s: its token is not there any more",
+                   private->name);
+    } else if (prov_attempt_take(attempt, token, &session)) {
+        attempt->rv = use_in(use, &session);
+        prov_session_return(&session);
     }
-    if (!prov_session_take(token, &session, &attempt->rv))
-        return;
-    attempt->epoch = session.epoch;
-    attempt->rv = login_and_find(key, &session, &handle);
-    if (attempt->rv == CKR_OK)
-        attempt->rv = work(key, &session, handle, data, &attempt->call);
-    session.broken = attempt->rv != CKR_OK && !prov_answer_is_callers(attempt->rv);
-    if (session.broken && attempt->call != NULL && (last || !prov_error_is_stale(attempt->rv)))
-        prov_raise_rv(module, attempt->rv, attempt->call, key->private->name);
-    prov_session_return(&session);
+    use->rv = attempt->rv;
+    return use->rv == CKR_OK;
 }
 
 CK_RV prov_key_use(struct prov_key *key, prov_key_work *work, void *data)
 {
-    struct attempt attempt;
+    struct use use = {key, work, data, CKR_OK};
 
-    ERR_set_mark();
-    try_work(key, work, data, false, &attempt);
-    if (attempt.rv == CKR_OK || !prov_error_is_stale(attempt.rv)) {
-        ERR_clear_last_mark();
-        return attempt.rv;
-    }
-    ERR_pop_to_mark();
-    prov_module_renew(atomic_load(&key->provider->modules[key->private->token->module->index]), attempt.epoch,
-                      attempt.rv);
-    try_work(key, work, data, true, &attempt);
-    return attempt.rv;
+    prov_attempt_run(try_use, &use);
+    return use.rv;
 }
 
 /* --- an Init call and a call that takes bytes and gives bytes

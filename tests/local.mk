@@ -183,6 +183,7 @@ fuzz_data = \
 
 provider_tests = \
 	tests/provider/test_asymcipher_rsa \
+	tests/provider/test_attempt \
 	tests/provider/test_config \
 	tests/provider/test_decoder_tss2 \
 	tests/provider/test_decoder_uri \
