@@ -12,11 +12,14 @@ enum prov_login {
 };
 
 enum { PROV_MODULES_MAXIMUM = 8 };
+
 /* How a private key of a token is written as PEM when the application names no structure of ours. */
 enum prov_pem {
     PROV_PEM_AS_URI,
     PROV_PEM_AS_TSS2 /* where the key is in a TPM and its module tells */
 };
+
+enum { PROV_QUIRK_NO_ALLOWED_MECHANISMS = 1 }; /* CKA_ALLOWED_MECHANISMS is not asked for */
 
 /* The settings of one instance: from its section in openssl.cnf, else from the environment, else built in. */
 struct prov_config {
@@ -35,9 +38,9 @@ struct prov_config {
     bool load_early;    /* the module is loaded together with the provider */
     bool no_export;     /* public halves of the token's keys are not handed to other providers */
     bool no_uri_pem;    /* private keys are not written as PEM files with their URI */
-    bool no_allowed_mechanisms; /* CKA_ALLOWED_MECHANISMS is not asked for */
-    bool fips;                  /* algorithms carry fips=yes */
-    uint32_t blocked;           /* bit N: operation N of libcrypto (OSSL_OP_...) is not offered */
+    bool fips;          /* algorithms carry fips=yes */
+    uint32_t quirks;    /* PROV_QUIRK_... */
+    uint32_t blocked;   /* bit N: operation N of libcrypto (OSSL_OP_...) is not offered */
 };
 
 /*

@@ -45,7 +45,7 @@ enum { ROWS = sizeof rows / sizeof rows[0] };
 
 static bool wanted(const struct prov_config *config, const struct row *row, CK_OBJECT_CLASS class)
 {
-    if (row->type == CKA_ALLOWED_MECHANISMS && config->no_allowed_mechanisms)
+    if (row->type == CKA_ALLOWED_MECHANISMS && (config->quirks & PROV_QUIRK_NO_ALLOWED_MECHANISMS) != 0)
         return false;
     return class == CKO_CERTIFICATE ? row->of_certificates : row->of_keys;
 }

@@ -11,6 +11,12 @@ struct prov_option;
 typedef bool prov_option_parser(const struct prov_option *option, struct prov_config *config,
                                 const char *value);
 
+/* A word, and what the configuration has for it. */
+struct prov_word {
+    const char *text;
+    uint32_t number;
+};
+
 /* One option: how it is called, and what it says. docs/openssl.md has the same table for people. */
 struct prov_option {
     const char *name;     /* in openssl.cnf; pkcs11-provider's where it has such an option */
@@ -20,7 +26,8 @@ struct prov_option {
     const char *expected; /* its values, for messages */
     bool secret;          /* its value is not for messages */
     prov_option_parser *parse;
-    size_t offset; /* of the member of struct prov_config that a general parser sets */
+    const struct prov_word *words; /* where its values are words; one without text ends them */
+    size_t offset;                 /* of the member of struct prov_config that a general parser sets */
 };
 
 extern const struct prov_option prov_options[];

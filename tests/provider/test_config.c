@@ -143,24 +143,18 @@ START_TEST(understands_each_switch_in_both_positions)
         size_t offset;
         bool on;
     } rows[] = {
-        {"pkcs11-module-load-behavior",              "early",                                                offsetof(struct prov_config, load_early),            true },
-        {"load",                                     "lazy",                                                 offsetof(struct prov_config, load_early),            false},
-        {"pkcs11-module-cache-pins",                 "cache",                                                offsetof(struct prov_config, forget_pins),           false},
-        {"cache-pins",                               "never",                                                offsetof(struct prov_config, forget_pins),           true },
-        {"pkcs11-module-allow-export",               "0",                                                    offsetof(struct prov_config, no_export),             false},
-        {"pkcs11-module-allow-export",               "1",                                                    offsetof(struct prov_config, no_export),             true },
-        {"pkcs11-module-encode-provider-uri-to-pem", "true",                                                 offsetof(struct prov_config, no_uri_pem),            false},
-        {"pkcs11-module-encode-provider-uri-to-pem", "false",                                                offsetof(struct prov_config, no_uri_pem),            true },
-        {"pkcs11-module-assume-fips",                "true",                                                 offsetof(struct prov_config, fips),                  true },
-        {"pkcs11-module-assume-fips",                "false",                                                offsetof(struct prov_config, fips),                  false},
-        {"quirks",                                   "no-allowed-mechanisms",                                offsetof(struct prov_config, no_allowed_mechanisms), true },
-        {"quirks",                                   "no-deinit no-allowed-mechanisms",                      offsetof(struct prov_config, no_allowed_mechanisms),
-         true                                                                                                                                                          },
-        {"quirks",                                   " no-deinit,no-operation-state\tno-session-callbacks ",
-         offsetof(struct prov_config,                                                                                                     no_allowed_mechanisms), false},
-        {"quirks",                                   "",                                                     offsetof(struct prov_config, no_allowed_mechanisms), false},
-        {"pkcs11-module-cache-keys",                 "true",                                                 offsetof(struct prov_config, fips),                  false},
-        {"pkcs11-module-cache-keys",                 "false",                                                offsetof(struct prov_config, fips),                  false},
+        {"pkcs11-module-load-behavior",              "early", offsetof(struct prov_config, load_early),  true },
+        {"load",                                     "lazy",  offsetof(struct prov_config, load_early),  false},
+        {"pkcs11-module-cache-pins",                 "cache", offsetof(struct prov_config, forget_pins), false},
+        {"cache-pins",                               "never", offsetof(struct prov_config, forget_pins), true },
+        {"pkcs11-module-allow-export",               "0",     offsetof(struct prov_config, no_export),   false},
+        {"pkcs11-module-allow-export",               "1",     offsetof(struct prov_config, no_export),   true },
+        {"pkcs11-module-encode-provider-uri-to-pem", "true",  offsetof(struct prov_config, no_uri_pem),  false},
+        {"pkcs11-module-encode-provider-uri-to-pem", "false", offsetof(struct prov_config, no_uri_pem),  true },
+        {"pkcs11-module-assume-fips",                "true",  offsetof(struct prov_config, fips),        true },
+        {"pkcs11-module-assume-fips",                "false", offsetof(struct prov_config, fips),        false},
+        {"pkcs11-module-cache-keys",                 "true",  offsetof(struct prov_config, fips),        false},
+        {"pkcs11-module-cache-keys",                 "false", offsetof(struct prov_config, fips),        false},
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -171,6 +165,102 @@ START_TEST(understands_each_switch_in_both_positions)
                       rows[i].name, rows[i].value);
         prov_config_free(&config);
     }
+}
+END_TEST
+
+START_TEST(quirks_are_whole_words)
+{
+    static const struct {
+        const char *value;
+        uint32_t quirks;
+    } rows[] = {
+        {"no-allowed-mechanisms",                                PROV_QUIRK_NO_ALLOWED_MECHANISMS},
+        {"no-deinit no-allowed-mechanisms",                      PROV_QUIRK_NO_ALLOWED_MECHANISMS},
+        {" no-deinit,no-operation-state\tno-session-callbacks ", 0                               },
+        {"",                                                     0                               },
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct prov_config config;
+
+        ck_assert_msg(read_config(&config, "quirks", rows[i].value), "%s", fake_error);
+        ck_assert_uint_eq(config.quirks, rows[i].quirks);
+        prov_config_free(&config);
+    }
+}
+END_TEST
+
+/* Walks the table itself: what an error says of an option is what it takes. */
+START_TEST(each_word_is_taken_and_told)
+{
+    for (size_t i = 0; i < prov_option_count; i++) {
+        const struct prov_word *word = prov_options[i].words;
+
+        for (; word != NULL && word->text != NULL; word++) {
+            struct prov_config config;
+
+            ck_assert_msg(strstr(prov_options[i].expected, word->text) != NULL, "%s: %s",
+                          prov_options[i].name, word->text);
+            ck_assert_msg(read_config(&config, prov_options[i].name, word->text), "%s", fake_error);
+            prov_config_free(&config);
+        }
+    }
+}
+END_TEST
+
+/* Every option that provider-pkcs11(7) of pkcs11-provider 1.2 has, with its example and each of its values.
+ */
+START_TEST(what_the_peer_takes_is_taken)
+{
+    static const struct fake_parameter rows[] = {
+        {"pkcs11-module-path",                       "/usr/lib64/opensc-pkcs11.so" },
+        {"pkcs11-module-init-args",                  "configDir=/etc/pki/token"    },
+        {"pkcs11-module-token-pin",                  "file:/etc/pki/pin.txt"       },
+        {"pkcs11-module-token-pin",                  "123456"                      },
+        {"pkcs11-module-allow-export",               "0"                           },
+        {"pkcs11-module-allow-export",               "1"                           },
+        {"pkcs11-module-cache-keys",                 "true"                        },
+        {"pkcs11-module-cache-keys",                 "false"                       },
+        {"pkcs11-module-cache-pins",                 "cache"                       },
+        {"pkcs11-module-cache-sessions",             "0"                           },
+        {"pkcs11-module-cache-sessions",             "5"                           },
+        {"pkcs11-module-cache-sessions",             "1024"                        },
+        {"pkcs11-module-login-behavior",             "auto"                        },
+        {"pkcs11-module-login-behavior",             "always"                      },
+        {"pkcs11-module-login-behavior",             "never"                       },
+        {"pkcs11-module-load-behavior",              "early"                       },
+        {"pkcs11-module-quirks",                     "no-deinit no-operation-state"},
+        {"pkcs11-module-quirks",                     "no-session-callbacks"        },
+        {"pkcs11-module-quirks",                     "no-allowed-mechanisms"       },
+        {"pkcs11-module-block-operations",           "digest"                      },
+        {"pkcs11-module-block-operations",           "cipher mac kdf rand keymgmt" },
+        {"pkcs11-module-block-operations",           "keyexch signature skeymgmt"  },
+        {"pkcs11-module-block-operations",           "asym-cipher kem encoder"     },
+        {"pkcs11-module-block-operations",           "decoder store"               },
+        {"pkcs11-module-assume-fips",                "true"                        },
+        {"pkcs11-module-assume-fips",                "false"                       },
+        {"pkcs11-module-encode-provider-uri-to-pem", "true"                        },
+        {"pkcs11-module-encode-provider-uri-to-pem", "false"                       },
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct prov_config config;
+
+        ck_assert(prov_option_is_known(rows[i].name));
+        ck_assert_msg(read_config(&config, rows[i].name, rows[i].value), "%s", fake_error);
+        prov_config_free(&config);
+    }
+}
+END_TEST
+
+START_TEST(of_two_files_with_a_pin_the_one_of_token_pin_counts)
+{
+    struct prov_config config;
+
+    setenv("DEVID_PKCS11_PIN_SOURCE", "/other", 1);
+    ck_assert(read_config(&config, "pkcs11-module-token-pin", "file:/pin"));
+    ck_assert_str_eq(config.pin_source, "file:/pin");
+    prov_config_free(&config);
 }
 END_TEST
 
@@ -263,6 +353,10 @@ Suite *suite(void)
     tcase_add_test(t, each_option_is_documented);
     tcase_add_test(t, understands_each_option);
     tcase_add_test(t, understands_each_switch_in_both_positions);
+    tcase_add_test(t, quirks_are_whole_words);
+    tcase_add_test(t, each_word_is_taken_and_told);
+    tcase_add_test(t, what_the_peer_takes_is_taken);
+    tcase_add_test(t, of_two_files_with_a_pin_the_one_of_token_pin_counts);
     tcase_add_test(t, several_modules_are_taken_in_their_order);
     tcase_add_test(t, blocks_operations_by_name);
     tcase_add_test(t, a_bad_variable_is_named_and_a_pin_is_not_told);
