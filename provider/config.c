@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "provider/config.h"
-#include "provider/error.h"
 #include "provider/option.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,9 +28,17 @@ static const char *look_up(const struct prov_option *option, const struct prov_c
     return value;
 }
 
-bool prov_config_read(struct prov_config *config, const struct prov_core *core)
+static char *describe(const struct prov_option *option, const char *from, const char *value)
 {
-    *config = (struct prov_config){.sessions = 8};
+    char *text = NULL;
+    int length = option->secret ? asprintf(&text, "%s: expected %s", from, option->expected)
+                                : asprintf(&text, "%s = %s: expected %s", from, value, option->expected);
+
+    return length >= 0 ? text : NULL;
+}
+
+static bool read_options(struct prov_config *config, const struct prov_core *core, char **problem)
+{
     for (size_t i = 0; i < prov_option_count; i++) {
         const struct prov_option *option = &prov_options[i];
         const char *from = NULL;
@@ -38,15 +46,22 @@ bool prov_config_read(struct prov_config *config, const struct prov_core *core)
 
         if (value == NULL || option->parse(option, config, value))
             continue;
-        if (option->secret)
-            prov_raise(core, PROV_R_BAD_OPTION, "%s: expected %s", from, option->expected);
-        else
-            prov_raise(core, PROV_R_BAD_OPTION, "%s = %s: expected %s", from, value, option->expected);
+        *problem = describe(option, from, value);
         return false;
     }
+    return true;
+}
+
+bool prov_config_read(struct prov_config *config, const struct prov_core *core, char **problem)
+{
+    bool ok;
+
+    *config = (struct prov_config){.sessions = 8};
+    *problem = NULL;
+    ok = read_options(config, core, problem);
     if (config->module_count == 0)
         config->modules[config->module_count++] = strdup(DEVID_PKCS11_MODULE);
-    return config->modules[0] != NULL;
+    return ok && config->modules[0] != NULL;
 }
 
 void prov_config_free(struct prov_config *config)

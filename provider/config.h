@@ -44,10 +44,11 @@ struct prov_config {
 };
 
 /*
- * Reads all options of the table in option.h. False with an error raised that names the option and its value
- * (but never a PIN), when one cannot be understood.
+ * Reads all options of the table in option.h. False when one cannot be understood: *problem becomes a
+ * sentence (malloc'ed; NULL: no memory) that names the option and its value, but never a PIN. The
+ * configuration is one that can be used in either case.
  */
-bool prov_config_read(struct prov_config *config, const struct prov_core *core);
+bool prov_config_read(struct prov_config *config, const struct prov_core *core, char **problem);
 void prov_config_free(struct prov_config *config);
 
 #endif

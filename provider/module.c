@@ -124,6 +124,8 @@ struct prov_module *prov_module_at(struct provider *provider, size_t index)
     struct prov_module *module;
     bool ready;
 
+    if (!prov_provider_is_configured(provider))
+        return NULL;
     if (prov_guard_inside()) {
         prov_raise(&provider->core, PROV_R_REENTERED, "%s", provider->config.modules[index]);
         return NULL;

@@ -9,6 +9,7 @@
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/params.h>
 #include <stdlib.h>
 
@@ -33,6 +34,46 @@ static bool load_modules(struct provider *provider)
     return true;
 }
 
+static bool configure(struct provider *provider, const char *name)
+{
+    return prov_config_read(&provider->config, &provider->core, &provider->problem) &&
+           prov_section_check(&provider->core, provider->libctx, name, &provider->problem);
+}
+
+/*
+ * What becomes of a provider whose configuration is wrong. libcrypto 3.0 passes over a provider of
+ * openssl.cnf that cannot be made, and keeps the error to itself. So one that it activates is made all the
+ * same: whoever wants something of a token hears what is wrong. One that somebody loads is not made.
+ */
+static bool accept(struct provider *provider, bool ok)
+{
+    if (ok)
+        return true;
+    if (provider->problem != NULL && prov_section_activates(&provider->core))
+        return true;
+    if (provider->problem != NULL)
+        prov_raise(&provider->core, PROV_R_BAD_OPTION, "%s", provider->problem);
+    else
+        prov_raise(&provider->core, PROV_R_NO_MEMORY, "for the configuration");
+    return false;
+}
+
+/* Where the provider is made in any case, whoever uses a module that cannot be loaded hears of that. */
+static bool load_early(struct provider *provider)
+{
+    bool ok = true;
+
+    if (!provider->config.load_early || provider->problem != NULL)
+        return true;
+    ERR_set_mark();
+    ok = load_modules(provider) || prov_section_activates(&provider->core);
+    if (ok)
+        ERR_pop_to_mark();
+    else
+        ERR_clear_last_mark();
+    return ok;
+}
+
 struct provider *prov_provider_new(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in)
 {
     struct provider *provider = calloc(1, sizeof *provider);
@@ -45,13 +86,18 @@ struct provider *prov_provider_new(const OSSL_CORE_HANDLE *handle, const OSSL_DI
     name = prov_core_parameter(&provider->core, OSSL_PROV_PARAM_CORE_PROV_NAME);
     if (name == NULL)
         name = "devid";
-    if (prov_config_read(&provider->config, &provider->core) &&
-        prov_algorithms_build(&provider->algorithms, name, provider->config.fips) &&
-        open_context(provider, in) && prov_section_check(&provider->core, provider->libctx, name) &&
-        (!provider->config.load_early || load_modules(provider)))
+    if (open_context(provider, in) && accept(provider, configure(provider, name)) &&
+        prov_algorithms_build(&provider->algorithms, name, provider->config.fips) && load_early(provider))
         return provider;
     prov_provider_free(provider);
     return NULL;
+}
+
+bool prov_provider_is_configured(const struct provider *provider)
+{
+    if (provider->problem != NULL)
+        prov_raise(&provider->core, PROV_R_BAD_OPTION, "%s", provider->problem);
+    return provider->problem == NULL;
 }
 
 void prov_provider_free(struct provider *provider)
@@ -65,6 +111,7 @@ void prov_provider_free(struct provider *provider)
     OSSL_LIB_CTX_free(provider->libctx);
     prov_algorithms_free(&provider->algorithms);
     prov_config_free(&provider->config);
+    free(provider->problem);
     free(provider);
 }
 
@@ -94,15 +141,18 @@ static bool answer_text(OSSL_PARAM *params, const char *name, const char *text)
     return p == NULL || OSSL_PARAM_set_utf8_ptr(p, text);
 }
 
-static int get_params(void *provider, OSSL_PARAM params[])
+/* What "openssl list -providers" shows. */
+static int get_params(void *data, OSSL_PARAM params[])
 {
     OSSL_PARAM *status = OSSL_PARAM_locate(params, OSSL_PROV_PARAM_STATUS);
+    const struct provider *provider = data;
+    const char *name =
+        provider->problem != NULL ? provider->problem : "DevID provider for keys in PKCS#11 tokens";
 
-    (void)provider;
-    return answer_text(params, OSSL_PROV_PARAM_NAME, "DevID provider for keys in PKCS#11 tokens") &&
+    return answer_text(params, OSSL_PROV_PARAM_NAME, name) &&
            answer_text(params, OSSL_PROV_PARAM_VERSION, DEVID_VERSION) &&
            answer_text(params, OSSL_PROV_PARAM_BUILDINFO, DEVID_VERSION) &&
-           (status == NULL || OSSL_PARAM_set_int(status, 1));
+           (status == NULL || OSSL_PARAM_set_int(status, provider->problem == NULL));
 }
 
 static const OSSL_ALGORITHM *query_operation(void *provider, int operation, int *no_cache)

@@ -25,6 +25,7 @@ struct prov_read_pin;
 struct provider {
     struct prov_core core;
     struct prov_config config;
+    char *problem; /* why no token is used: openssl.cnf is wrong, where nobody would hear of it; else NULL */
     struct prov_algorithms algorithms;
     /* A context of our own with nothing but the default provider: public keys, digests and software keys live
      * there, so that no setting of the application leads such work back to a token. */
@@ -39,6 +40,9 @@ struct provider {
  * cannot. */
 struct provider *prov_provider_new(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in);
 void prov_provider_free(struct provider *provider);
+
+/* False with an error raised: openssl.cnf is wrong, so nothing is looked for in tokens. */
+bool prov_provider_is_configured(const struct provider *provider);
 
 /* The functions of the instance as a whole, for OSSL_provider_init. */
 extern const OSSL_DISPATCH prov_provider_functions[];

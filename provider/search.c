@@ -259,6 +259,8 @@ bool prov_search(struct provider *provider, const struct prov_pin_request *reque
     size_t tokens = 0;
 
     *findings = (struct prov_findings){0};
+    if (!prov_provider_is_configured(provider))
+        return false;
     ERR_set_mark();
     for (size_t i = 0; i < provider->config.module_count; i++) {
         int meant = prov_module_is_meant(provider, i, request->uri);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "provider/section.h"
-#include "provider/error.h"
 #include "provider/option.h"
 
 #include <openssl/conf.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
+#include <stdio.h>
 #include <string.h>
 
 /* config(5): what stands before the first dot only makes names different. */
@@ -71,7 +71,7 @@ static const CONF_VALUE *find_unknown(const struct prov_core *core, const CONF *
     return line;
 }
 
-bool prov_section_check(const struct prov_core *core, OSSL_LIB_CTX *libctx, const char *name)
+bool prov_section_check(const struct prov_core *core, OSSL_LIB_CTX *libctx, const char *name, char **problem)
 {
     const CONF_VALUE *line = NULL;
     char *file;
@@ -83,10 +83,16 @@ bool prov_section_check(const struct prov_core *core, OSSL_LIB_CTX *libctx, cons
     if (file != NULL && conf != NULL && NCONF_load(conf, file, NULL) > 0)
         line = find_unknown(core, conf, name);
     ERR_pop_to_mark();
-    if (line != NULL)
-        prov_raise(core, PROV_R_BAD_OPTION, "%s, section [%s]: there is no option %s", file, line->section,
-                   line->name);
+    *problem = NULL;
+    if (line != NULL &&
+        asprintf(problem, "%s, section [%s]: there is no option %s", file, line->section, line->name) < 0)
+        *problem = NULL;
     NCONF_free(conf);
     OPENSSL_free(file);
     return line == NULL;
+}
+
+bool prov_section_activates(const struct prov_core *core)
+{
+    return prov_core_parameter(core, "activate") != NULL;
 }

@@ -24,6 +24,8 @@ bool prov_tokens_visit(struct provider *provider, const struct prov_uri *uri, pr
     struct visiting visiting = {visit, data, false};
     bool ok = true;
 
+    if (!prov_provider_is_configured(provider))
+        return false;
     for (size_t i = 0; i < provider->config.module_count && !visiting.stopped; i++) {
         int meant = prov_module_is_meant(provider, i, uri);
         struct prov_module *module = meant > 0 ? prov_module_at(provider, i) : NULL;

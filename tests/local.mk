@@ -303,9 +303,9 @@ story_tests = \
 	tests/story/service.sh \
 	tests/story/tpm_objects.sh \
 	tests/story/tss2_file.sh \
-	tests/story/wrap_derive.sh
+	tests/story/wrap_derive.sh \
+	tests/story/wrong_configuration.sh
 emulator_story_tests = \
-	tests/story/any_module.sh \
 	tests/story/bad_input.sh \
 	tests/story/check.sh \
 	tests/story/edge.sh \

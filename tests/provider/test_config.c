@@ -1,24 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "provider/config.h"
-#include "provider/error.h"
 #include "provider/option.h"
 #include "tests/provider/fake_core.h"
 #include "tests/support/support.h"
 
 #include <stdlib.h>
 
+/* fake_error becomes what is wrong. */
 static bool read_config(struct prov_config *config, const char *name, const char *value)
 {
     const struct fake_parameter parameters[] = {
         {name, value},
         {NULL, NULL }
     };
+    char *problem;
     bool ok;
 
-    fake_error[0] = '\0';
     fake_parameters = parameters;
-    ok = prov_config_read(config, &fake_core);
+    ok = prov_config_read(config, &fake_core, &problem);
     fake_parameters = NULL;
+    ck_assert(ok == (problem == NULL));
+    snprintf(fake_error, sizeof fake_error, "%s", problem != NULL ? problem : "");
+    free(problem);
     return ok;
 }
 
@@ -319,9 +322,9 @@ START_TEST(names_the_option_and_the_value_that_it_refuses)
         struct prov_config config;
 
         ck_assert_msg(!read_config(&config, rows[i].name, rows[i].value), "%s", rows[i].value);
-        ck_assert_uint_eq(fake_reason, PROV_R_BAD_OPTION);
         ck_assert_msg(strstr(fake_error, rows[i].name) != NULL, "%s", fake_error);
         ck_assert_msg(strstr(fake_error, rows[i].value) != NULL, "%s", fake_error);
+        ck_assert_uint_ge(config.module_count, 1);
         prov_config_free(&config);
     }
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The provider as an openssl.cnf sets it up: under any name, with pkcs11-provider's options. */
+#include "provider/pem.h"
 #include "tests/support/softhsm.h"
 #include "tests/support/support.h"
 
 #include <openssl/conf.h>
+#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/provider.h>
@@ -129,6 +131,133 @@ START_TEST(a_line_that_is_no_option_is_an_error_that_tells_it)
 }
 END_TEST
 
+/* What "openssl list -providers" prints of it. */
+static void answers(OSSL_LIB_CTX *context, int wanted_status, const char *wanted_name)
+{
+    OSSL_PROVIDER *provider = OSSL_PROVIDER_load(context, "devid");
+    const char *name = "";
+    int status = -1;
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_utf8_ptr(OSSL_PROV_PARAM_NAME, &name, 0),
+        OSSL_PARAM_int(OSSL_PROV_PARAM_STATUS, &status),
+        OSSL_PARAM_END,
+    };
+
+    ck_assert_ptr_nonnull(provider);
+    ck_assert_int_eq(OSSL_PROVIDER_get_params(provider, params), 1);
+    ck_assert_int_eq(status, wanted_status);
+    ck_assert_msg(strstr(name, wanted_name) != NULL, "%s", name);
+    OSSL_PROVIDER_unload(provider);
+}
+
+static bool reads_pem(OSSL_LIB_CTX *context, const char *uri)
+{
+    BIO *bio = BIO_new(BIO_s_mem());
+    EVP_PKEY *key;
+
+    ck_assert(prov_pem_write(bio, uri));
+    key = PEM_read_bio_PrivateKey_ex(bio, NULL, NULL, NULL, context, NULL);
+    BIO_free(bio);
+    EVP_PKEY_free(key);
+    return key != NULL;
+}
+
+static bool generates(OSSL_LIB_CTX *context, const char *uri)
+{
+    EVP_PKEY_CTX *generation = EVP_PKEY_CTX_new_from_name(context, "EC", "provider=devid");
+    const OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char *)(uintptr_t) "P-256", 0),
+        uri != NULL ? OSSL_PARAM_construct_utf8_string("pkcs11_uri", (char *)(uintptr_t)uri, 0)
+                    : OSSL_PARAM_construct_end(),
+        OSSL_PARAM_construct_end(),
+    };
+    EVP_PKEY *key = NULL;
+    bool ok = EVP_PKEY_keygen_init(generation) == 1 && EVP_PKEY_CTX_set_params(generation, params) == 1 &&
+              EVP_PKEY_generate(generation, &key) == 1;
+
+    EVP_PKEY_free(key);
+    EVP_PKEY_CTX_free(generation);
+    return ok;
+}
+
+static bool gives_random_numbers(OSSL_LIB_CTX *context)
+{
+    EVP_RAND *rand = EVP_RAND_fetch(context, "DEVID-RAND", NULL);
+    EVP_RAND_CTX *generator = EVP_RAND_CTX_new(rand, NULL);
+    unsigned char number[8];
+    bool ok = EVP_RAND_instantiate(generator, 0, 0, NULL, 0, NULL) == 1 &&
+              EVP_RAND_generate(generator, number, sizeof number, 0, 0, NULL, 0) == 1;
+
+    EVP_RAND_CTX_free(generator);
+    EVP_RAND_free(rand);
+    return ok;
+}
+
+static void told(const char *lines, const char *detail)
+{
+    char *errors = test_errors();
+
+    ck_assert_msg(strstr(errors, detail) != NULL, "%s gave: %s", lines, errors);
+    ck_assert_msg(strstr(errors, "98761") == NULL && strstr(errors, "matches") == NULL, "%s", errors);
+    free(errors);
+}
+
+/* Everything that would use a token says why it does not; what needs none goes on. */
+static void tells_at_each_use(const char *lines, const char *detail)
+{
+    static const char *const uris[] = {"pkcs11:token=dev;object=ec;type=private?pin-value=1234",
+                                       "pkcs11:token=dev;type=cert", "pkcs11:type=public?module-name=other"};
+    OSSL_LIB_CTX *context;
+
+    test_spy_reset();
+    context = configured("devid", lines);
+    answers(context, 0, detail);
+    for (size_t i = 0; i < sizeof uris / sizeof uris[0]; i++) {
+        ck_assert_ptr_null(test_load_key(context, uris[i]));
+        told(lines, detail);
+    }
+    ck_assert(!reads_pem(context, uris[0]));
+    told(lines, detail);
+    ck_assert(!generates(context, "pkcs11:token=dev;object=new?pin-value=1234"));
+    told(lines, detail);
+    ck_assert(!gives_random_numbers(context));
+    told(lines, detail);
+    ck_assert(generates(context, NULL));
+    ck_assert_uint_eq(test_spy()->loaded, 0);
+    OSSL_LIB_CTX_free(context);
+}
+
+START_TEST(where_libcrypto_keeps_the_error_to_itself_each_use_tells_it)
+{
+    char place[600];
+
+    snprintf(place, sizeof place, "%s, section [ours]: there is no option pkcs11-module-tokenpin",
+             support_path("openssl.cnf"));
+    tells_at_each_use("pkcs11-module-tokenpin = 98761\n", place);
+    tells_at_each_use("login = 1\n", "login = 1: expected auto, always or never");
+    tells_at_each_use("pkcs11-module-token-pin =\n", "pkcs11-module-token-pin: expected a PIN");
+    tells_at_each_use("pkcs11-module-path = softhsm2:/a.so\nload = soon\n",
+                      "load = soon: expected early or lazy");
+    setenv("DEVID_PKCS11_PEM", "pkcs8", 1);
+    tells_at_each_use("", "DEVID_PKCS11_PEM = pkcs8: expected uri or tss2");
+    unsetenv("DEVID_PKCS11_PEM");
+}
+END_TEST
+
+START_TEST(a_module_that_is_wanted_early_is_told_of_later_if_need_be)
+{
+    OSSL_LIB_CTX *context;
+
+    setenv("DEVID_PKCS11_MODULE", "/nowhere/module.so", 1);
+    context = configured("devid", "load = early\n");
+    answers(context, 1, "DevID");
+    ck_assert_uint_eq(ERR_peek_error(), 0);
+    ck_assert_ptr_null(test_load_key(context, test_uri("ec")));
+    told("load = early\n", "/nowhere/module.so: cannot open shared object file");
+    OSSL_LIB_CTX_free(context);
+}
+END_TEST
+
 START_TEST(all_the_peers_options_are_taken)
 {
     OSSL_LIB_CTX *context =
@@ -224,6 +353,8 @@ Suite *suite(void)
     tcase_add_test(t, answers_to_the_name_that_it_is_loaded_by);
     tcase_add_test(t, its_file_may_be_called_pkcs11);
     tcase_add_test(t, a_line_that_is_no_option_is_an_error_that_tells_it);
+    tcase_add_test(t, where_libcrypto_keeps_the_error_to_itself_each_use_tells_it);
+    tcase_add_test(t, a_module_that_is_wanted_early_is_told_of_later_if_need_be);
     tcase_add_test(t, all_the_peers_options_are_taken);
     tcase_add_test(t, a_module_that_is_wanted_early_and_cannot_be_loaded_is_an_error);
     tcase_add_test(t, blocked_operations_are_not_offered);
