@@ -18,7 +18,7 @@ START_TEST(a_file_is_the_key)
 
             ck_assert_msg(key != NULL, "order %d, file %d: %s", order, file, test_errors());
             ck_assert_int_eq(answer.asked, file == LOCKED_FILE);
-            ck_assert_msg(works(context, key), "order %d, file %d: %s", order, file, test_errors());
+            ck_assert_msg(test_key_signs(context, key), "order %d, file %d: %s", order, file, test_errors());
             ck_assert_uint_eq(ERR_peek_error(), 0);
             EVP_PKEY_free(key);
             test_context_free(context);
@@ -44,7 +44,7 @@ START_TEST(a_load_costs_few_calls_and_no_tpm_command)
         ck_assert_uint_eq(test_spy()->calls[SPY_UNWRAP_KEY], 1);
         ck_assert_uint_eq(test_tpm_count()->total, 0);
         test_spy_reset();
-        ck_assert_int_eq(sign(context, key, signature, &size), 1);
+        ck_assert(test_key_sign(context, key, signature, &size));
         ck_assert_uint_eq(test_spy()->total, 2);
         EVP_PKEY_free(key);
         test_context_free(context);
@@ -95,7 +95,7 @@ START_TEST(the_der_is_the_key_too)
 
         ck_assert_int_eq(OSSL_DECODER_from_data(decoder, &data, &size), 1);
         ck_assert_int_eq(EVP_PKEY_eq(key, pem), 1);
-        ck_assert(works(context, key));
+        ck_assert(test_key_signs(context, key));
         OSSL_DECODER_CTX_free(decoder);
         EVP_PKEY_free(key);
         EVP_PKEY_free(pem);
@@ -156,14 +156,14 @@ START_TEST(a_wrong_password_is_tried_once)
     char *errors;
 
     ck_assert_ptr_nonnull(key);
-    ck_assert_int_eq(sign(context, key, signature, &size), 0);
+    ck_assert(!test_key_sign(context, key, signature, &size));
     errors = test_errors();
     ck_assert_ptr_nonnull(strstr(errors, "wrong PIN"));
     ck_assert_ptr_null(strstr(errors, "guess"));
     free(errors);
     commands = test_tpm_count_of(TPM2_CC_Sign);
     ck_assert_uint_gt(commands, 0);
-    ck_assert_int_eq(sign(context, key, signature, &size), 0);
+    ck_assert(!test_key_sign(context, key, signature, &size));
     errors = test_errors();
     ck_assert_ptr_nonnull(strstr(errors, "it is not tried again"));
     free(errors);
@@ -201,10 +201,10 @@ START_TEST(a_key_survives_fork)
     pid_t child;
 
     if (_i == RSA_FILE)
-        ck_assert(works(context, key));
+        ck_assert(test_key_signs(context, key));
     child = fork();
     if (child == 0) {
-        bool ok = works(context, key) && works(context, key);
+        bool ok = test_key_signs(context, key) && test_key_signs(context, key);
 
         EVP_PKEY_free(key);
         test_context_free(context); /* which takes its keys out of the TPM */
@@ -212,7 +212,7 @@ START_TEST(a_key_survives_fork)
     }
     ck_assert_int_eq(waitpid(child, &status, 0), child);
     ck_assert_int_eq(status, 0);
-    ck_assert_msg(works(context, key), "%s", test_errors());
+    ck_assert_msg(test_key_signs(context, key), "%s", test_errors());
     EVP_PKEY_free(key);
     test_context_free(context);
 }
@@ -237,7 +237,7 @@ START_TEST(what_was_lost_is_opened_again)
     test_spy()->inject_rv = (uint32_t)lost[_i].rv;
     test_spy()->inject_call = lost[_i].call;
     test_spy()->inject_times = 1;
-    ck_assert_msg(works(context, key), "0x%lx: %s", lost[_i].rv, test_errors());
+    ck_assert_msg(test_key_signs(context, key), "0x%lx: %s", lost[_i].rv, test_errors());
     ck_assert_uint_eq(ERR_peek_error(), 0);
     EVP_PKEY_free(key);
     test_context_free(context);
@@ -262,7 +262,7 @@ START_TEST(with_two_tokens_one_is_named)
     setenv("DEVID_PKCS11_TSS2_TOKEN", "pkcs11:token=second", 1);
     context = test_context(DEFAULT_FIRST);
     key = read_pem(context, files[EC_FILE], &answer);
-    ck_assert_msg(key != NULL && works(context, key), "%s", test_errors());
+    ck_assert_msg(key != NULL && test_key_signs(context, key), "%s", test_errors());
     EVP_PKEY_free(key);
     test_context_free(context);
     setenv("DEVID_PKCS11_TSS2_TOKEN", "pkcs11:token=third", 1);
@@ -315,7 +315,7 @@ START_TEST(a_token_with_a_pin)
 
         ck_assert_msg(key != NULL, "%d: %s", i, test_errors());
         ck_assert_int_eq(answers[i].asked, i != 0);
-        ck_assert_msg(works(context, key), "%d: %s", i, test_errors());
+        ck_assert_msg(test_key_signs(context, key), "%d: %s", i, test_errors());
         EVP_PKEY_free(key);
     }
     test_context_free(context);

@@ -61,7 +61,7 @@ START_TEST(a_key_of_a_token_is_written_as_its_file)
     ck_assert_uint_eq(test_tpm_count()->total, 0);
     again = read_pem(context, pem, &answer);
     ck_assert_int_eq(EVP_PKEY_eq(again, key), 1);
-    ck_assert(works(context, again));
+    ck_assert(test_key_signs(context, again));
     EVP_PKEY_free(again);
     EVP_PKEY_free(key);
     free(pem);

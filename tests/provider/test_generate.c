@@ -39,25 +39,6 @@ static EVP_PKEY *generate_ec(OSSL_LIB_CTX *context, const char *uri)
     return generate(context, "EC", params);
 }
 
-/* What was made: by the default provider's verification of a signature. */
-static bool signs(OSSL_LIB_CTX *context, EVP_PKEY *key)
-{
-    EVP_PKEY *public = test_public_half(key);
-    EVP_MD_CTX *md = EVP_MD_CTX_new();
-    unsigned char signature[512];
-    size_t size = sizeof signature;
-    bool ok = EVP_DigestSignInit_ex(md, NULL, "SHA256", context, NULL, key, NULL) == 1 &&
-              EVP_DigestSign(md, signature, &size, (const unsigned char *)"data", 4) == 1;
-
-    EVP_MD_CTX_free(md);
-    md = EVP_MD_CTX_new();
-    ok = ok && EVP_DigestVerifyInit_ex(md, NULL, "SHA256", NULL, NULL, public, NULL) == 1 &&
-         EVP_DigestVerify(md, signature, size, (const unsigned char *)"data", 4) == 1;
-    EVP_MD_CTX_free(md);
-    EVP_PKEY_free(public);
-    return ok;
-}
-
 START_TEST(a_pair_is_made_by_one_call_and_found_by_its_uri)
 {
     for (int order = 0; order < TEST_ORDERS; order++) {
@@ -74,7 +55,7 @@ START_TEST(a_pair_is_made_by_one_call_and_found_by_its_uri)
         ck_assert_uint_eq(test_spy()->calls[SPY_GENERATE_KEY_PAIR], 1);
         ck_assert_uint_eq(test_spy()->calls[SPY_LOGIN], 1);
         ck_assert_uint_le(test_spy()->total, 25);
-        ck_assert(signs(context, key));
+        ck_assert(test_key_signs(context, key));
         ck_assert_int_eq(EVP_PKEY_get_utf8_string_param(key, "pkcs11-uri", name, sizeof name, NULL), 1);
         ck_assert_ptr_nonnull(strstr(name, "object=made-"));
         ck_assert_ptr_nonnull(strstr(name, "id=%"));
@@ -105,7 +86,7 @@ START_TEST(an_rsa_pair_with_a_usage)
 
     ck_assert_msg(key != NULL, "%s", test_errors());
     ck_assert_int_eq(EVP_PKEY_get_bits(key), 3072);
-    ck_assert(signs(context, key));
+    ck_assert(test_key_signs(context, key));
     ctx = EVP_PKEY_CTX_new_from_pkey(context, key, NULL);
     ck_assert_int_eq(EVP_PKEY_decrypt_init(ctx), 1);
     memset(out, 1, sizeof out);
@@ -151,7 +132,7 @@ START_TEST(a_template_tells_the_group)
     ck_assert_int_eq(EVP_PKEY_CTX_set_params(ctx, params), 1);
     ck_assert_msg(EVP_PKEY_generate(ctx, &key) == 1, "%s", test_errors());
     ck_assert_int_eq(EVP_PKEY_get_bits(key), 384);
-    ck_assert(signs(context, key));
+    ck_assert(test_key_signs(context, key));
     EVP_PKEY_CTX_free(ctx);
     EVP_PKEY_free(key);
     EVP_PKEY_free(like);

@@ -61,18 +61,6 @@ static bool errors_say(const char *text)
     return say;
 }
 
-static bool signs(EVP_PKEY *key)
-{
-    EVP_MD_CTX *md = EVP_MD_CTX_new();
-    unsigned char signature[512];
-    size_t size = sizeof signature;
-    bool ok = EVP_DigestSignInit_ex(md, NULL, "SHA256", context, NULL, key, NULL) == 1 &&
-              EVP_DigestSign(md, signature, &size, (const unsigned char *)"data", 4) == 1;
-
-    EVP_MD_CTX_free(md);
-    return ok;
-}
-
 START_TEST(every_source_serves)
 {
     char sources[5][300];
@@ -261,7 +249,7 @@ static int works_in_child(EVP_PKEY *key)
     int status = -1;
 
     if (child == 0)
-        _exit(signs(key) ? 0 : errors_say("a PIN is needed") ? 1 : 2);
+        _exit(test_key_signs(context, key) ? 0 : errors_say("a PIN is needed") ? 1 : 2);
     ck_assert_int_eq(waitpid(child, &status, 0), child);
     return WEXITSTATUS(status);
 }
@@ -279,7 +267,7 @@ START_TEST(a_typed_pin_serves_children_unless_it_is_to_be_forgotten)
     set_up();
     key = load_asking();
     ck_assert_ptr_nonnull(key);
-    ck_assert(signs(key)); /* the login lasts */
+    ck_assert(test_key_signs(context, key)); /* the login lasts */
     ck_assert_int_eq(works_in_child(key), 1);
     EVP_PKEY_free(key);
 }
@@ -307,7 +295,7 @@ START_TEST(the_callback_of_a_pem_reader_is_asked)
     again = PEM_read_bio_PrivateKey_ex(file, NULL, give_password, pin, context, NULL);
     ck_assert_msg(again != NULL, "%s", test_errors());
     ck_assert_int_eq(prompts, 1);
-    ck_assert(signs(again));
+    ck_assert(test_key_signs(context, again));
     EVP_PKEY_free(again);
     BIO_free(file);
 }
@@ -326,14 +314,14 @@ START_TEST(the_pin_for_one_use_is_remembered_too)
 {
     EVP_PKEY *key = test_load_key(context, test_uri("fussy"));
 
-    ck_assert(signs(key));
+    ck_assert(test_key_signs(context, key));
     test_spy_reset();
     test_spy()->inject_call = SPY_LOGIN;
     test_spy()->inject_times = 1;
     test_spy()->inject_rv = CKR_PIN_INCORRECT;
-    ck_assert(!signs(key));
+    ck_assert(!test_key_signs(context, key));
     ck_assert(errors_say("C_Login: CKR_PIN_INCORRECT"));
-    ck_assert(!signs(key));
+    ck_assert(!test_key_signs(context, key));
     ck_assert(errors_say("refused this PIN before"));
     ck_assert_uint_eq(logins(), 1);
     EVP_PKEY_free(key);

@@ -26,21 +26,6 @@ static void tear_down(void)
     test_context_free(context);
 }
 
-/* Signs and verifies; the signature goes through the application's own context both times. */
-static bool works(EVP_PKEY *key)
-{
-    EVP_MD_CTX *md = EVP_MD_CTX_new();
-    unsigned char signature[512];
-    size_t size = sizeof signature;
-    bool ok = EVP_DigestSignInit_ex(md, NULL, "SHA256", context, NULL, key, NULL) == 1 &&
-              EVP_DigestSign(md, signature, &size, (const unsigned char *)"data", 4) == 1 &&
-              EVP_DigestVerifyInit_ex(md, NULL, "SHA256", context, NULL, key, NULL) == 1 &&
-              EVP_DigestVerify(md, signature, size, (const unsigned char *)"data", 4) == 1;
-
-    EVP_MD_CTX_free(md);
-    return ok;
-}
-
 START_TEST(loading_the_provider_opens_nothing)
 {
     OSSL_PROVIDER *provider = OSSL_PROVIDER_load(context, "devid");
@@ -73,7 +58,7 @@ START_TEST(many_loads_and_signatures_share_one_session_and_one_login)
     for (int i = 0; i < 20; i++) {
         EVP_PKEY *key = test_load_key(context, test_uri(i % 2 ? "ec" : "rsa"));
 
-        ck_assert(works(key));
+        ck_assert(test_key_signs(context, key));
         EVP_PKEY_free(key);
     }
     ck_assert_uint_eq(test_spy()->calls[SPY_OPEN_SESSION], 1);
@@ -97,7 +82,7 @@ START_TEST(what_went_stale_is_found_again_once)
             test_spy()->inject_call = (uint32_t)call;
             test_spy()->inject_times = 1;
             test_spy()->inject_rv = (uint32_t)codes[i];
-            ck_assert_msg(works(key), "0x%lx: %s", codes[i], test_errors());
+            ck_assert_msg(test_key_signs(context, key), "0x%lx: %s", codes[i], test_errors());
             ck_assert_uint_eq(test_spy()->inject_times, 0);
             ck_assert_uint_eq(ERR_peek_error(), 0);
         }
@@ -115,13 +100,13 @@ START_TEST(a_second_failure_is_the_answer)
     test_spy()->inject_call = SPY_SIGN;
     test_spy()->inject_times = 5;
     test_spy()->inject_rv = CKR_SESSION_HANDLE_INVALID;
-    ck_assert(!works(key));
+    ck_assert(!test_key_signs(context, key));
     ck_assert_uint_eq(test_spy()->calls[SPY_SIGN], 2);
     errors = test_errors();
     ck_assert_msg(strstr(errors, "C_Sign: CKR_SESSION_HANDLE_INVALID") != NULL, "%s", errors);
     free(errors);
     test_spy_reset();
-    ck_assert(works(key)); /* and it heals */
+    ck_assert(test_key_signs(context, key)); /* and it heals */
     EVP_PKEY_free(key);
 }
 END_TEST
@@ -136,7 +121,7 @@ START_TEST(another_failure_is_not_tried_again_and_carries_the_modules_sentence)
     test_spy()->inject_call = SPY_SIGN;
     test_spy()->inject_times = 5;
     test_spy()->inject_rv = CKR_DEVICE_ERROR;
-    ck_assert(!works(key));
+    ck_assert(!test_key_signs(context, key));
     ck_assert_uint_eq(test_spy()->calls[SPY_SIGN], 1);
     errors = test_errors();
     ck_assert_msg(strstr(errors, "C_Sign: CKR_DEVICE_ERROR (0x30), pkcs11:") != NULL, "%s", errors);
@@ -206,14 +191,14 @@ START_TEST(children_use_the_key_that_the_parent_loaded)
     EVP_PKEY *keys[] = {test_load_key(context, test_uri("ec")), test_load_key(context, test_uri("rsa"))};
     pid_t children[4];
 
-    ck_assert(works(keys[0]));
+    ck_assert(test_key_signs(context, keys[0]));
     for (size_t i = 0; i < 4; i++) {
         children[i] = fork();
         if (children[i] == 0) {
             bool ok = true;
 
             for (int round = 0; ok && round < 5; round++)
-                ok = works(keys[0]) && works(keys[1]);
+                ok = test_key_signs(context, keys[0]) && test_key_signs(context, keys[1]);
             EVP_PKEY_free(keys[0]);
             EVP_PKEY_free(keys[1]);
             if (i % 2 == 0)
@@ -224,12 +209,12 @@ START_TEST(children_use_the_key_that_the_parent_loaded)
     for (size_t i = 0; i < 4; i++) {
         int status = -1;
 
-        ck_assert(works(keys[0]));
+        ck_assert(test_key_signs(context, keys[0]));
         ck_assert_int_eq(waitpid(children[i], &status, 0), children[i]);
         ck_assert_int_eq(status, 0);
     }
-    ck_assert(works(keys[0]));
-    ck_assert(works(keys[1]));
+    ck_assert(test_key_signs(context, keys[0]));
+    ck_assert(test_key_signs(context, keys[1]));
     EVP_PKEY_free(keys[0]);
     EVP_PKEY_free(keys[1]);
 }
@@ -239,9 +224,9 @@ START_TEST(a_key_that_wants_the_pin_each_time_gets_it)
 {
     EVP_PKEY *key = test_load_key(context, test_uri("fussy"));
 
-    ck_assert_msg(works(key), "%s", test_errors());
+    ck_assert_msg(test_key_signs(context, key), "%s", test_errors());
     test_spy_reset();
-    ck_assert_msg(works(key), "%s", test_errors());
+    ck_assert_msg(test_key_signs(context, key), "%s", test_errors());
     ck_assert_uint_eq(test_spy()->calls[SPY_LOGIN], 1);
     ck_assert_uint_eq(test_spy()->total, 3);
     EVP_PKEY_free(key);
@@ -272,7 +257,7 @@ START_TEST(children_know_the_pin_that_was_typed_once)
     UI_destroy_method(method);
     child = fork();
     if (child == 0) {
-        bool ok = works(key);
+        bool ok = test_key_signs(context, key);
 
         EVP_PKEY_free(key);
         _exit(ok ? 0 : 1);
@@ -288,7 +273,7 @@ static void *sign_often(void *key)
     bool ok = true;
 
     for (int i = 0; ok && i < 50; i++)
-        ok = works(key);
+        ok = test_key_signs(context, key);
     return ok ? key : NULL;
 }
 
@@ -324,7 +309,7 @@ START_TEST(a_module_that_comes_back_through_libcrypto_is_turned_away)
     context = NULL;
     key = test_load_key(NULL, test_uri("ec"));
     test_spy()->reenter = 1;
-    ck_assert_msg(works(key), "%s", test_errors());
+    ck_assert_msg(test_key_signs(context, key), "%s", test_errors());
     ck_assert_uint_eq(test_spy()->reenter, 1); /* 2: it got the key */
     ck_assert_uint_eq(ERR_peek_error(), 0);
     EVP_PKEY_free(key);

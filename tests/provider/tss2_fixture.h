@@ -71,32 +71,6 @@ static inline EVP_PKEY *read_pem(OSSL_LIB_CTX *context, const char *pem, struct 
     return key;
 }
 
-static inline int sign(OSSL_LIB_CTX *context, EVP_PKEY *key, unsigned char *signature, size_t *size)
-{
-    EVP_MD_CTX *md = EVP_MD_CTX_new();
-    int ok = EVP_DigestSignInit_ex(md, NULL, "SHA256", context, NULL, key, NULL) == 1 &&
-             EVP_DigestSign(md, signature, size, (const unsigned char *)"data", 4) == 1;
-
-    EVP_MD_CTX_free(md);
-    return ok;
-}
-
-/* Signs, and has the default provider alone verify. */
-static inline bool works(OSSL_LIB_CTX *context, EVP_PKEY *key)
-{
-    EVP_PKEY *public = test_public_half(key);
-    EVP_MD_CTX *md = EVP_MD_CTX_new();
-    unsigned char signature[512];
-    size_t size = sizeof signature;
-    bool ok = sign(context, key, signature, &size) &&
-              EVP_DigestVerifyInit_ex(md, NULL, "SHA256", NULL, NULL, public, NULL) == 1 &&
-              EVP_DigestVerify(md, signature, size, (const unsigned char *)"data", 4) == 1;
-
-    EVP_MD_CTX_free(md);
-    EVP_PKEY_free(public);
-    return ok;
-}
-
 static inline unsigned open_sessions(void)
 {
     return test_spy()->calls[SPY_OPEN_SESSION] - test_spy()->calls[SPY_CLOSE_SESSION];

@@ -286,3 +286,38 @@ EVP_PKEY *test_public_half(EVP_PKEY *key)
     EVP_PKEY_CTX_free(ctx);
     return copy;
 }
+
+bool test_key_sign(OSSL_LIB_CTX *context, EVP_PKEY *key, unsigned char *signature, size_t *size)
+{
+    EVP_MD_CTX *md = EVP_MD_CTX_new();
+    bool ok = EVP_DigestSignInit_ex(md, NULL, "SHA256", context, NULL, key, NULL) == 1 &&
+              EVP_DigestSign(md, signature, size, (const unsigned char *)"data", 4) == 1;
+
+    EVP_MD_CTX_free(md);
+    return ok;
+}
+
+static bool verifies(OSSL_LIB_CTX *context, EVP_PKEY *key, const unsigned char *signature, size_t size)
+{
+    EVP_MD_CTX *md = EVP_MD_CTX_new();
+    bool ok = EVP_DigestVerifyInit_ex(md, NULL, "SHA256", context, NULL, key, NULL) == 1 &&
+              EVP_DigestVerify(md, signature, size, (const unsigned char *)"data", 4) == 1;
+
+    EVP_MD_CTX_free(md);
+    return ok;
+}
+
+bool test_key_signs(OSSL_LIB_CTX *context, EVP_PKEY *key)
+{
+    unsigned char signature[512];
+    size_t size = sizeof signature;
+    EVP_PKEY *public;
+    bool ok;
+
+    if (!test_key_sign(context, key, signature, &size))
+        return false;
+    public = test_public_half(key);
+    ok = verifies(context, key, signature, size) && verifies(NULL, public, signature, size);
+    EVP_PKEY_free(public);
+    return ok;
+}

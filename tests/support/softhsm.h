@@ -6,6 +6,7 @@
 
 #include <openssl/evp.h>
 #include <openssl/types.h>
+#include <stdbool.h>
 
 /*
  * A SoftHSM token of this program's own below support_directory(): label "dev", PIN 1234; key pairs "ec"
@@ -48,6 +49,13 @@ EVP_PKEY *test_load_key(OSSL_LIB_CTX *context, const char *uri);
 
 /* The public half as the default provider has it, in the default context, where ours is not. */
 EVP_PKEY *test_public_half(EVP_PKEY *key);
+
+/* Signs "data" with SHA-256. *size is the room, then what was written. False with errors in the queue. */
+bool test_key_sign(OSSL_LIB_CTX *context, EVP_PKEY *key, unsigned char *signature, size_t *size);
+
+/* Whether it signs, and the signature is verified: with the key itself in the same context, and with its
+ * public half by the default provider alone. */
+bool test_key_signs(OSSL_LIB_CTX *context, EVP_PKEY *key);
 
 /* The texts of all errors in the queue, which is emptied; malloc'ed. */
 char *test_errors(void);
