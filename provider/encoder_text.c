@@ -7,11 +7,6 @@
  * public half. Scripts for pkcs11-provider look for "PKCS11 RSA Private Key", "PKCS11 RSA Public Key (2048
  * bits)", "Key ID:" and for lines "URI pkcs11:", one for each key. */
 
-static void *new_text(void *provider)
-{
-    return prov_encoder_new(provider, "TEXT", NULL);
-}
-
 static bool print_title(BIO *bio, const struct prov_key *key, const char *half, const char *more)
 {
     return BIO_printf(bio, "PKCS11 %s %s Key (%d bits)%s\n", key->type->name, half,
@@ -39,32 +34,25 @@ static bool print_place(BIO *bio, const struct prov_key *key, bool private)
            print_title(bio, key, "Public", "");
 }
 
-static int encode(void *data, OSSL_CORE_BIO *out, const void *object, const OSSL_PARAM params[],
-                  int selection, OSSL_PASSPHRASE_CALLBACK *passphrase, void *passphrase_data)
+static int encode(const struct prov_encoder *encoder, const struct prov_key *key, int selection, BIO *out)
 {
-    const struct prov_encoder *encoder = data;
-    const struct prov_key *key = object;
-    bool private;
-    BIO *bio;
-    int ok;
+    bool private = key->private != NULL && (selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0;
 
-    if (params != NULL || key == NULL || key->pkey == NULL)
+    if (key->pkey == NULL)
         return 0;
-    bio = BIO_new_from_core_bio(encoder->provider->libctx, out);
-    ok = bio != NULL;
-    private = key->private != NULL && (selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0;
-    if (ok && (key->private != NULL || key->public_name != NULL))
-        ok = print_place(bio, key, private);
-    if (key->private != NULL)
-        selection = EVP_PKEY_PUBLIC_KEY;
-    ok = ok && prov_encoder_delegate(encoder, key, selection, bio, passphrase, passphrase_data);
-    BIO_free(bio);
-    return ok;
+    if ((key->private != NULL || key->public_name != NULL) && !print_place(out, key, private))
+        return 0;
+    return prov_encoder_delegate(encoder, key, key->private != NULL ? EVP_PKEY_PUBLIC_KEY : selection, out);
+}
+
+static void *new_text(void *provider)
+{
+    return prov_encoder_new(provider, encode, "TEXT", NULL);
 }
 
 const OSSL_DISPATCH prov_encoder_text_functions[] = {
-    {OSSL_FUNC_ENCODER_NEWCTX,  (void (*)(void))new_text         },
-    {OSSL_FUNC_ENCODER_FREECTX, (void (*)(void))prov_encoder_free},
-    {OSSL_FUNC_ENCODER_ENCODE,  (void (*)(void))encode           },
-    {0,                         NULL                             },
+    {OSSL_FUNC_ENCODER_NEWCTX,  (void (*)(void))new_text           },
+    {OSSL_FUNC_ENCODER_FREECTX, (void (*)(void))prov_encoder_free  },
+    {OSSL_FUNC_ENCODER_ENCODE,  (void (*)(void))prov_encoder_encode},
+    {0,                         NULL                               },
 };

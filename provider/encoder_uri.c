@@ -13,22 +13,6 @@
  * Software keys are written as ever.
  */
 
-static void *new_pem(void *provider)
-{
-    return prov_encoder_new(provider, "PEM", "PrivateKeyInfo");
-}
-
-static void *new_traditional_pem(void *provider)
-{
-    return prov_encoder_new(provider, "PEM", "type-specific");
-}
-
-static int does_selection(void *provider, int selection)
-{
-    (void)provider;
-    return prov_encoder_is_about(selection, OSSL_KEYMGMT_SELECT_PRIVATE_KEY);
-}
-
 /* What is not in a TPM has the file form of its URI whatever the configuration says. */
 static bool export_if_configured(const struct prov_encoder *encoder, const struct prov_key *key,
                                  struct bytes *der)
@@ -66,25 +50,22 @@ static bool write_token_key(const struct prov_encoder *encoder, const struct pro
     return ok;
 }
 
-static int encode(void *data, OSSL_CORE_BIO *out, const void *object, const OSSL_PARAM params[],
-                  int selection, OSSL_PASSPHRASE_CALLBACK *passphrase, void *passphrase_data)
+static int encode(const struct prov_encoder *encoder, const struct prov_key *key, int selection, BIO *out)
 {
-    const struct prov_encoder *encoder = data;
-    const struct prov_key *key = object;
-    BIO *bio;
-    int ok;
+    if (!key->has_private)
+        return 0;
+    return key->private != NULL ? write_token_key(encoder, key, out)
+                                : prov_encoder_delegate(encoder, key, selection, out);
+}
 
-    if (params != NULL || key == NULL || !key->has_private)
-        return 0;
-    bio = BIO_new_from_core_bio(encoder->provider->libctx, out);
-    if (bio == NULL)
-        return 0;
-    if (key->private != NULL)
-        ok = write_token_key(encoder, key, bio);
-    else
-        ok = prov_encoder_delegate(encoder, key, selection, bio, passphrase, passphrase_data);
-    BIO_free(bio);
-    return ok;
+static void *new_pem(void *provider)
+{
+    return prov_encoder_new(provider, encode, "PEM", "PrivateKeyInfo");
+}
+
+static void *new_traditional_pem(void *provider)
+{
+    return prov_encoder_new(provider, encode, "PEM", "type-specific");
 }
 
 const OSSL_DISPATCH prov_encoder_uri_functions[] = {
@@ -92,8 +73,8 @@ const OSSL_DISPATCH prov_encoder_uri_functions[] = {
     {OSSL_FUNC_ENCODER_FREECTX,             (void (*)(void))prov_encoder_free           },
     {OSSL_FUNC_ENCODER_SETTABLE_CTX_PARAMS, (void (*)(void))prov_encoder_settable_params},
     {OSSL_FUNC_ENCODER_SET_CTX_PARAMS,      (void (*)(void))prov_encoder_set_params     },
-    {OSSL_FUNC_ENCODER_DOES_SELECTION,      (void (*)(void))does_selection              },
-    {OSSL_FUNC_ENCODER_ENCODE,              (void (*)(void))encode                      },
+    {OSSL_FUNC_ENCODER_DOES_SELECTION,      (void (*)(void))prov_encoder_does_private   },
+    {OSSL_FUNC_ENCODER_ENCODE,              (void (*)(void))prov_encoder_encode         },
     {0,                                     NULL                                        },
 };
 
@@ -104,7 +85,7 @@ const OSSL_DISPATCH prov_encoder_uri_traditional_functions[] = {
     {OSSL_FUNC_ENCODER_FREECTX,             (void (*)(void))prov_encoder_free           },
     {OSSL_FUNC_ENCODER_SETTABLE_CTX_PARAMS, (void (*)(void))prov_encoder_settable_params},
     {OSSL_FUNC_ENCODER_SET_CTX_PARAMS,      (void (*)(void))prov_encoder_set_params     },
-    {OSSL_FUNC_ENCODER_DOES_SELECTION,      (void (*)(void))does_selection              },
-    {OSSL_FUNC_ENCODER_ENCODE,              (void (*)(void))encode                      },
+    {OSSL_FUNC_ENCODER_DOES_SELECTION,      (void (*)(void))prov_encoder_does_private   },
+    {OSSL_FUNC_ENCODER_ENCODE,              (void (*)(void))prov_encoder_encode         },
     {0,                                     NULL                                        },
 };
