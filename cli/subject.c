@@ -3,7 +3,6 @@
 
 #include <openssl/err.h>
 
-#include <stdlib.h>
 #include <string.h>
 
 #define PAIR_MAXIMUM 512
@@ -78,20 +77,4 @@ enum cli_status cli_subject_parse(const char *text, X509_NAME **name)
         *name = NULL;
     }
     return status;
-}
-
-char *cli_subject_common_name(const X509_NAME *name)
-{
-    int index = X509_NAME_get_index_by_NID(name, NID_commonName, -1);
-    unsigned char *utf8 = NULL;
-    char *text = NULL;
-    int length;
-
-    if (index < 0)
-        return NULL;
-    length = ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, index)));
-    if (length >= 0 && strlen((const char *)utf8) == (size_t)length)
-        text = strdup((const char *)utf8);
-    OPENSSL_free(utf8);
-    return text;
 }

@@ -12,7 +12,4 @@
  */
 enum cli_status cli_subject_parse(const char *text, X509_NAME **name);
 
-/* The first common name of a subject as UTF-8, malloc'ed; NULL: it has none, or no memory. */
-char *cli_subject_common_name(const X509_NAME *name);
-
 #endif
