@@ -53,11 +53,6 @@ int emu_error_code(enum emu_error error)
     return row_of(error)->code;
 }
 
-unsigned emu_error_status(enum emu_error error)
-{
-    return row_of(error)->status;
-}
-
 /* What came from a client may be anything; JSON and the log take no broken UTF-8 and no control characters.
  */
 static void make_printable(char *text)

@@ -46,9 +46,8 @@ struct emu_refusal {
 bool emu_refuse(struct emu_refusal *refusal, enum emu_error error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The number that the service has for this error, and its HTTP status. */
+/* The number that the service has for this error. */
 int emu_error_code(enum emu_error error);
-unsigned emu_error_status(enum emu_error error);
 
 /* Makes the response this refusal, in the form of the service that the error belongs to. */
 void emu_response_refuse(struct emu_response *response, const struct emu_refusal *refusal);

@@ -65,14 +65,6 @@ void emu_response_json(struct emu_response *response, unsigned status, json_t *b
     free(text);
 }
 
-const char *emu_response_find(const struct emu_response *response, const char *name)
-{
-    for (size_t i = 0; i < response->header_count; i++)
-        if (strcasecmp(response->headers[i].name, name) == 0)
-            return response->headers[i].value;
-    return NULL;
-}
-
 void emu_response_free(struct emu_response *response)
 {
     for (size_t i = 0; i < response->header_count; i++) {

@@ -72,9 +72,6 @@ void emu_response_header(struct emu_response *response, const char *name, const 
 /* Status and JSON body; `body` is taken. NULL stands for lack of memory and makes an empty 500. */
 void emu_response_json(struct emu_response *response, unsigned status, json_t *body);
 
-/* The value of a response's header, for tests and the log; NULL when there is none. */
-const char *emu_response_find(const struct emu_response *response, const char *name);
-
 void emu_response_free(struct emu_response *response);
 void emu_parameters_free(struct emu_parameters *parameters);
 

@@ -34,7 +34,8 @@ static CK_RV secret_of(const struct token *token, struct bytes *secret)
     return token->backend->secret(token_instance(token, token->backend), secret);
 }
 
-CK_RV lock_close(const struct token *token, const struct bytes *plain, struct bytes *locked)
+/* CKR_USER_NOT_LOGGED_IN: the token's secret is not known. *locked is the caller's. */
+static CK_RV close_block(const struct token *token, const struct bytes *plain, struct bytes *locked)
 {
     struct bytes secret;
     CK_RV rv = secret_of(token, &secret);
@@ -74,7 +75,7 @@ CK_RV lock_encode(const struct token *token, bool locked, const char *label, con
 
     if (!locked)
         return soft_pem_encode(label, plain, text);
-    rv = lock_close(token, plain, &closed);
+    rv = close_block(token, plain, &closed);
     if (rv == CKR_OK)
         rv = encode(label, &closed, text);
     bytes_free(&closed);
@@ -92,7 +93,7 @@ bool lock_key_wanted(const struct token *token, const struct key *key, bool priv
 CK_RV lock_key(const struct token *token, const struct bytes *plain, struct key **key, struct bytes *locked)
 {
     struct key *closed = NULL;
-    CK_RV rv = lock_close(token, plain, locked);
+    CK_RV rv = close_block(token, plain, locked);
 
     if (rv == CKR_OK)
         rv = key_load_locked((*key)->backend, (*key)->instance, locked, &(*key)->public, &closed);

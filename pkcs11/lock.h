@@ -18,9 +18,8 @@ bool lock_wanted(const struct token *token, bool private);
 /* Whether a block is. */
 bool lock_is_closed(const struct keyfile_block *block);
 
-/* CKR_USER_NOT_LOGGED_IN: the token's secret is not known. *locked is the caller's. */
-CK_RV lock_close(const struct token *token, const struct bytes *plain, struct bytes *locked);
-/* The same, and CKR_DATA_INVALID (said): another token's, or broken. */
+/* CKR_USER_NOT_LOGGED_IN: the token's secret is not known; CKR_DATA_INVALID (said): the block is another
+ * token's, or broken. */
 CK_RV lock_open(const struct token *token, const struct bytes *locked, struct bytes *plain);
 
 /* Adds a PEM block of that label, as it is or locked. */

@@ -99,7 +99,7 @@ static void drop_parent_state(void)
         sched_yield();
 }
 
-void module_lock(void)
+static void module_lock(void)
 {
     pthread_mutex_lock(&state.lock);
 }

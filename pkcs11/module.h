@@ -34,7 +34,6 @@ CK_RV module_leave_function(const char *function, CK_RV rv);
 #define module_leave(rv) module_leave_function(__func__, rv)
 /* Unlocks in the midst of a call. */
 void module_unlock(void);
-void module_lock(void);
 
 /* Around what a call does with a session while the module is not locked: C_Finalize waits for its end. It
  * begins under the lock, and ends without. */

@@ -139,11 +139,6 @@ struct prov_module *prov_module_at(struct provider *provider, size_t index)
     return ready ? module : NULL;
 }
 
-struct prov_module *prov_module_get(struct provider *provider)
-{
-    return prov_module_at(provider, 0);
-}
-
 /* What a module says of itself. 1, 0 or -1 as prov_module_is_meant. */
 static int describes_itself(struct provider *provider, size_t index, const struct prov_uri *uri)
 {

@@ -65,9 +65,6 @@ struct prov_module {
  * a module itself is the caller. */
 struct prov_module *prov_module_at(struct provider *provider, size_t index);
 
-/* The first one. */
-struct prov_module *prov_module_get(struct provider *provider);
-
 /*
  * Whether a URI that names a module means this one of the list: 1 or 0; -1 with an error raised when that
  * cannot be found out. The module is loaded only where the URI tells what it says of itself (library-...).

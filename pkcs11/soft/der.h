@@ -14,8 +14,6 @@
 #define DER_BIT_STRING 0x03
 #define DER_OCTET_STRING 0x04
 #define DER_NULL 0x05
-#define DER_OID 0x06
-#define DER_PRINTABLE_STRING 0x13
 #define DER_SEQUENCE 0x30
 #define DER_CONTEXT(n) (0xa0 + (n)) /* [n], constructed */
 

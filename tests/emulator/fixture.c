@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #define IDENTITIES_MAXIMUM 64
@@ -260,7 +261,10 @@ const struct emu_response *reply_whole(void)
 
 const char *reply_header(const char *name)
 {
-    return emu_response_find(&reply, name);
+    for (size_t i = 0; i < reply.header_count; i++)
+        if (strcasecmp(reply.headers[i].name, name) == 0)
+            return reply.headers[i].value;
+    return NULL;
 }
 
 int reply_error(void)
