@@ -95,6 +95,9 @@ static CK_RV initialize(struct prov_module *module)
     };
     CK_RV rv = module->functions->C_Initialize(&arguments);
 
+    module->fresh = rv == CKR_OK;
+    if (module->fresh)
+        prov_error_note(module, module->note, sizeof module->note);
     /* The application, or another instance of this provider, was first. Then it is theirs to finalize. */
     return rv == CKR_CRYPTOKI_ALREADY_INITIALIZED ? CKR_OK : rv;
 }

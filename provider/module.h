@@ -52,6 +52,7 @@ struct prov_module {
     /* Guarded by the lock: */
     bool initialized;
     uint64_t initialized_epoch; /* sessions of older ones ended with an older C_Initialize */
+    bool fresh;                 /* nothing was asked since this provider itself initialised it */
     CK_RV listing;              /* how the last reading of the list of tokens went */
     bool listed;                /* the list of tokens was read since the last renewal */
     uint64_t

@@ -86,23 +86,45 @@ static CK_RV note_token(struct prov_module *module, CK_SLOT_ID slot)
     return CKR_OK;
 }
 
-/* A module may find new slots only when it is asked for their number. *slots is malloc'ed. */
-static CK_RV read_slots(struct prov_module *module, CK_SLOT_ID **slots, CK_ULONG *count)
-{
-    CK_RV rv = CKR_BUFFER_TOO_SMALL;
+enum { SLOTS_AT_FIRST = 64, SLOTS_MAXIMUM = 65536 };
 
-    *slots = NULL;
-    for (int attempt = 0; rv == CKR_BUFFER_TOO_SMALL && attempt < 5; attempt++) {
-        free(*slots);
-        *slots = NULL;
+/* Asks for the slots, where there is room for *count of them; 0: for as many as the module says. *slots is
+ * malloc'ed. */
+static CK_RV ask_for_slots(struct prov_module *module, CK_SLOT_ID **slots, CK_ULONG *count)
+{
+    CK_ULONG room;
+    CK_RV rv;
+
+    if (*count == 0) {
         rv = module->functions->C_GetSlotList(CK_TRUE, NULL, count);
         if (rv != CKR_OK)
             return rv;
         prov_error_note(module, module->note, sizeof module->note);
-        *slots = calloc(*count + 1, sizeof **slots);
-        if (*slots == NULL)
-            return CKR_HOST_MEMORY;
-        rv = module->functions->C_GetSlotList(CK_TRUE, *slots, count);
+    }
+    room = *count;
+    if (room > SLOTS_MAXIMUM)
+        return CKR_GENERAL_ERROR;
+    *slots = calloc(room + 1, sizeof **slots);
+    if (*slots == NULL)
+        return CKR_HOST_MEMORY;
+    rv = module->functions->C_GetSlotList(CK_TRUE, *slots, count);
+    return rv == CKR_OK && *count > room ? CKR_BUFFER_TOO_SMALL : rv;
+}
+
+/* A module that was initialised a moment ago knows its slots. Later it may find new ones only when it is
+ * asked for their number. *slots is malloc'ed. */
+static CK_RV read_slots(struct prov_module *module, CK_SLOT_ID **slots, CK_ULONG *count)
+{
+    bool fresh = module->fresh;
+    CK_RV rv = CKR_BUFFER_TOO_SMALL;
+
+    module->fresh = false;
+    *slots = NULL;
+    for (int attempt = 0; rv == CKR_BUFFER_TOO_SMALL && attempt < 5; attempt++) {
+        free(*slots);
+        *slots = NULL;
+        *count = fresh && attempt == 0 ? SLOTS_AT_FIRST : 0;
+        rv = ask_for_slots(module, slots, count);
     }
     return rv;
 }

@@ -208,6 +208,7 @@ provider_tests = \
 	tests/provider/test_store \
 	tests/provider/test_threads \
 	tests/provider/test_tls \
+	tests/provider/test_tokens \
 	tests/provider/test_uri
 
 dps_tests = \

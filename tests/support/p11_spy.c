@@ -7,6 +7,7 @@
 #include <openssl/err.h>
 #include <openssl/store.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -145,9 +146,26 @@ static CK_RV wrap_C_DeriveKey(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism
     return rv == CKR_OK ? inner->C_DeriveKey(session, mechanism, key, template, count, derived) : rv;
 }
 
+/* The variable, of a copy of this file called p11_spySUFFIX.so with SUFFIX at its end. */
+static const char *variable(const char *name)
+{
+    static const char own[] = "p11_spy";
+    const char *file = NULL;
+    const char *suffix = "";
+    char full[64];
+    Dl_info info;
+
+    if (dladdr(&spy, &info) != 0)
+        file = strstr(strrchr(info.dli_fname, '/') + 1, own);
+    if (file != NULL)
+        suffix = file + sizeof own - 1;
+    snprintf(full, sizeof full, "%s%.*s", name, (int)strcspn(suffix, "."), suffix);
+    return getenv(full);
+}
+
 static bool map_counters(void)
 {
-    const char *path = getenv("P11_SPY_FILE");
+    const char *path = variable("P11_SPY_FILE");
     int fd = path != NULL ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1;
     void *map = MAP_FAILED;
 
@@ -161,7 +179,7 @@ static bool map_counters(void)
 
 static bool load_inner(void)
 {
-    const char *path = getenv("P11_SPY_MODULE");
+    const char *path = variable("P11_SPY_MODULE");
     void *library = path != NULL ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
     CK_RV (*get_function_list)(CK_FUNCTION_LIST **) = NULL;
 

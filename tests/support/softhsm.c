@@ -17,7 +17,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static struct p11_spy *spy;
+/* The first, and those of test_spy_add. */
+static struct p11_spy *spies[8];
+static size_t spy_count;
 
 static const char *library(void)
 {
@@ -125,9 +127,12 @@ static void make_secrets(const char *label, unsigned number)
         abort();
 }
 
-static void map_spy(void)
+/* The counters of a spy, whose variables end in the suffix. */
+static void map_spy(const char *suffix, const char *module)
 {
-    const char *path = support_path("p11-spy");
+    const char *path = support_path("p11-spy%s", suffix);
+    struct p11_spy *spy = MAP_FAILED;
+    char variable[64];
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
     if (fd < 0 || ftruncate(fd, sizeof *spy) != 0)
@@ -136,17 +141,37 @@ static void map_spy(void)
     close(fd);
     if (spy == MAP_FAILED)
         abort();
-    setenv("P11_SPY_FILE", path, 1);
+    spies[spy_count++] = spy;
+    snprintf(variable, sizeof variable, "P11_SPY_FILE%s", suffix);
+    setenv(variable, path, 1);
+    snprintf(variable, sizeof variable, "P11_SPY_MODULE%s", suffix);
+    setenv(variable, module, 1);
 }
 
 void test_spy_start(const char *module)
 {
-    if (spy == NULL)
-        map_spy();
+    if (spy_count == 0)
+        map_spy("", module);
     setenv("P11_SPY_MODULE", module, 1);
     setenv("DEVID_PKCS11_MODULE", support_build_path("tests/support/.libs/p11_spy.so"), 1);
     setenv("OPENSSL_MODULES", support_build_path("provider/.libs"), 1);
     setenv("OPENSSL_CONF", "/dev/null", 1);
+}
+
+struct p11_spy *test_spy_add(const char *module)
+{
+    const char *before = getenv("DEVID_PKCS11_MODULE");
+    char suffix[8];
+    char all[4096];
+
+    snprintf(suffix, sizeof suffix, "_%zu", spy_count + 1);
+    map_spy(suffix, module);
+    ck_assert_int_eq(support_shell(NULL, "cp %s %s", support_build_path("tests/support/.libs/p11_spy.so"),
+                                   support_path("p11_spy%s.so", suffix)),
+                     0);
+    snprintf(all, sizeof all, "%s:%s", before, support_path("p11_spy%s.so", suffix));
+    setenv("DEVID_PKCS11_MODULE", all, 1);
+    return spies[spy_count - 1];
 }
 
 void test_softhsm_start(void)
@@ -154,7 +179,7 @@ void test_softhsm_start(void)
     char text[6000];
     const char *configuration = support_path("softhsm2.conf");
 
-    if (spy != NULL)
+    if (spy_count > 0)
         return;
     mkdir(support_path("softhsm"), 0700);
     snprintf(text, sizeof text, "directories.tokendir = %s\nobjectstore.backend = file\nlog.level = ERROR\n",
@@ -176,12 +201,13 @@ void test_softhsm_add_secrets(const char *label, unsigned number)
 
 struct p11_spy *test_spy(void)
 {
-    return spy;
+    return spies[0];
 }
 
 void test_spy_reset(void)
 {
-    memset(spy, 0, sizeof *spy);
+    for (size_t i = 0; i < spy_count; i++)
+        memset(spies[i], 0, sizeof *spies[i]);
 }
 
 const char *test_uri(const char *label)

@@ -23,10 +23,13 @@ void test_softhsm_start(void);
 /* The spy around any module, and the built provider, as above; for fixtures of other tokens. */
 void test_spy_start(const char *module);
 
+/* Adds a spy around another module to $DEVID_PKCS11_MODULE, behind those that are there. Its counters. */
+struct p11_spy *test_spy_add(const char *module);
+
 /* Adds secret keys like "mac" with another label. */
 void test_softhsm_add_secrets(const char *label, unsigned number);
 
-/* The counters and the injection, shared with the module; reset sets all to zero. */
+/* The counters and the injection, shared with the (first) module; reset sets those of all to zero. */
 struct p11_spy *test_spy(void);
 void test_spy_reset(void);
 
