@@ -3,6 +3,7 @@
 #include "common/buffer.h"
 #include "provider/attempt.h"
 #include "provider/error.h"
+#include "provider/tokens.h"
 
 #include <openssl/err.h>
 #include <stdlib.h>
@@ -12,8 +13,10 @@ struct search {
     const struct prov_pin_request *request;
     struct provider *provider;
     unsigned wanted;
+    unsigned classes; /* that are looked for: what is wanted and the URI admits */
+    bool login;       /* after a login */
+    bool halves; /* and where there is none, private keys, of which the public half becomes a software key */
     struct prov_findings *findings;
-    bool public_of_private; /* a private key is to become a software key with the public half alone */
     bool failed; /* an error was raised, about the search or about an object that was passed over */
     struct prov_attempt *attempt; /* at the tokens of one module */
     char note[PROV_NOTE_SIZE];    /* what a token left out, such as a broken file */
@@ -76,7 +79,7 @@ static bool take_object(struct search *search, struct prov_session *session, con
         search->failed = search->failed || item.key == NULL;
         if (item.key == NULL)
             return true;
-        if (search->public_of_private)
+        if (search->halves && object->class == CKO_PRIVATE_KEY)
             prov_key_drop_private(item.key);
     }
     item.name = prov_uri_format(&session->token->info, object->class, &object->id, &object->label);
@@ -116,28 +119,10 @@ static bool search_classes(struct search *search, struct prov_session *session, 
     bool ok = true;
 
     for (size_t i = 0; ok && i < sizeof classes / sizeof classes[0]; i++) {
-        if ((wanted & classes[i].bit) != 0 && prov_uri_admits_class(search->request->uri, classes[i].class))
+        if ((wanted & classes[i].bit) != 0)
             ok = search_class(search, session, classes[i].class);
     }
     return ok;
-}
-
-/*
- * A private key cannot be used without the login, so when such a key is all that is wanted it comes first.
- * Else things that anybody may read are looked for without one, unless the PIN is at hand anyway.
- */
-static bool login_first(const struct search *search)
-{
-    unsigned possible = 0;
-
-    for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
-        if ((search->wanted & classes[i].bit) != 0 &&
-            prov_uri_admits_class(search->request->uri, classes[i].class))
-            possible |= classes[i].bit;
-    }
-    if (search->provider->config.login == PROV_LOGIN_ALWAYS || (possible & ~(unsigned)PROV_WANT_USED) == 0)
-        return true;
-    return (possible & PROV_WANT_USED) != 0 && prov_pin_is_known(search->provider, search->request->uri);
 }
 
 static bool log_in_and_search(struct search *search, struct prov_session *session, unsigned wanted)
@@ -157,19 +142,13 @@ static bool log_in_and_search(struct search *search, struct prov_session *sessio
 static bool search_session(struct search *search, struct prov_session *session)
 {
     size_t before = search->findings->count;
-    bool ok;
 
-    if (login_first(search))
-        return log_in_and_search(search, session, search->wanted);
-    ok = search_classes(search, session, search->wanted);
-    if (!ok || search->findings->count > before)
-        return ok;
-    if ((search->wanted & PROV_WANT_USED) != 0)
-        return log_in_and_search(search, session, search->wanted);
-    if (search->wanted != PROV_WANT_PUBLIC)
-        return true;
-    search->public_of_private = true;
-    return log_in_and_search(search, session, PROV_WANT_PRIVATE);
+    if (!search->login)
+        return search_classes(search, session, search->classes);
+    if (!log_in_and_search(search, session, search->classes))
+        return false;
+    return !search->halves || search->findings->count > before ||
+           search_classes(search, session, PROV_WANT_PRIVATE);
 }
 
 static bool search_token(void *data, struct prov_token *token)
@@ -187,31 +166,16 @@ static bool search_token(void *data, struct prov_token *token)
     return true;
 }
 
-/* "module: 'token', 'token'; module: none" */
-static void describe_modules(struct provider *provider, struct buffer *text)
-{
-    for (size_t i = 0; i < provider->config.module_count; i++) {
-        struct prov_module *module = atomic_load(&provider->modules[i]);
-        char *names = module != NULL ? prov_module_token_names(module) : NULL;
-
-        buffer_addf(text, "%s%s: %s", i > 0 ? "; " : "", provider->config.modules[i],
-                    names != NULL ? names : "?");
-        free(names);
-    }
-}
-
 static void raise_nothing(struct search *search, size_t tokens)
 {
+    char *seen = prov_tokens_seen(search->provider);
     bool is_token = tokens > 0;
-    struct buffer seen;
 
-    buffer_init(&seen, 16384);
-    describe_modules(search->provider, &seen);
     prov_raise(&search->provider->core, is_token ? PROV_R_NO_OBJECT : PROV_R_NO_TOKEN,
                "%s: no %s matches; tokens seen in %s%s%s", search->request->uri->text,
-               is_token ? "object" : "token", buffer_text(&seen), search->note[0] != '\0' ? "; " : "",
+               is_token ? "object" : "token", seen != NULL ? seen : "?", search->note[0] != '\0' ? "; " : "",
                search->note);
-    buffer_free(&seen);
+    free(seen);
 }
 
 /* The tokens of one module. */
@@ -252,23 +216,93 @@ static size_t search_module(struct search *search, size_t index)
     return visit.tokens;
 }
 
+/* Answers how many tokens the URI means in all modules. */
+static size_t search_modules(struct search *search)
+{
+    struct provider *provider = search->provider;
+    size_t tokens = 0;
+
+    search->failed = false;
+    for (size_t i = 0; i < provider->config.module_count; i++) {
+        int meant = prov_module_is_meant(provider, i, search->request->uri);
+
+        if (meant > 0)
+            tokens += search_module(search, i);
+        search->failed = search->failed || meant < 0;
+    }
+    return tokens;
+}
+
+/* --- who has to log in --- */
+
+static unsigned admitted(const struct prov_uri *uri, unsigned wanted)
+{
+    unsigned bits = 0;
+
+    for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
+        if ((wanted & classes[i].bit) != 0 && prov_uri_admits_class(uri, classes[i].class))
+            bits |= classes[i].bit;
+    }
+    return bits;
+}
+
+/*
+ * A private key cannot be used without the login, so when such a key is all that is wanted it comes first.
+ * Else things that anybody may read are looked for without one, unless the PIN is at hand anyway.
+ */
+static bool login_first(const struct search *search)
+{
+    unsigned used = search->classes & PROV_WANT_USED;
+
+    if (search->provider->config.login == PROV_LOGIN_ALWAYS)
+        return true;
+    return used != 0 &&
+           (used == search->classes || prov_pin_is_known(search->provider, search->request->uri));
+}
+
+/* When no token has anything without a login: whether it is worth one. For certificates only where the URI
+ * brings the PIN, since many a program looks for certificates that are nowhere. */
+static bool login_then(const struct search *search)
+{
+    const struct prov_uri *uri = search->request->uri;
+
+    if (search->login)
+        return false;
+    if (search->halves || (search->classes & PROV_WANT_USED) != 0)
+        return true;
+    return search->classes != 0 && (uri->pin.size > 0 || uri->pin_source != NULL);
+}
+
+/* Where a public key is wanted and there is none, private keys give theirs. */
+static bool takes_halves(const struct search *search)
+{
+    return search->classes == PROV_WANT_PUBLIC ||
+           (search->wanted == PROV_WANT_PUBLIC &&
+            prov_uri_names_class(search->request->uri, CKO_PRIVATE_KEY));
+}
+
 bool prov_search(struct provider *provider, const struct prov_pin_request *request, unsigned wanted,
                  struct prov_findings *findings)
 {
-    struct search search = {.request = request, .provider = provider, .wanted = wanted, .findings = findings};
-    size_t tokens = 0;
+    struct search search = {.request = request,
+                            .provider = provider,
+                            .wanted = wanted,
+                            .classes = admitted(request->uri, wanted),
+                            .findings = findings};
+    size_t tokens;
 
     *findings = (struct prov_findings){0};
     if (!prov_provider_is_configured(provider))
         return false;
     ERR_set_mark();
-    for (size_t i = 0; i < provider->config.module_count; i++) {
-        int meant = prov_module_is_meant(provider, i, request->uri);
-
-        search.public_of_private = false;
-        if (meant > 0)
-            tokens += search_module(&search, i);
-        search.failed = search.failed || meant < 0;
+    search.login = login_first(&search);
+    search.halves = takes_halves(&search);
+    tokens = search_modules(&search);
+    if (findings->count == 0 && login_then(&search)) {
+        search.login = true;
+        ERR_pop_to_mark();
+        ERR_set_mark();
+        tokens = search_modules(&search);
     }
     if (findings->count == 0 && (!search.failed || provider->config.module_count > 1))
         raise_nothing(&search, tokens);
@@ -293,10 +327,16 @@ static void raise_several(struct provider *provider, const struct prov_uri *uri,
     struct buffer names;
 
     buffer_init(&names, 16384);
-    for (size_t i = 0; i < findings->count; i++)
+    for (size_t i = 0; i < findings->count; i++) {
+        const struct prov_key *key = findings->items[i].key;
+
         buffer_addf(&names, "%s%s", i > 0 ? ", " : "", findings->items[i].name);
-    prov_raise(&provider->core, PROV_R_SEVERAL_OBJECTS, "%s means all of: %s", uri->text,
-               buffer_text(&names));
+        if (provider->config.module_count > 1 && key->private != NULL)
+            buffer_addf(&names, " in %s", key->private->token->module->name);
+    }
+    prov_raise(
+        &provider->core, PROV_R_SEVERAL_OBJECTS, "%s means all of: %s%s", uri->text, buffer_text(&names),
+        provider->config.module_count > 1 ? "; module-name=NAME or module-path=PATH picks a module" : "");
     buffer_free(&names);
 }
 

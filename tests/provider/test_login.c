@@ -309,6 +309,117 @@ START_TEST(without_any_source_the_error_names_them)
 }
 END_TEST
 
+/* How many things a program finds that would ask somebody. */
+static size_t finds(const char *uri, int expected)
+{
+    UI_METHOD *method = UI_create_method("test");
+    OSSL_STORE_CTX *store;
+    OSSL_STORE_INFO *info;
+    size_t number = 0;
+
+    UI_method_set_reader(method, read_prompt);
+    store = OSSL_STORE_open_ex(uri, context, NULL, method, NULL, NULL, NULL, NULL);
+    if (expected != 0)
+        OSSL_STORE_expect(store, expected);
+    while ((info = OSSL_STORE_load(store)) != NULL) {
+        number++;
+        OSSL_STORE_INFO_free(info);
+    }
+    OSSL_STORE_close(store);
+    UI_destroy_method(method);
+    return number;
+}
+
+START_TEST(who_wants_what_anybody_may_read_is_not_asked)
+{
+    static const struct {
+        const char *uri;
+        int expected;
+        size_t number;
+        uint32_t logins;
+    } rows[] = {
+        {"pkcs11:token=dev;object=ec;type=cert",                  0,                      1, 0},
+        {"pkcs11:token=dev;object=ec;type=public",                0,                      1, 0},
+        {"pkcs11:token=dev;object=ec;type=public",                OSSL_STORE_INFO_PUBKEY, 1, 0},
+        {"pkcs11:token=dev;object=ec",                            OSSL_STORE_INFO_PUBKEY, 1, 0},
+        {"pkcs11:token=dev;object=ec",                            OSSL_STORE_INFO_CERT,   1, 0},
+        {"pkcs11:token=dev;object=ec",                            0,                      2, 0},
+        {"pkcs11:token=dev",                                      OSSL_STORE_INFO_CERT,   3, 0},
+ /* what is not there, or not of that kind */
+        {"pkcs11:token=dev;object=none;type=cert",                0,                      0, 0},
+        {"pkcs11:token=dev;object=none",                          OSSL_STORE_INFO_CERT,   0, 0},
+        {"pkcs11:token=dev;object=ec;type=private",               OSSL_STORE_INFO_CERT,   0, 0},
+        {"pkcs11:token=dev;object=ec;type=cert",                  OSSL_STORE_INFO_PKEY,   0, 0},
+        {"pkcs11:token=dev;object=ec;type=cert",                  OSSL_STORE_INFO_PUBKEY, 0, 0},
+        {"pkcs11:token=dev;object=ec;type=public",                OSSL_STORE_INFO_PKEY,   0, 0},
+        {"pkcs11:token=dev;object=ec",                            OSSL_STORE_INFO_CRL,    0, 0},
+ /* public halves that nothing but the private key has */
+        {"pkcs11:token=dev;object=lone;type=public",              0,                      1, 1},
+        {"pkcs11:token=dev;object=lone;type=public",              OSSL_STORE_INFO_PUBKEY, 1, 1},
+        {"pkcs11:token=dev;object=lone",                          OSSL_STORE_INFO_PUBKEY, 1, 1},
+        {"pkcs11:token=dev;object=ec;type=private",               OSSL_STORE_INFO_PUBKEY, 1, 1},
+        {"pkcs11:token=dev;object=none;type=public",              0,                      0, 1},
+ /* private keys */
+        {"pkcs11:token=dev;object=ec;type=private",               0,                      1, 1},
+        {"pkcs11:token=dev;object=ec",                            OSSL_STORE_INFO_PKEY,   1, 1},
+        {"pkcs11:token=dev;object=mute",                          0,                      0, 1},
+ /* where the URI itself brings the PIN, it is for everything */
+        {"pkcs11:token=dev;object=ec;type=cert?pin-value=1234",   0,                      1, 0},
+        {"pkcs11:token=dev;object=ec;type=public?pin-value=1234", 0,                      1, 0},
+        {"pkcs11:token=dev;object=none;type=cert?pin-value=1234", 0,                      0, 1},
+        {"pkcs11:token=dev;object=ec?pin-value=1234",             0,                      3, 1},
+    };
+
+    answer = "1234";
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        bool pin = strstr(rows[i].uri, "pin-value") != NULL;
+
+        renew();
+        prompts = 0;
+        ck_assert_msg(finds(rows[i].uri, rows[i].expected) == rows[i].number, "%s (%d): %zu: %s", rows[i].uri,
+                      rows[i].expected, finds(rows[i].uri, rows[i].expected), test_errors());
+        ck_assert_msg(logins() == rows[i].logins && prompts == (int)(pin ? 0 : rows[i].logins),
+                      "%s (%d): %u logins, %d prompts", rows[i].uri, rows[i].expected, logins(), prompts);
+        ERR_clear_error();
+    }
+}
+END_TEST
+
+/* A configured PIN is not tried for certificates that are nowhere: verifiers look for many. */
+START_TEST(a_configured_pin_is_not_tried_for_certificates)
+{
+    tear_down();
+    setenv("DEVID_PKCS11_PIN", "9999", 1);
+    set_up();
+    ck_assert_uint_eq(finds("pkcs11:token=dev;object=none;type=cert", 0), 0);
+    ck_assert_uint_eq(finds("pkcs11:token=dev;object=ec;type=cert", 0), 1);
+    ck_assert_uint_eq(finds("pkcs11:token=dev;object=ec;type=public", 0), 1);
+    ck_assert_uint_eq(logins(), 0);
+    unsetenv("DEVID_PKCS11_PIN");
+}
+END_TEST
+
+START_TEST(the_behavior_is_for_the_user_to_choose)
+{
+    tear_down();
+    setenv("DEVID_PKCS11_LOGIN", "always", 1);
+    setenv("DEVID_PKCS11_PIN", "1234", 1);
+    set_up();
+    ck_assert_uint_eq(finds("pkcs11:token=dev;object=ec;type=cert", 0), 1);
+    ck_assert_uint_eq(logins(), 1);
+    ck_assert_uint_eq(finds("pkcs11:token=dev;object=lone;type=public", 0), 1);
+    ck_assert_uint_eq(logins(), 1);
+    tear_down();
+    setenv("DEVID_PKCS11_LOGIN", "never", 1);
+    set_up();
+    ck_assert_uint_eq(finds("pkcs11:token=dev;object=ec", 0), 2); /* nobody sees the private key */
+    ck_assert(!loads(KEY));
+    ck_assert_uint_eq(logins(), 0);
+    unsetenv("DEVID_PKCS11_LOGIN");
+    unsetenv("DEVID_PKCS11_PIN");
+}
+END_TEST
+
 /* A key that wants the PIN for each use: a wrong one is not tried twice there either. */
 START_TEST(the_pin_for_one_use_is_remembered_too)
 {
@@ -347,6 +458,9 @@ Suite *suite(void)
     tcase_add_test(t, a_typed_pin_serves_children_unless_it_is_to_be_forgotten);
     tcase_add_test(t, the_callback_of_a_pem_reader_is_asked);
     tcase_add_test(t, without_any_source_the_error_names_them);
+    tcase_add_test(t, who_wants_what_anybody_may_read_is_not_asked);
+    tcase_add_test(t, a_configured_pin_is_not_tried_for_certificates);
+    tcase_add_test(t, the_behavior_is_for_the_user_to_choose);
     tcase_add_test(t, the_pin_for_one_use_is_remembered_too);
     suite_add_tcase(s, t);
     return s;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Several modules at once: SoftHSM's token "dev" and DevID's file token "disk", each behind a spy of its own.
  */
+#include "provider/pem.h"
 #include "tests/support/softhsm.h"
 #include "tests/support/support.h"
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/store.h>
 #include <p11-kit/pkcs11.h>
 #include <pthread.h>
@@ -338,6 +340,34 @@ START_TEST(what_a_module_leaves_out_is_told)
 }
 END_TEST
 
+/* The first token wants a login and does not have what is looked for, the second one does. */
+START_TEST(no_token_is_logged_in_to_for_what_another_shows_without)
+{
+    ck_assert_uint_eq(count("pkcs11:object=other;type=public"), 1);
+    ck_assert_uint_eq(ERR_peek_error(), 0);
+    ck_assert_uint_eq(hsm->calls[SPY_LOGIN], 0);
+    ck_assert_uint_eq(count("pkcs11:object=nowhere;type=public?pin-value=1234"), 0);
+    ck_assert_uint_eq(hsm->calls[SPY_LOGIN], 1);
+    REFUSES("pkcs11:object=ec;type=private?module-name=nowhere", "no token matches");
+}
+END_TEST
+
+START_TEST(an_ambiguous_file_is_told_with_the_modules)
+{
+    BIO *file = BIO_new(BIO_s_mem());
+    char *errors;
+
+    ck_assert(prov_pem_write(file, "pkcs11:object=ec;type=private?pin-value=1234"));
+    ck_assert_ptr_null(PEM_read_bio_PrivateKey_ex(file, NULL, NULL, NULL, context, NULL));
+    errors = test_errors();
+    ck_assert_msg(strstr(errors, "p11_spy.so, pkcs11:") != NULL && strstr(errors, "p11_spy_2.so;") != NULL &&
+                      strstr(errors, "module-name=") != NULL && strstr(errors, "1234") == NULL,
+                  "%s", errors);
+    free(errors);
+    BIO_free(file);
+}
+END_TEST
+
 static EVP_PKEY *generate(const char *uri)
 {
     EVP_PKEY_CTX *generation = EVP_PKEY_CTX_new_from_name(context, "EC", "provider=devid");
@@ -401,6 +431,8 @@ Suite *suite(void)
     tcase_add_test(t, a_module_that_fails_is_in_nobodys_way_and_is_named);
     tcase_add_test(t, keys_of_one_name_in_two_modules_are_told_apart_by_the_module);
     tcase_add_test(t, what_a_module_leaves_out_is_told);
+    tcase_add_test(t, no_token_is_logged_in_to_for_what_another_shows_without);
+    tcase_add_test(t, an_ambiguous_file_is_told_with_the_modules);
     tcase_add_test(t, a_key_is_made_in_the_module_that_has_the_token);
     suite_add_tcase(s, t);
     return s;
