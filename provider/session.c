@@ -50,11 +50,12 @@ static bool take_or_reserve(struct prov_session *session, CK_SLOT_ID *slot)
     return taken;
 }
 
+/* All who wait are woken: some of them may wait for another token. */
 static void give_up_place(struct prov_token *token)
 {
     pthread_mutex_lock(&token->module->lock);
     token->open_count--;
-    pthread_cond_signal(&token->module->session_returned);
+    pthread_cond_broadcast(&token->module->session_returned);
     pthread_mutex_unlock(&token->module->lock);
 }
 
@@ -75,6 +76,8 @@ bool prov_session_take(struct prov_token *token, struct prov_session *session, C
     return false;
 }
 
+/* A session that is not kept has its place until it is closed: the token may permit no more than there are.
+ */
 void prov_session_return(struct prov_session *session)
 {
     struct prov_token *token = session->token;
@@ -88,15 +91,16 @@ void prov_session_return(struct prov_session *session)
            token->idle_count < module->provider->config.sessions;
     if (kept)
         token->idle[token->idle_count++] = session->handle;
-    else
-        token->open_count--;
-    if (token->open_count == 0)
+    else if (token->open_count == 1)
         token->logged_in = false; /* a login ends with the last session */
-    pthread_cond_signal(&module->session_returned);
+    pthread_cond_broadcast(&module->session_returned);
     pthread_mutex_unlock(&module->lock);
-    if (kept || !known) /* the handle may be somebody else's by now */
+    if (kept)
         return;
-    prov_guard_enter();
-    module->functions->C_CloseSession(session->handle);
-    prov_guard_leave();
+    if (known) { /* else the handle may be somebody else's by now */
+        prov_guard_enter();
+        module->functions->C_CloseSession(session->handle);
+        prov_guard_leave();
+    }
+    give_up_place(token);
 }

@@ -203,6 +203,7 @@ provider_tests = \
 	tests/provider/test_questions \
 	tests/provider/test_recovery \
 	tests/provider/test_rand \
+	tests/provider/test_session \
 	tests/provider/test_signature \
 	tests/provider/test_signature_hmac \
 	tests/provider/test_store \

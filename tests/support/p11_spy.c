@@ -51,16 +51,11 @@ WRAP(SPY_INITIALIZE, C_Initialize, (void *a), (a))
 WRAP(SPY_FINALIZE, C_Finalize, (void *a), (a))
 WRAP(SPY_GET_SLOT_LIST, C_GetSlotList, (CK_BBOOL a, CK_SLOT_ID *b, CK_ULONG *c), (a, b, c))
 WRAP(SPY_GET_SLOT_INFO, C_GetSlotInfo, (CK_SLOT_ID a, CK_SLOT_INFO *b), (a, b))
-WRAP(SPY_OPEN_SESSION, C_OpenSession, (CK_SLOT_ID a, CK_FLAGS b, void *c, CK_NOTIFY d, CK_SESSION_HANDLE *e),
-     (a, b, c, d, e))
-WRAP(SPY_CLOSE_SESSION, C_CloseSession, (CK_SESSION_HANDLE a), (a))
 WRAP(SPY_LOGIN, C_Login, (CK_SESSION_HANDLE a, CK_USER_TYPE b, CK_UTF8CHAR *c, CK_ULONG d), (a, b, c, d))
 WRAP(SPY_FIND_OBJECTS_INIT, C_FindObjectsInit, (CK_SESSION_HANDLE a, CK_ATTRIBUTE *b, CK_ULONG c), (a, b, c))
 WRAP(SPY_FIND_OBJECTS, C_FindObjects, (CK_SESSION_HANDLE a, CK_OBJECT_HANDLE *b, CK_ULONG c, CK_ULONG *d),
      (a, b, c, d))
 WRAP(SPY_FIND_OBJECTS_FINAL, C_FindObjectsFinal, (CK_SESSION_HANDLE a), (a))
-WRAP(SPY_GET_ATTRIBUTE_VALUE, C_GetAttributeValue,
-     (CK_SESSION_HANDLE a, CK_OBJECT_HANDLE b, CK_ATTRIBUTE *c, CK_ULONG d), (a, b, c, d))
 WRAP(SPY_SIGN, C_Sign, (CK_SESSION_HANDLE a, CK_BYTE *b, CK_ULONG c, CK_BYTE *d, CK_ULONG *e),
      (a, b, c, d, e))
 WRAP(SPY_DECRYPT, C_Decrypt, (CK_SESSION_HANDLE a, CK_BYTE *b, CK_ULONG c, CK_BYTE *d, CK_ULONG *e),
@@ -89,6 +84,44 @@ WRAP(SPY_OTHER, C_CreateObject, (CK_SESSION_HANDLE a, CK_ATTRIBUTE *b, CK_ULONG 
 WRAP(SPY_OTHER, C_CopyObject,
      (CK_SESSION_HANDLE a, CK_OBJECT_HANDLE b, CK_ATTRIBUTE *c, CK_ULONG d, CK_OBJECT_HANDLE *e),
      (a, b, c, d, e))
+
+/* Counted before it is open and until it is closed: there may be more, but there are never less. */
+static CK_RV wrap_C_OpenSession(CK_SLOT_ID slot, CK_FLAGS flags, void *data, CK_NOTIFY notify,
+                                CK_SESSION_HANDLE *session)
+{
+    uint32_t now = __atomic_add_fetch(&spy->sessions, 1, __ATOMIC_SEQ_CST);
+    uint32_t most = __atomic_load_n(&spy->most_sessions, __ATOMIC_SEQ_CST);
+    CK_RV rv;
+
+    while (now > most && !__atomic_compare_exchange_n(&spy->most_sessions, &most, now, false,
+                                                      __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+    }
+    rv = injected(SPY_OPEN_SESSION) ? spy->inject_rv
+                                    : inner->C_OpenSession(slot, flags, data, notify, session);
+    if (rv != CKR_OK)
+        __atomic_sub_fetch(&spy->sessions, 1, __ATOMIC_SEQ_CST);
+    return rv;
+}
+
+static CK_RV wrap_C_CloseSession(CK_SESSION_HANDLE session)
+{
+    CK_RV rv = injected(SPY_CLOSE_SESSION) ? spy->inject_rv : inner->C_CloseSession(session);
+
+    __atomic_sub_fetch(&spy->sessions, 1, __ATOMIC_SEQ_CST);
+    return rv;
+}
+
+static CK_RV wrap_C_GetAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
+                                      CK_ATTRIBUTE *attributes, CK_ULONG count)
+{
+    CK_RV rv = injected(SPY_GET_ATTRIBUTE_VALUE)
+                   ? spy->inject_rv
+                   : inner->C_GetAttributeValue(session, object, attributes, count);
+
+    if (rv == CKR_OK && spy->zero_values != 0 && count == 1 && attributes[0].type == CKA_VALUE)
+        memset(attributes[0].pValue, 0, attributes[0].ulValueLen);
+    return rv;
+}
 
 static CK_RV wrap_C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
 {

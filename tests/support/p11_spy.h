@@ -51,6 +51,9 @@ struct p11_spy {
     uint32_t token_flags; /* C_GetTokenInfo adds these to every token's flags */
     uint32_t
         reenter; /* C_SignInit first asks libcrypto for a key by this provider's URI scheme; 2: it got one */
+    uint32_t sessions; /* open now, and at most at any time */
+    uint32_t most_sessions;
+    uint32_t zero_values; /* CKA_VALUE, where it alone is asked for, is all zeros */
 };
 
 #endif
