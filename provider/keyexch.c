@@ -110,6 +110,16 @@ static bool ask_token(struct agreement *agreement)
     return rv == CKR_OK;
 }
 
+/* What comes of a point of small order (RFC 7748, 6.1): no secret at all. Not every token refuses it. */
+static bool is_zero(const struct agreement *agreement)
+{
+    uint8_t any = 0;
+
+    for (size_t i = 0; i < agreement->size; i++)
+        any |= agreement->secret[i];
+    return any == 0;
+}
+
 /* The uncompressed point, whatever form the application asked of its own key. */
 static bool read_peer(struct agreement *agreement, const EVP_PKEY *peer)
 {
@@ -196,7 +206,7 @@ static int token_derive(struct prov_operation *operation, unsigned char *out, si
 {
     struct agreement agreement = {.operation = operation, .size = field_size(operation->key->pkey)};
     struct derivation derivation;
-    int ok = 0;
+    int ok;
 
     read_settings(operation->context, &derivation);
     *out_size = derivation.kdf[0] != '\0' ? derivation.size : agreement.size;
@@ -209,13 +219,14 @@ static int token_derive(struct prov_operation *operation, unsigned char *out, si
         return prov_operation_refuse(operation, "too little room for the shared secret");
     if (operation->peer == NULL || !read_peer(&agreement, operation->peer->pkey))
         return prov_operation_refuse(operation, "there is no public key of the other side");
-    if (ask_token(&agreement)) {
-        ok = 1;
-        if (derivation.kdf[0] != '\0')
-            ok = run_kdf(operation->provider, &derivation, &agreement, out);
-        else
-            memcpy(out, agreement.secret, *out_size);
-    }
+    if (!ask_token(&agreement))
+        ok = 0;
+    else if (operation->key->type == &prov_key_x25519 && is_zero(&agreement))
+        ok = prov_operation_refuse(operation, "the other side's public key is of small order");
+    else if (derivation.kdf[0] != '\0')
+        ok = run_kdf(operation->provider, &derivation, &agreement, out);
+    else
+        ok = memcpy(out, agreement.secret, *out_size) != NULL;
     bytes_wipe(agreement.secret, sizeof agreement.secret);
     return ok;
 }

@@ -123,9 +123,26 @@ static int init(struct signature *signature, void *key, const OSSL_PARAM params[
     return signature->context != NULL && begin(signature->context, params) > 0;
 }
 
+/* From OpenSSL 3.2 on a caller may ask for ECDSA without random numbers (nonce-type), which a token is not
+ * told: so that is refused. */
+static bool can_follow(const struct signature *signature, const OSSL_PARAM params[])
+{
+    const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, "nonce-type");
+    unsigned type = 0;
+
+    if (p == NULL || signature->key == NULL || signature->key->private == NULL)
+        return true;
+    if (OSSL_PARAM_get_uint(p, &type) && type == 0)
+        return true;
+    prov_raise(&signature->provider->core, PROV_R_NOT_SUPPORTED,
+               "%s: its token chooses the nonce of a signature itself, nonce-type must be 0",
+               signature->key->private->name);
+    return false;
+}
+
 static int sign_init(void *signature, void *key, const OSSL_PARAM params[])
 {
-    return init(signature, key, params, EVP_PKEY_sign_init_ex);
+    return init(signature, key, params, EVP_PKEY_sign_init_ex) && can_follow(signature, params);
 }
 
 static int verify_init(void *signature, void *key, const OSSL_PARAM params[])
@@ -237,7 +254,7 @@ static int digest_sign_init(void *data, const char *digest, void *key, const OSS
 {
     struct signature *signature = data;
 
-    if (!init_whole(signature, digest, key, params, EVP_DigestSignInit_ex))
+    if (!init_whole(signature, digest, key, params, EVP_DigestSignInit_ex) || !can_follow(signature, params))
         return 0;
     return signature->key->private == NULL || signature->key->private->hashes_itself ||
            init_digest(signature);
@@ -249,6 +266,15 @@ static bool collects(const struct signature *signature)
     return signature->key->private != NULL && signature->key->private->hashes_itself;
 }
 
+static int collect(struct signature *signature, const unsigned char *part, size_t size)
+{
+    if (buffer_add(&signature->message, part, size))
+        return 1;
+    prov_raise(&signature->provider->core, PROV_R_NOT_SUPPORTED, "%s: it hashes by itself, at most 16 MiB",
+               signature->key->private->name);
+    return 0;
+}
+
 static int digest_sign_update(void *data, const unsigned char *part, size_t size)
 {
     struct signature *signature = data;
@@ -256,7 +282,7 @@ static int digest_sign_update(void *data, const unsigned char *part, size_t size
     if (signature->digest != NULL)
         return EVP_DigestUpdate(signature->digest, part, size);
     if (signature->whole != NULL && collects(signature))
-        return buffer_add(&signature->message, part, size);
+        return collect(signature, part, size);
     return signature->whole != NULL && EVP_DigestSignUpdate(signature->whole, part, size) == 1;
 }
 
@@ -313,7 +339,8 @@ static int set_params(void *data, const OSSL_PARAM params[])
 
     if (params == NULL)
         return 1;
-    return signature->context != NULL && EVP_PKEY_CTX_set_params(signature->context, params) == 1;
+    return signature->context != NULL && can_follow(signature, params) &&
+           EVP_PKEY_CTX_set_params(signature->context, params) == 1;
 }
 
 static const OSSL_PARAM *gettable_params(void *data, void *provider)

@@ -6,6 +6,7 @@
 #include <openssl/core_names.h>
 #include <openssl/params.h>
 #include <stdlib.h>
+#include <strings.h>
 
 enum { SIGNATURE_SIZE = 64 };
 
@@ -72,9 +73,31 @@ static int init(struct eddsa *eddsa, const char *digest, void *key, const OSSL_P
            begin(eddsa->whole, NULL, digest, eddsa->provider->libctx, NULL, eddsa->key->pkey, params) == 1;
 }
 
-static int sign_init(void *eddsa, const char *digest, void *key, const OSSL_PARAM params[])
+/* From OpenSSL 3.2 on a caller may ask for variants of Ed25519 (EVP_SIGNATURE-ED25519(7)), which is not what
+ * a token is asked for here: a signature of another kind than the caller wants is worse than none. */
+static bool is_plain(const OSSL_PARAM params[])
 {
-    return init(eddsa, digest, key, params, EVP_DigestSignInit_ex);
+    const OSSL_PARAM *instance = OSSL_PARAM_locate_const(params, "instance");
+    const OSSL_PARAM *context = OSSL_PARAM_locate_const(params, "context-string");
+    const char *name = "Ed25519";
+
+    if (instance != NULL && !OSSL_PARAM_get_utf8_string_ptr(instance, &name))
+        return false;
+    return name != NULL && strcasecmp(name, "Ed25519") == 0 && (context == NULL || context->data_size == 0);
+}
+
+static int sign_init(void *data, const char *digest, void *key, const OSSL_PARAM params[])
+{
+    struct eddsa *eddsa = data;
+
+    if (!init(eddsa, digest, key, params, EVP_DigestSignInit_ex))
+        return 0;
+    if (eddsa->key->private == NULL || is_plain(params))
+        return 1;
+    prov_raise(&eddsa->provider->core, PROV_R_NOT_SUPPORTED,
+               "%s: of the variants of Ed25519 a token is asked for the plain one alone, without a context",
+               eddsa->key->private->name);
+    return 0;
 }
 
 static int verify_init(void *eddsa, const char *digest, void *key, const OSSL_PARAM params[])

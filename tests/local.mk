@@ -185,6 +185,7 @@ provider_tests = \
 	tests/provider/test_asymcipher_rsa \
 	tests/provider/test_attempt \
 	tests/provider/test_config \
+	tests/provider/test_curve25519 \
 	tests/provider/test_decoder_tss2 \
 	tests/provider/test_decoder_uri \
 	tests/provider/test_encoder_tss2 \

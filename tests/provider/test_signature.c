@@ -277,6 +277,30 @@ START_TEST(the_digest_may_be_said_again_but_not_changed)
 }
 END_TEST
 
+/* OpenSSL 3.2's name for it; the token is not told. */
+START_TEST(a_nonce_without_random_numbers_is_refused)
+{
+    EVP_PKEY *key = test_load_key(context, test_uri("ec"));
+
+    for (unsigned type = 0; type < 2; type++) {
+        const OSSL_PARAM params[] = {OSSL_PARAM_construct_uint("nonce-type", &type),
+                                     OSSL_PARAM_construct_end()};
+        EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(context, key, NULL);
+        EVP_MD_CTX *md = EVP_MD_CTX_new();
+
+        ck_assert_int_eq(EVP_PKEY_sign_init(ctx), 1);
+        ck_assert_int_eq(EVP_PKEY_CTX_set_params(ctx, params) == 1, type == 0);
+        ck_assert_int_eq(EVP_PKEY_sign_init_ex(ctx, params) == 1, type == 0);
+        ck_assert_int_eq(EVP_DigestSignInit_ex(md, NULL, "SHA256", context, NULL, key, params) == 1,
+                         type == 0);
+        EVP_MD_CTX_free(md);
+        EVP_PKEY_CTX_free(ctx);
+    }
+    ERR_clear_error();
+    EVP_PKEY_free(key);
+}
+END_TEST
+
 START_TEST(pss_is_padded_here_for_a_token_that_lacks_it)
 {
     const struct variant v = {"rsa", "SHA256", RSA_PKCS1_PSS_PADDING, RSA_PSS_SALTLEN_DIGEST};
@@ -394,6 +418,7 @@ static void add_tests(Suite *s, const char *name, SFun set_up)
     tcase_add_test(t, too_small_a_buffer_is_refused_without_asking_the_token);
     tcase_add_test(t, a_copied_operation_goes_its_own_way);
     tcase_add_test(t, the_digest_may_be_said_again_but_not_changed);
+    tcase_add_test(t, a_nonce_without_random_numbers_is_refused);
     tcase_add_test(t, pss_is_padded_here_for_a_token_that_lacks_it);
     tcase_add_test(t, a_key_for_pss_alone_is_rsa_pss);
     tcase_add_test(t, a_key_that_hashes_itself_signs_no_digest);
