@@ -64,17 +64,28 @@ static int accept(const struct decryption *decryption, CK_RV rv, const char *mis
 
 static const char no_pkcs1[] = "its token does not decrypt with CKM_RSA_PKCS";
 
-/* Whether a padding is right is never told (RFC 8017, 7.2.2): a token that tells is overheard. */
+/* Whether a padding is right is never told (RFC 8017, 7.2.2): a token that tells is overheard. What stands
+ * for a broken one is made in every case, before the token is asked, so that the time does not tell either.
+ */
 static int decrypt_pkcs1(struct decryption *decryption)
 {
     CK_MECHANISM mechanism = {.mechanism = CKM_RSA_PKCS};
-    CK_RV rv = ask_token(decryption, &mechanism);
+    uint8_t substitute[MODULUS_MAXIMUM];
+    size_t size = 0;
+    bool broken;
+    CK_RV rv;
 
-    if (rv == CKR_ENCRYPTED_DATA_INVALID ||
-        (rv == CKR_ENCRYPTED_DATA_LEN_RANGE && decryption->in_size == decryption->modulus_size))
-        return prov_unpad_rejected(decryption->operation->key, decryption->in, decryption->in_size,
-                                   decryption->out, decryption->modulus_size, &decryption->out_size);
-    return accept(decryption, rv, no_pkcs1);
+    if (!prov_unpad_rejected(decryption->operation->key, decryption->in, decryption->in_size, substitute,
+                             decryption->modulus_size, &size))
+        return 0;
+    rv = ask_token(decryption, &mechanism);
+    broken = rv == CKR_ENCRYPTED_DATA_INVALID ||
+             (rv == CKR_ENCRYPTED_DATA_LEN_RANGE && decryption->in_size == decryption->modulus_size);
+    if (broken || rv == CKR_OK)
+        prov_unpad_choose(broken, substitute, size, decryption->modulus_size, decryption->out,
+                          &decryption->out_size);
+    bytes_wipe(substitute, sizeof substitute);
+    return broken || accept(decryption, rv, no_pkcs1);
 }
 
 /* The premaster secret of TLS 1.2 and earlier (RFC 5246, 7.4.7.1): whatever is wrong, 48 random bytes. */
@@ -155,49 +166,61 @@ static int decrypt_unpadded(struct decryption *decryption)
 
 static const struct padding_row {
     int padding;
+    size_t size; /* of what comes out; 0: at most the modulus's */
     int (*decrypt)(struct decryption *decryption);
 } paddings[] = {
-    {RSA_PKCS1_PADDING,          decrypt_pkcs1    },
-    {RSA_PKCS1_OAEP_PADDING,     decrypt_oaep     },
-    {RSA_PKCS1_WITH_TLS_PADDING, decrypt_premaster},
-    {RSA_NO_PADDING,             decrypt_unpadded },
+    {RSA_PKCS1_PADDING,          0,                   decrypt_pkcs1    },
+    {RSA_PKCS1_OAEP_PADDING,     0,                   decrypt_oaep     },
+    {RSA_PKCS1_WITH_TLS_PADDING, PROV_PREMASTER_SIZE, decrypt_premaster},
+    {RSA_NO_PADDING,             0,                   decrypt_unpadded },
 };
 
-static int decrypt_by_padding(struct decryption *decryption)
+/* NULL with an error raised: not with a token. */
+static const struct padding_row *find_padding(const struct prov_operation *cipher)
 {
     int padding = 0;
     OSSL_PARAM request[] = {
         OSSL_PARAM_construct_int(OSSL_ASYM_CIPHER_PARAM_PAD_MODE, &padding),
         OSSL_PARAM_construct_end(),
     };
+    bool known = EVP_PKEY_CTX_get_params(cipher->context, request) == 1;
 
-    if (EVP_PKEY_CTX_get_params(decryption->operation->context, request) != 1)
-        return prov_operation_refuse(decryption->operation, "its padding mode cannot be told");
-    for (size_t i = 0; i < sizeof paddings / sizeof paddings[0]; i++) {
+    for (size_t i = 0; known && i < sizeof paddings / sizeof paddings[0]; i++) {
         if (paddings[i].padding == padding)
-            return paddings[i].decrypt(decryption);
+            return &paddings[i];
     }
-    return prov_operation_refuse(decryption->operation, "this padding mode is not supported with a token");
+    prov_operation_refuse(cipher, known ? "this padding mode is not supported with a token"
+                                        : "its padding mode cannot be told");
+    return NULL;
 }
 
+/* Room is asked for as the default provider does, by what could come out: an error that hangs on what did
+ * come out would tell of the padding. */
 static int token_decrypt(struct prov_operation *cipher, unsigned char *out, size_t *out_size, size_t room,
                          const unsigned char *in, size_t in_size)
 {
+    const struct padding_row *padding = find_padding(cipher);
     struct decryption decryption = {
         .operation = cipher,
         .modulus_size = (size_t)EVP_PKEY_get_size(cipher->key->pkey),
         .in = in,
         .in_size = in_size,
     };
+    size_t needed;
     int ok;
 
+    if (padding == NULL)
+        return 0;
+    needed = padding->size != 0 ? padding->size : decryption.modulus_size;
     if (out == NULL) {
-        *out_size = decryption.modulus_size;
+        *out_size = needed;
         return 1;
     }
-    ok = decryption.modulus_size <= MODULUS_MAXIMUM && decrypt_by_padding(&decryption);
-    if (ok && decryption.out_size > room)
-        ok = prov_operation_refuse(cipher, "too little room for the decrypted data");
+    if (room < needed || decryption.modulus_size > MODULUS_MAXIMUM)
+        return prov_operation_refuse(cipher, "too little room for the decrypted data");
+    ok = padding->decrypt(&decryption);
+    if (ok && decryption.out_size > needed)
+        ok = prov_operation_refuse(cipher, "C_Decrypt gave more than the modulus holds");
     if (ok) {
         memcpy(out, decryption.out, decryption.out_size);
         *out_size = decryption.out_size;

@@ -39,6 +39,7 @@ int prov_unpad_rejected(const struct prov_key *key, const uint8_t *ciphertext, s
     size_t longest = modulus_size - RSA_PKCS1_PADDING_SIZE;
     bool ok = expand(key, ciphertext, size, LENGTH_PART, block);
 
+    memset(out, 0, modulus_size);
     *out_size = (((size_t)block[0] << 16) + ((size_t)block[1] << 8) + block[2]) % (longest + 1);
     for (size_t done = 0; ok && done < *out_size; done += BLOCK) {
         size_t part = *out_size - done < BLOCK ? *out_size - done : BLOCK;
@@ -46,9 +47,20 @@ int prov_unpad_rejected(const struct prov_key *key, const uint8_t *ciphertext, s
         ok = expand(key, ciphertext, size, (unsigned)(done / BLOCK), block);
         memcpy(out + done, block, part);
     }
+    bytes_wipe(block, sizeof block);
     if (!ok)
         prov_raise(&key->provider->core, PROV_R_LIBCRYPTO, "%s: no HMAC", key->private->name);
     return ok;
+}
+
+void prov_unpad_choose(bool broken, const uint8_t *substitute, size_t substitute_size, size_t modulus_size,
+                       uint8_t *data, size_t *size)
+{
+    size_t mask = (size_t)0 - (size_t)broken;
+
+    for (size_t i = 0; i < modulus_size; i++)
+        data[i] = (uint8_t)((data[i] & ~mask) | (substitute[i] & mask));
+    *size = (*size & ~mask) | (substitute_size & mask);
 }
 
 /* 0xff when equal, else 0, without a branch. */

@@ -10,6 +10,11 @@
 int prov_unpad_rejected(const struct prov_key *key, const uint8_t *ciphertext, size_t size, uint8_t *out,
                         size_t modulus_size, size_t *out_size);
 
+/* Puts the substitute in the place of `data`, and its size in that of *size, when the padding was broken.
+ * Both have room for `modulus_size` bytes, all of which are read; the time does not tell what was done. */
+void prov_unpad_choose(bool broken, const uint8_t *substitute, size_t substitute_size, size_t modulus_size,
+                       uint8_t *data, size_t *size);
+
 enum { PROV_PREMASTER_SIZE = 48 };
 
 /* Leaves in `data` the premaster secret if it is one, of the client's version (or of the negotiated one,

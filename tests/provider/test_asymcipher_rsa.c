@@ -252,9 +252,16 @@ START_TEST(too_little_room_is_refused)
     unsigned char sealed[512];
     unsigned char opened[512];
     size_t size = encrypt(key, RSA_PKCS1_PADDING, message, sizeof message, sealed);
-    size_t opened_size = sizeof message - 1;
+    size_t opened_size = 255;
 
+    /* More than the message, but an error that hangs on its length would tell of a broken padding. */
+    test_spy_reset();
     ck_assert_int_ne(EVP_PKEY_decrypt(ctx, opened, &opened_size, sealed, size), 1);
+    ck_assert_uint_eq(test_spy()->total, 0);
+    EVP_PKEY_CTX_free(ctx);
+    ctx = decryption(key, RSA_PKCS1_WITH_TLS_PADDING);
+    ck_assert_int_eq(EVP_PKEY_decrypt(ctx, NULL, &opened_size, sealed, size), 1);
+    ck_assert_uint_eq(opened_size, 48);
     EVP_PKEY_CTX_free(ctx);
     EVP_PKEY_free(key);
 }
