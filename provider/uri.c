@@ -2,26 +2,47 @@
 #include "provider/uri.h"
 #include "provider/error.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* p11-kit reads past white space wherever it stands, in the middle of a name too. malloc'ed. */
+static char *without_space(const char *text)
+{
+    char *copy = malloc(strlen(text) + 1);
+    char *end = copy;
+
+    if (copy == NULL)
+        return NULL;
+    for (; *text != '\0'; text++) {
+        if (!isspace((unsigned char)*text))
+            *end++ = *text;
+    }
+    *end = '\0';
+    return copy;
+}
 
 /* The copy of `text` for messages: every value of pin-value becomes "...". */
 static char *blot_out_pin(const char *text)
 {
     static const char name[] = "pin-value=";
-    char *copy = malloc(4 * strlen(text) + 1);
+    char *bare = without_space(text);
+    char *copy = bare != NULL ? malloc(4 * strlen(bare) + 1) : NULL;
+    const char *rest = bare;
     char *end = copy;
     const char *found;
 
-    if (copy == NULL)
-        return NULL;
-    while ((found = strstr(text, name)) != NULL) {
+    while (copy != NULL && (found = strstr(rest, name)) != NULL) {
         found += sizeof name - 1;
-        end = mempcpy(end, text, (size_t)(found - text));
+        end = mempcpy(end, rest, (size_t)(found - rest));
         end = mempcpy(end, "...", 3);
-        text = found + strcspn(found, "?&;");
+        rest = found + strcspn(found, "?&;");
     }
-    strcpy(end, text);
+    if (copy != NULL)
+        strcpy(end, rest);
+    if (bare != NULL)
+        bytes_wipe(bare, strlen(bare));
+    free(bare);
     return copy;
 }
 

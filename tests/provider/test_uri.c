@@ -21,6 +21,7 @@ START_TEST(keeps_the_pin_out_of_the_text)
         {"pkcs11:token=a?pin-value=1&pin-source=/f", "pkcs11:token=a?pin-value=...&pin-source=/f", "1"    },
         {"pkcs11:pin-value=1;token=a",               "pkcs11:pin-value=...;token=a",               "1"    },
         {"pkcs11:token=a",                           "pkcs11:token=a",                             ""     },
+        {"pkcs11:token=a?pin-va\n lue=12\n34",       "pkcs11:token=a?pin-value=...",               "1234" },
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
