@@ -3,6 +3,7 @@
 
 #include <openssl/core_names.h>
 #include <openssl/params.h>
+#include <string.h>
 
 /*
  * OpenSSL 3.0 has HMAC keys as EVP_PKEY (EVP_PKEY-HMAC(7)), and so may one in a token be: what is signed with
@@ -33,7 +34,20 @@ static int has(const void *data, int selection)
     return key != NULL && ((selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) == 0 || key->has_private);
 }
 
-/* Two objects of a token are the same key when they are the same object. */
+/* The handles of two objects differ, if both are of the same time. */
+static bool may_be_same_object(const struct prov_token_key *a, const struct prov_token_key *b)
+{
+    pthread_mutex_t *lock = &a->token->module->lock;
+    bool may;
+
+    pthread_mutex_lock(lock);
+    may = a->epoch != b->epoch || a->handle == b->handle;
+    pthread_mutex_unlock(lock);
+    return may;
+}
+
+/* Two objects of a token are the same key when they are the same object, by whatever URIs they were loaded.
+ */
 static int match(const void *data_a, const void *data_b, int selection)
 {
     const struct prov_key *a = data_a;
@@ -41,7 +55,8 @@ static int match(const void *data_a, const void *data_b, int selection)
 
     if (a->private == NULL && b->private == NULL)
         return prov_keymgmt_match(a, b, selection);
-    return a->private != NULL && b->private != NULL && prov_uri_equal(a->private->uri, b->private->uri);
+    return a->private != NULL && b->private != NULL && strcmp(a->private->name, b->private->name) == 0 &&
+           may_be_same_object(a->private, b->private);
 }
 
 static int get_params(void *data, OSSL_PARAM params[])

@@ -110,6 +110,30 @@ START_TEST(it_is_found_only_when_the_uri_says_so)
 }
 END_TEST
 
+/* Whatever the URIs were; another secret is another key. */
+START_TEST(it_is_equal_to_itself_alone)
+{
+    EVP_PKEY *key;
+    EVP_PKEY *again;
+    EVP_PKEY *other;
+    EVP_PKEY *bytes = EVP_PKEY_new_raw_private_key_ex(context, "HMAC", NULL, secret, sizeof secret - 1);
+
+    test_softhsm_add_secrets("other", 1);
+    key = test_load_key(context, mac_uri);
+    again = test_load_key(context, "pkcs11:id=%0b;object=mac;type=secret-key?pin-value=1234");
+    other = test_load_key(context, "pkcs11:object=other;type=secret-key?pin-value=1234");
+    ck_assert_msg(key != NULL && again != NULL && other != NULL && bytes != NULL, "%s", test_errors());
+    ck_assert_int_eq(EVP_PKEY_eq(key, again), 1);
+    ck_assert_int_ne(EVP_PKEY_eq(key, other), 1);
+    ck_assert_int_ne(EVP_PKEY_eq(key, bytes), 1);
+    EVP_PKEY_free(bytes);
+    EVP_PKEY_free(other);
+    EVP_PKEY_free(again);
+    EVP_PKEY_free(key);
+    ERR_clear_error();
+}
+END_TEST
+
 START_TEST(what_the_token_lacks_is_one_clear_error)
 {
     EVP_PKEY *key = test_load_key(context, mac_uri);
@@ -159,6 +183,7 @@ static void add_tests(Suite *s, const char *name, SFun set_up)
     tcase_add_test(t, the_token_makes_the_mac);
     tcase_add_test(t, the_secret_cannot_be_taken_out);
     tcase_add_test(t, it_is_found_only_when_the_uri_says_so);
+    tcase_add_test(t, it_is_equal_to_itself_alone);
     tcase_add_test(t, what_the_token_lacks_is_one_clear_error);
     tcase_add_test(t, keys_of_bytes_work_as_ever);
     suite_add_tcase(s, t);
