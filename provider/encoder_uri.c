@@ -43,6 +43,13 @@ static bool write_token_key(const struct prov_encoder *encoder, const struct pro
     struct bytes der;
     bool ok;
 
+    if (encoder->cipher != NULL) {
+        prov_raise(
+            &encoder->provider->core, PROV_R_NOT_SUPPORTED,
+            "%s: such a file is not encrypted with %s, for the key stays where it is; ask for no cipher",
+            key->private->name, encoder->cipher);
+        return false;
+    }
     if (!export_if_configured(encoder, key, &der))
         return key->private->file == NULL && write_uri(encoder, key, bio);
     ok = prov_pem_write_tss2(bio, &der);

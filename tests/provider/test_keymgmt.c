@@ -345,6 +345,29 @@ START_TEST(software_keys_are_written_as_ever_also_encrypted)
 }
 END_TEST
 
+/* A file that only tells where the key is has nothing to encrypt: whoever asks for that is told so, and gets
+ * no file that he would take for an encrypted one. */
+START_TEST(a_tokens_key_is_not_written_encrypted)
+{
+    EVP_PKEY *key = test_load_key(context, test_uri("ec"));
+    EVP_CIPHER *cipher = EVP_CIPHER_fetch(context, "AES-256-CBC", NULL);
+    BIO *bio = BIO_new(BIO_s_mem());
+    char *text;
+    char *errors;
+
+    ck_assert_int_ne(PEM_write_bio_PrivateKey(bio, key, cipher, (const unsigned char *)"pass", 4, NULL, NULL),
+                     1);
+    ck_assert_int_eq(BIO_get_mem_data(bio, &text), 0);
+    errors = test_errors();
+    ck_assert_msg(strstr(errors, "object=ec") != NULL && strstr(errors, "not encrypted") != NULL, "%s",
+                  errors);
+    free(errors);
+    EVP_CIPHER_free(cipher);
+    BIO_free(bio);
+    EVP_PKEY_free(key);
+}
+END_TEST
+
 /* Every test runs in each order of the providers. */
 static void add_tests(Suite *s, const char *name, SFun set_up)
 {
@@ -366,6 +389,7 @@ static void add_tests(Suite *s, const char *name, SFun set_up)
     tcase_add_test(t, text_of_a_public_half_tells_the_uri_once);
     tcase_add_test(t, a_software_key_has_the_default_providers_forms);
     tcase_add_test(t, software_keys_are_written_as_ever_also_encrypted);
+    tcase_add_test(t, a_tokens_key_is_not_written_encrypted);
     suite_add_tcase(s, t);
 }
 
