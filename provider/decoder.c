@@ -129,16 +129,17 @@ static int decode_pem(void *data, OSSL_CORE_BIO *in, int selection, OSSL_CALLBAC
     return ok;
 }
 
+/* It may be somebody's private key, so nothing of it is left behind. */
 static bool read_all(BIO *bio, struct buffer *content)
 {
     unsigned char part[1024];
+    bool ok = true;
     int size;
 
-    while ((size = BIO_read(bio, part, sizeof part)) > 0) {
-        if (!buffer_add(content, part, (size_t)size))
-            return false;
-    }
-    return true;
+    while (ok && (size = BIO_read(bio, part, sizeof part)) > 0)
+        ok = buffer_add(content, part, (size_t)size);
+    bytes_wipe(part, sizeof part);
+    return ok;
 }
 
 static int give_key(struct prov_key *key, OSSL_CALLBACK *callback, void *callback_data)

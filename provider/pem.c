@@ -49,6 +49,7 @@ static const char *next_kind(BIO *in)
             break;
         }
     }
+    bytes_wipe(line, sizeof line); /* it may be of somebody's private key */
     return BIO_seek(in, start) >= 0 ? kind : NULL;
 }
 

@@ -169,7 +169,7 @@ CK_RV prov_tss2_read(const struct prov_session *session, CK_OBJECT_HANDLE handle
     prov_guard_enter();
     rv = session->token->module->functions->C_GetAttributeValue(session->handle, handle, &attribute, 1);
     prov_guard_leave();
-    if (rv == CKR_OK && attribute.ulValueLen != CK_UNAVAILABLE_INFORMATION && attribute.ulValueLen > 0) {
+    if (rv == CKR_OK && attribute.ulValueLen <= DER_MAXIMUM && attribute.ulValueLen > 0) {
         der->size = attribute.ulValueLen;
         return CKR_OK;
     }
