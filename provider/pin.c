@@ -6,27 +6,40 @@
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/params.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { PIN_MAXIMUM = 1024 };
 
+/* What is asked for: "Enter pass phrase for ...:", says libcrypto. Scripts that answer such prompts look for
+ * the first words, which are pkcs11-provider's. */
+static void describe(struct prov_token *token, char *text, size_t room)
+{
+    struct prov_module *module = token->module;
+    int length = sizeof token->info.label;
+    CK_SLOT_ID slot;
+
+    while (length > 0 && (token->info.label[length - 1] == ' ' || token->info.label[length - 1] == '\0'))
+        length--;
+    pthread_mutex_lock(&module->lock);
+    slot = token->slot;
+    pthread_mutex_unlock(&module->lock);
+    snprintf(text, room, "PKCS#11 Token (Slot %lu - %.*s)", slot, length, (const char *)token->info.label);
+}
+
 static bool ask(struct prov_token *token, const struct prov_pin_request *request, struct bytes *pin)
 {
-    char what[sizeof token->info.label + sizeof "PIN of token "] = "PIN of token ";
+    char what[128];
     OSSL_PARAM parameters[] = {
         OSSL_PARAM_construct_utf8_string(OSSL_PASSPHRASE_PARAM_INFO, what, 0),
         OSSL_PARAM_construct_end(),
     };
     char answer[PIN_MAXIMUM];
     size_t size = 0;
-    size_t end = strlen(what);
     bool ok;
 
-    memcpy(what + end, token->info.label, sizeof token->info.label);
-    for (end = sizeof what - 1; end > 0 && (what[end - 1] == ' ' || what[end - 1] == '\0'); end--)
-        what[end - 1] = '\0';
-    parameters[0] = OSSL_PARAM_construct_utf8_string(OSSL_PASSPHRASE_PARAM_INFO, what, 0);
+    describe(token, what, sizeof what);
+    parameters[0].data_size = strlen(what);
     /* What libcrypto says when the application has no callback is not helpful; see raise_missing. */
     ERR_set_mark();
     ok = request->callback(answer, sizeof answer, &size, parameters, request->callback_data) &&

@@ -172,7 +172,8 @@ START_TEST(the_application_is_asked_for_the_pin_once_and_only_for_what_needs_it)
         OSSL_STORE_INFO_free(info);
         OSSL_STORE_close(store);
     }
-    ck_assert_ptr_nonnull(strstr(prompted, "PIN of token dev"));
+    ck_assert_ptr_nonnull(strstr(prompted, "for PKCS#11 Token (Slot "));
+    ck_assert_ptr_nonnull(strstr(prompted, " - dev):"));
     EVP_PKEY_free(test_load_key(context, "pkcs11:token=dev;object=rsa"));
     ck_assert_int_eq(prompts, 1);
     UI_destroy_method(method);
