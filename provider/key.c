@@ -134,14 +134,17 @@ void prov_key_set(struct prov_key *key, EVP_PKEY *pkey)
     key->has_private = has_value(pkey, key->type->private_param);
 }
 
-static const struct prov_key_type *type_of(const struct prov_object *object, bool pss_only)
+/* The type that libcrypto has for a public half that the object, of that type in PKCS#11, may have. NULL:
+ * none.
+ */
+static const struct prov_key_type *type_of(CK_KEY_TYPE pkcs11, const EVP_PKEY *pkey)
 {
     static const struct prov_key_type *const types[] = {
         &prov_key_rsa, &prov_key_rsa_pss, &prov_key_ec, &prov_key_ed25519, &prov_key_x25519,
     };
 
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
-        if (types[i]->pkcs11 == object->key_type && types[i]->pss_only == pss_only)
+        if (types[i]->pkcs11 == pkcs11 && (pkey == NULL || EVP_PKEY_is_a(pkey, types[i]->name)))
             return types[i];
     }
     return NULL;
@@ -178,6 +181,34 @@ static EVP_PKEY *find_public(struct prov_session *session, const struct prov_obj
     if (pkey == NULL && object->class == CKO_PRIVATE_KEY)
         pkey = public_from_sibling(session, object, CKO_CERTIFICATE);
     return pkey;
+}
+
+/*
+ * libcrypto takes RSA and RSA-PSS keys for different ones, and a certificate's key is what its
+ * SubjectPublicKeyInfo says. So a key whose token does nothing but PSS is RSA all the same where the
+ * certificate beside it says rsaEncryption; what else it is asked for, its token refuses.
+ */
+static bool is_certified_as_rsa(struct prov_session *session, const struct prov_object *object,
+                                const EVP_PKEY *pkey)
+{
+    EVP_PKEY *certified = NULL;
+    bool is;
+
+    if (object->class == CKO_PRIVATE_KEY)
+        certified = public_from_sibling(session, object, CKO_CERTIFICATE);
+    is = certified != NULL && EVP_PKEY_is_a(certified, "RSA") && EVP_PKEY_eq(certified, pkey) == 1;
+    EVP_PKEY_free(certified);
+    return is;
+}
+
+static EVP_PKEY *find_typed_public(struct prov_session *session, const struct prov_object *object,
+                                   const struct prov_allowed *allowed)
+{
+    EVP_PKEY *pkey = find_public(session, object);
+
+    if (pkey == NULL || !allowed->pss_only || is_certified_as_rsa(session, object, pkey))
+        return pkey;
+    return prov_public_as_pss(session->token->module->provider, pkey, allowed->digest);
 }
 
 static struct prov_token_key *new_private(struct prov_session *session, struct prov_uri *uri,
@@ -263,16 +294,13 @@ struct prov_key *prov_key_from_object(struct prov_session *session, struct prov_
 
     if (object->class == CKO_SECRET_KEY)
         return key_from_secret(session, uri, object);
-    prov_allowed_read(object, &allowed);
-    type = type_of(object, allowed.pss_only);
-
-    if (type == NULL)
+    if (type_of(object->key_type, NULL) == NULL)
         return raise_about(provider, PROV_R_NOT_SUPPORTED, session->token, object,
                            "only RSA, EC, Ed25519 and X25519 keys are");
-    pkey = find_public(session, object);
-    if (pkey != NULL && allowed.pss_only)
-        pkey = prov_public_as_pss(provider, pkey, allowed.digest);
-    if (pkey == NULL || !EVP_PKEY_is_a(pkey, type->name)) {
+    prov_allowed_read(object, &allowed);
+    pkey = find_typed_public(session, object, &allowed);
+    type = pkey != NULL ? type_of(object->key_type, pkey) : NULL;
+    if (type == NULL) {
         EVP_PKEY_free(pkey);
         return raise_about(
             provider, PROV_R_NO_PUBLIC_HALF, session->token, object,

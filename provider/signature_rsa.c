@@ -91,6 +91,8 @@ static int sign_pkcs1(const struct rsa_operation *operation, const uint8_t *data
     uint8_t info[PROV_DIGEST_PREFIX_MAXIMUM + EVP_MAX_MD_SIZE];
     const struct prov_digest *row;
 
+    if (operation->key->private->hashes_itself)
+        return refuse(operation, "its CKA_ALLOWED_MECHANISMS permit PSS alone");
     if (operation->digest == NULL) {
         if (size + RSA_PKCS1_PADDING_SIZE > operation->modulus_size)
             return refuse(operation, "more data than the padding leaves room for");

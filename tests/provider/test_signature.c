@@ -5,6 +5,7 @@
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/provider.h>
+#include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <p11-kit/pkcs11.h>
 #include <stdlib.h>
@@ -344,6 +345,31 @@ START_TEST(a_key_for_pss_alone_is_rsa_pss)
 }
 END_TEST
 
+START_TEST(a_key_for_pss_alone_is_what_its_certificate_says)
+{
+    const struct variant v = {"plain", "SHA256", RSA_PKCS1_PSS_PADDING, RSA_PSS_SALTLEN_DIGEST};
+    const struct variant refused = {"plain", "SHA256", RSA_PKCS1_PADDING, 0};
+    EVP_PKEY *key = test_load_key(context, test_uri("plain"));
+    BIO *file = BIO_new_file(test_software_certificate("plain"), "r");
+    X509 *certificate = PEM_read_bio_X509(file, NULL, NULL, NULL);
+    unsigned char signature[512];
+    size_t size;
+    char *errors;
+
+    ck_assert(EVP_PKEY_is_a(key, "RSA"));
+    ck_assert_int_eq(X509_check_private_key(certificate, key), 1);
+    size = sign(key, &v, signature, sizeof signature);
+    ck_assert(verifies(context, key, &v, signature, size));
+    ck_assert_uint_eq(sign(key, &refused, signature, sizeof signature), 0);
+    errors = test_errors();
+    ck_assert_msg(strstr(errors, "its CKA_ALLOWED_MECHANISMS permit PSS alone") != NULL, "%s", errors);
+    free(errors);
+    X509_free(certificate);
+    BIO_free(file);
+    EVP_PKEY_free(key);
+}
+END_TEST
+
 START_TEST(a_key_that_hashes_itself_signs_no_digest)
 {
     EVP_PKEY *key = test_load_key(context, test_uri("pss256"));
@@ -421,6 +447,7 @@ static void add_tests(Suite *s, const char *name, SFun set_up)
     tcase_add_test(t, a_nonce_without_random_numbers_is_refused);
     tcase_add_test(t, pss_is_padded_here_for_a_token_that_lacks_it);
     tcase_add_test(t, a_key_for_pss_alone_is_rsa_pss);
+    tcase_add_test(t, a_key_for_pss_alone_is_what_its_certificate_says);
     tcase_add_test(t, a_key_that_hashes_itself_signs_no_digest);
     tcase_add_test(t, a_refused_mechanism_is_one_clear_error);
     tcase_add_test(t, software_keys_sign_and_verify_with_our_signatures);
