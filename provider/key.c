@@ -150,26 +150,53 @@ static const struct prov_key_type *type_of(CK_KEY_TYPE pkcs11, const EVP_PKEY *p
     return NULL;
 }
 
-/* The public half from another object with the same id. */
-static EVP_PKEY *public_from_sibling(struct prov_session *session, const struct prov_object *object,
-                                     CK_OBJECT_CLASS class)
+/* Another object with the same id. *sibling is freed with prov_object_free also when there is none. */
+static bool read_sibling(struct prov_session *session, const struct prov_object *object,
+                         CK_OBJECT_CLASS class, struct prov_object *sibling)
 {
     CK_ATTRIBUTE template[] = {
         {CKA_CLASS, &class,          sizeof class   },
         {CKA_ID,    object->id.data, object->id.size}
     };
     CK_OBJECT_HANDLE *handles = NULL;
-    struct prov_object sibling = {0};
-    EVP_PKEY *pkey = NULL;
     CK_ULONG count = 0;
+    bool read;
 
+    *sibling = (struct prov_object){0};
     if (object->id.size == 0 || prov_object_find(session, template, 2, &handles, &count) != CKR_OK)
-        return NULL;
-    if (count > 0 && prov_object_read(session, handles[0], class, &sibling) == CKR_OK)
+        return false;
+    read = count > 0 && prov_object_read(session, handles[0], class, sibling) == CKR_OK;
+    free(handles);
+    return read;
+}
+
+static EVP_PKEY *public_from_sibling(struct prov_session *session, const struct prov_object *object,
+                                     CK_OBJECT_CLASS class)
+{
+    struct prov_object sibling;
+    EVP_PKEY *pkey = NULL;
+
+    if (read_sibling(session, object, class, &sibling))
         pkey = prov_public_from_object(session->token->module->provider, &sibling);
     prov_object_free(&sibling);
-    free(handles);
     return pkey;
+}
+
+/* Programs that make keys tell the private one alone what is allowed. The public one is of the same type
+ * then, if the private one is to be seen: nobody is logged in for that. */
+static void read_allowed(struct prov_session *session, const struct prov_object *object,
+                         struct prov_allowed *allowed)
+{
+    struct prov_object private;
+
+    prov_allowed_read(object, allowed);
+    if (object->class != CKO_PUBLIC_KEY || object->key_type != CKK_RSA || object->allowed.size > 0 ||
+        (session->token->module->provider->config.quirks & PROV_QUIRK_NO_ALLOWED_MECHANISMS) != 0)
+        return;
+    if (read_sibling(session, object, CKO_PRIVATE_KEY, &private) &&
+        bytes_equal(private.modulus.data, private.modulus.size, object->modulus.data, object->modulus.size))
+        prov_allowed_read(&private, allowed);
+    prov_object_free(&private);
 }
 
 static EVP_PKEY *find_public(struct prov_session *session, const struct prov_object *object)
@@ -191,12 +218,9 @@ static EVP_PKEY *find_public(struct prov_session *session, const struct prov_obj
 static bool is_certified_as_rsa(struct prov_session *session, const struct prov_object *object,
                                 const EVP_PKEY *pkey)
 {
-    EVP_PKEY *certified = NULL;
-    bool is;
+    EVP_PKEY *certified = public_from_sibling(session, object, CKO_CERTIFICATE);
+    bool is = certified != NULL && EVP_PKEY_is_a(certified, "RSA") && EVP_PKEY_eq(certified, pkey) == 1;
 
-    if (object->class == CKO_PRIVATE_KEY)
-        certified = public_from_sibling(session, object, CKO_CERTIFICATE);
-    is = certified != NULL && EVP_PKEY_is_a(certified, "RSA") && EVP_PKEY_eq(certified, pkey) == 1;
     EVP_PKEY_free(certified);
     return is;
 }
@@ -297,7 +321,7 @@ struct prov_key *prov_key_from_object(struct prov_session *session, struct prov_
     if (type_of(object->key_type, NULL) == NULL)
         return raise_about(provider, PROV_R_NOT_SUPPORTED, session->token, object,
                            "only RSA, EC, Ed25519 and X25519 keys are");
-    prov_allowed_read(object, &allowed);
+    read_allowed(session, object, &allowed);
     pkey = find_typed_public(session, object, &allowed);
     type = pkey != NULL ? type_of(object->key_type, pkey) : NULL;
     if (type == NULL) {

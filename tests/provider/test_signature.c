@@ -7,6 +7,7 @@
 #include <openssl/provider.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
+#include <openssl/store.h>
 #include <p11-kit/pkcs11.h>
 #include <stdlib.h>
 #include <string.h>
@@ -370,6 +371,53 @@ START_TEST(a_key_for_pss_alone_is_what_its_certificate_says)
 }
 END_TEST
 
+static EVP_PKEY *load_public(OSSL_LIB_CTX *from, const char *label)
+{
+    OSSL_STORE_CTX *store;
+    OSSL_STORE_INFO *info;
+    EVP_PKEY *key;
+    char uri[128];
+
+    snprintf(uri, sizeof uri, "pkcs11:token=dev;object=%s;type=public", label);
+    store = OSSL_STORE_open_ex(uri, from, NULL, NULL, NULL, NULL, NULL, NULL);
+    info = OSSL_STORE_load(store);
+    key = OSSL_STORE_INFO_get1_PUBKEY(info);
+    OSSL_STORE_INFO_free(info);
+    OSSL_STORE_close(store);
+    return key;
+}
+
+/* SoftHSM's public keys do not tell what is allowed, and nobody logs in to be told by the private one. */
+START_TEST(a_public_key_is_of_the_type_of_the_private_one_that_is_to_be_seen)
+{
+    static const struct {
+        const char *label;
+        const char *before;
+        const char *after;
+    } rows[] = {
+        {"pss",    "RSA", "RSA-PSS"},
+        {"pss256", "RSA", "RSA-PSS"},
+        {"plain",  "RSA", "RSA"    },
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        OSSL_LIB_CTX *own = test_context(DEFAULT_FIRST);
+        EVP_PKEY *public = load_public(own, rows[i].label);
+        EVP_PKEY *private;
+
+        ck_assert_msg(EVP_PKEY_is_a(public, rows[i].before), "%s", rows[i].label);
+        EVP_PKEY_free(public);
+        private = test_load_key(own, test_uri(rows[i].label));
+        public = load_public(own, rows[i].label);
+        ck_assert_msg(EVP_PKEY_is_a(public, rows[i].after), "%s", rows[i].label);
+        ck_assert_int_eq(EVP_PKEY_eq(public, private), 1);
+        EVP_PKEY_free(public);
+        EVP_PKEY_free(private);
+        test_context_free(own);
+    }
+}
+END_TEST
+
 START_TEST(a_key_that_hashes_itself_signs_no_digest)
 {
     EVP_PKEY *key = test_load_key(context, test_uri("pss256"));
@@ -448,6 +496,7 @@ static void add_tests(Suite *s, const char *name, SFun set_up)
     tcase_add_test(t, pss_is_padded_here_for_a_token_that_lacks_it);
     tcase_add_test(t, a_key_for_pss_alone_is_rsa_pss);
     tcase_add_test(t, a_key_for_pss_alone_is_what_its_certificate_says);
+    tcase_add_test(t, a_public_key_is_of_the_type_of_the_private_one_that_is_to_be_seen);
     tcase_add_test(t, a_key_that_hashes_itself_signs_no_digest);
     tcase_add_test(t, a_refused_mechanism_is_one_clear_error);
     tcase_add_test(t, software_keys_sign_and_verify_with_our_signatures);
