@@ -344,7 +344,7 @@ START_TEST(who_wants_what_anybody_may_read_is_not_asked)
         {"pkcs11:token=dev;object=ec",                            OSSL_STORE_INFO_PUBKEY, 1, 0},
         {"pkcs11:token=dev;object=ec",                            OSSL_STORE_INFO_CERT,   1, 0},
         {"pkcs11:token=dev;object=ec",                            0,                      2, 0},
-        {"pkcs11:token=dev",                                      OSSL_STORE_INFO_CERT,   3, 0},
+        {"pkcs11:token=dev",                                      OSSL_STORE_INFO_CERT,   4, 0},
  /* what is not there, or not of that kind */
         {"pkcs11:token=dev;object=none;type=cert",                0,                      0, 0},
         {"pkcs11:token=dev;object=none",                          OSSL_STORE_INFO_CERT,   0, 0},
