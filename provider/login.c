@@ -3,6 +3,9 @@
 #include "provider/guard.h"
 #include "provider/session.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 static CK_RV call_login(struct prov_session *session, CK_USER_TYPE user, const struct bytes *pin)
 {
     CK_RV rv;
@@ -32,6 +35,7 @@ static void note_accepted_locked(struct prov_token *token, enum prov_pin_result 
 {
     for (size_t i = 0; i < PROV_REFUSED_MAXIMUM; i++)
         bytes_free(&token->refused[i]);
+    token->refused_next = 0;
     if (origin != PROV_PIN_TYPED || !token->module->provider->config.forget_pins)
         bytes_move(&token->pin, pin);
 }
@@ -59,15 +63,60 @@ static bool was_refused(struct prov_token *token, const struct bytes *pin)
     return refused;
 }
 
+/* The token is asked where it can have come to this: after a refusal, or when it was so before; somebody may
+ * have typed the PIN since. */
+static bool has_one_attempt_left(struct prov_token *token)
+{
+    CK_FLAGS flags = prov_token_flags(token);
+    bool refused;
+
+    pthread_mutex_lock(&token->module->lock);
+    refused = token->refused_next > 0;
+    pthread_mutex_unlock(&token->module->lock);
+    if (refused || (flags & CKF_USER_PIN_FINAL_TRY) != 0)
+        flags = prov_token_flags_now(token);
+    return (flags & CKF_USER_PIN_FINAL_TRY) != 0;
+}
+
 static const char *why_not_to_try(struct prov_token *token, enum prov_pin_result origin,
                                   const struct bytes *pin)
 {
     if (was_refused(token, pin))
         return "the token refused this PIN before; it is not tried again, lest the token be locked";
-    if (origin == PROV_PIN_FOUND && (token->info.flags & CKF_USER_PIN_FINAL_TRY) != 0)
+    if (origin == PROV_PIN_FOUND && has_one_attempt_left(token))
         return "the token has one attempt left, which is for a person to take: type the PIN once, with any "
                "program";
     return NULL;
+}
+
+/* "token 'label', pkcs11:...", for messages. */
+static char *subject(const struct prov_token *token, const struct prov_pin_request *request)
+{
+    char *text = NULL;
+
+    return asprintf(&text, "token '%.*s', %s", prov_token_label_length(token),
+                    (const char *)token->info.label, request->uri->text) >= 0
+               ? text
+               : NULL;
+}
+
+static void raise_refusal(struct prov_token *token, const struct prov_pin_request *request,
+                          const char *problem)
+{
+    char *text = subject(token, request);
+
+    prov_raise(&token->module->provider->core, PROV_R_PIN_WRONG, "%s: %s",
+               text != NULL ? text : request->uri->text, problem);
+    free(text);
+}
+
+/* Must come before the thread's next call of the module. */
+static void raise_answer(struct prov_token *token, const struct prov_pin_request *request, CK_RV rv)
+{
+    char *text = subject(token, request);
+
+    prov_raise_rv(token->module, rv, "C_Login", text != NULL ? text : request->uri->text);
+    free(text);
 }
 
 /* Gets a PIN and tries it. CKR_PIN_INVALID with an error raised: there is none, or it is not to be tried. */
@@ -87,13 +136,13 @@ static CK_RV try_pin(struct prov_session *session, const struct prov_pin_request
         return CKR_PIN_INVALID;
     problem = why_not_to_try(token, origin, &pin);
     if (problem != NULL) {
-        prov_raise(&token->module->provider->core, PROV_R_PIN_WRONG, "%s: %s", request->uri->text, problem);
+        raise_refusal(token, request, problem);
         bytes_free(&pin);
         return CKR_PIN_INVALID;
     }
     rv = call_login(session, user, &pin);
     if (rv != CKR_OK && rv != CKR_USER_ALREADY_LOGGED_IN && (user == CKU_USER || rv == CKR_PIN_INVALID))
-        prov_raise_rv(token->module, rv, "C_Login", request->uri->text);
+        raise_answer(token, request, rv);
     note_pin(token, rv, origin, &pin);
     return rv;
 }
@@ -142,7 +191,7 @@ bool prov_session_login(struct prov_session *session, const struct prov_pin_requ
     session->fresh_login = false;
     if (behavior == PROV_LOGIN_NEVER)
         return true;
-    if (behavior == PROV_LOGIN_AUTO && (token->info.flags & CKF_LOGIN_REQUIRED) == 0)
+    if (behavior == PROV_LOGIN_AUTO && (prov_token_flags(token) & CKF_LOGIN_REQUIRED) == 0)
         return true;
     if (!begin(token, &nested))
         return true;

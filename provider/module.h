@@ -85,6 +85,13 @@ bool prov_module_visit(struct prov_module *module, const struct prov_uri *uri, p
  * gone. */
 struct prov_token *prov_module_same_token(struct prov_module *module, const struct prov_token *token);
 
+/* The token's flags when its module was last asked, and after asking it once more. */
+CK_FLAGS prov_token_flags(struct prov_token *token);
+CK_FLAGS prov_token_flags_now(struct prov_token *token);
+
+/* The length of its label without the spaces that fill the field. */
+int prov_token_label_length(const struct prov_token *token);
+
 /* "'a', 'b'": the labels of the tokens that were seen, or "none"; malloc'ed, NULL: no memory. */
 char *prov_module_token_names(struct prov_module *module);
 

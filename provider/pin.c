@@ -7,6 +7,7 @@
 #include <openssl/err.h>
 #include <openssl/params.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { PIN_MAXIMUM = 1024 };
@@ -16,15 +17,13 @@ enum { PIN_MAXIMUM = 1024 };
 static void describe(struct prov_token *token, char *text, size_t room)
 {
     struct prov_module *module = token->module;
-    int length = sizeof token->info.label;
     CK_SLOT_ID slot;
 
-    while (length > 0 && (token->info.label[length - 1] == ' ' || token->info.label[length - 1] == '\0'))
-        length--;
     pthread_mutex_lock(&module->lock);
     slot = token->slot;
     pthread_mutex_unlock(&module->lock);
-    snprintf(text, room, "PKCS#11 Token (Slot %lu - %.*s)", slot, length, (const char *)token->info.label);
+    snprintf(text, room, "PKCS#11 Token (Slot %lu - %.*s)", slot, prov_token_label_length(token),
+             (const char *)token->info.label);
 }
 
 static bool ask(struct prov_token *token, const struct prov_pin_request *request, struct bytes *pin)
@@ -73,7 +72,7 @@ enum prov_pin_result prov_pin_get(struct prov_token *token, const struct prov_pi
             return prov_pinsource_read(token->module->provider, sources[i], pin) ? PROV_PIN_FOUND
                                                                                  : PROV_PIN_MISSING;
     }
-    if ((token->info.flags & CKF_PROTECTED_AUTHENTICATION_PATH) != 0)
+    if ((prov_token_flags(token) & CKF_PROTECTED_AUTHENTICATION_PATH) != 0)
         return PROV_PIN_PROTECTED;
     if (request->callback != NULL && ask(token, request, pin))
         return PROV_PIN_TYPED;

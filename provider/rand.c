@@ -73,7 +73,7 @@ static bool choose(void *data, struct prov_token *token)
 {
     struct prov_token **chosen = data;
 
-    if ((token->info.flags & CKF_RNG) != 0)
+    if ((prov_token_flags(token) & CKF_RNG) != 0)
         *chosen = token;
     return *chosen == NULL;
 }

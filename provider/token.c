@@ -229,6 +229,48 @@ struct prov_token *prov_module_same_token(struct prov_module *module, const stru
     return found;
 }
 
+CK_FLAGS prov_token_flags(struct prov_token *token)
+{
+    CK_FLAGS flags;
+
+    pthread_mutex_lock(&token->module->lock);
+    flags = token->info.flags;
+    pthread_mutex_unlock(&token->module->lock);
+    return flags;
+}
+
+CK_FLAGS prov_token_flags_now(struct prov_token *token)
+{
+    struct prov_module *module = token->module;
+    CK_TOKEN_INFO info;
+    CK_FLAGS flags;
+    CK_SLOT_ID slot;
+    CK_RV rv;
+
+    memset(&info, 0, sizeof info);
+    pthread_mutex_lock(&module->lock);
+    slot = token->slot;
+    pthread_mutex_unlock(&module->lock);
+    prov_guard_enter();
+    rv = module->functions->C_GetTokenInfo(slot, &info);
+    prov_guard_leave();
+    pthread_mutex_lock(&module->lock);
+    if (rv == CKR_OK && same_identity(&token->info, &info))
+        token->info.flags = info.flags;
+    flags = token->info.flags;
+    pthread_mutex_unlock(&module->lock);
+    return flags;
+}
+
+int prov_token_label_length(const struct prov_token *token)
+{
+    int length = (int)sizeof token->info.label;
+
+    while (length > 0 && (token->info.label[length - 1] == ' ' || token->info.label[length - 1] == '\0'))
+        length--;
+    return length;
+}
+
 char *prov_module_token_names(struct prov_module *module)
 {
     struct buffer names;
@@ -236,12 +278,8 @@ char *prov_module_token_names(struct prov_module *module)
     buffer_init(&names, 8192);
     pthread_mutex_lock(&module->lock);
     for (const struct prov_token *token = module->tokens; token != NULL; token = token->next) {
-        int length = (int)sizeof token->info.label;
-
-        while (length > 0 && token->info.label[length - 1] == ' ')
-            length--;
         if (token->present)
-            buffer_addf(&names, "%s'%.*s'", names.size > 0 ? ", " : "", length,
+            buffer_addf(&names, "%s'%.*s'", names.size > 0 ? ", " : "", prov_token_label_length(token),
                         (const char *)token->info.label);
     }
     if (names.size == 0)

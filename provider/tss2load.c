@@ -148,7 +148,7 @@ static bool is_of_token(struct prov_session *session, const struct prov_object *
     CK_OBJECT_HANDLE *handles = NULL;
     CK_ULONG count = 0;
 
-    if ((session->token->info.flags & CKF_LOGIN_REQUIRED) == 0 || value->size == 0 ||
+    if ((prov_token_flags(session->token) & CKF_LOGIN_REQUIRED) == 0 || value->size == 0 ||
         prov_object_find(session, template, 3, &handles, &count) != CKR_OK)
         return false;
     free(handles);

@@ -212,6 +212,72 @@ START_TEST(the_last_attempt_is_for_a_person)
 }
 END_TEST
 
+START_TEST(the_last_attempt_is_noticed_when_it_comes_and_when_it_is_over)
+{
+    ck_assert(!loads(KEY "?pin-value=9999"));
+    test_spy()->token_flags = CKF_USER_PIN_FINAL_TRY; /* that was the last but one */
+    ck_assert(!loads(KEY "?pin-value=9998"));
+    ck_assert(errors_say("token 'dev', " KEY "?pin-value=...: the token has one attempt left"));
+    ck_assert(!loads(KEY "?pin-value=9999"));
+    ck_assert(errors_say("refused this PIN before"));
+    ck_assert_uint_eq(logins(), 1);
+    test_spy()->token_flags = 0; /* somebody typed it elsewhere */
+    ck_assert(loads(KEY "?pin-value=1234"));
+    ck_assert_uint_eq(logins(), 2);
+}
+END_TEST
+
+/* Wrong ones for each use come to the last attempt too. */
+START_TEST(the_last_attempt_is_noticed_at_a_use)
+{
+    EVP_PKEY *key;
+
+    setenv("DEVID_TEST_PIN", "1234", 1);
+    key = test_load_key(context, "pkcs11:token=dev;object=fussy;type=private?pin-source=env:DEVID_TEST_PIN");
+    ck_assert_ptr_nonnull(key);
+    test_spy_reset();
+    setenv("DEVID_TEST_PIN", "9999", 1);
+    ck_assert(!test_key_signs(context, key));
+    ck_assert(errors_say("C_Login: CKR_PIN_INCORRECT"));
+    test_spy()->token_flags = CKF_USER_PIN_FINAL_TRY;
+    setenv("DEVID_TEST_PIN", "9998", 1);
+    ck_assert(!test_key_signs(context, key));
+    ck_assert(errors_say("one attempt left"));
+    ck_assert_uint_eq(logins(), 1);
+    test_spy()->token_flags = 0;
+    setenv("DEVID_TEST_PIN", "1234", 1);
+    ck_assert(test_key_signs(context, key));
+    ck_assert_uint_eq(logins(), 3); /* the session was given up: one for a new one, and one for the use */
+    EVP_PKEY_free(key);
+    unsetenv("DEVID_TEST_PIN");
+}
+END_TEST
+
+START_TEST(a_locked_pin_is_told_with_the_name_of_the_token)
+{
+    test_spy()->inject_call = SPY_LOGIN;
+    test_spy()->inject_times = 2;
+    test_spy()->inject_rv = CKR_PIN_LOCKED;
+    ck_assert(!loads("pkcs11:object=ec;type=private?pin-value=1234"));
+    ck_assert(errors_say("the PIN is locked"));
+    ck_assert(!loads("pkcs11:object=ec;type=private?pin-value=1234"));
+    ck_assert(errors_say("C_Login: CKR_PIN_LOCKED (0xa4), token 'dev', pkcs11:object=ec"));
+    ck_assert(loads(KEY "?pin-value=1234")); /* the token forgave, so do we */
+    ck_assert_uint_eq(logins(), 3);
+}
+END_TEST
+
+START_TEST(keys_share_what_is_known_of_the_pin)
+{
+    ck_assert(!loads(KEY "?pin-value=9999"));
+    ck_assert(!loads("pkcs11:token=dev;object=rsa;type=private?pin-value=9999"));
+    ck_assert(!loads("pkcs11:token=dev;type=secret-key?pin-value=9999"));
+    ck_assert(!loads("pkcs11:token=dev?pin-value=9999"));
+    ck_assert_uint_eq(logins(), 1);
+    ERR_clear_error();
+}
+END_TEST
+
 START_TEST(a_token_that_asks_by_itself_is_given_no_pin)
 {
     test_spy()->token_flags = CKF_PROTECTED_AUTHENTICATION_PATH;
@@ -453,6 +519,10 @@ Suite *suite(void)
     tcase_add_test(t, children_do_not_try_again_what_their_parent_tried);
     tcase_add_test(t, many_threads_try_a_wrong_pin_once);
     tcase_add_test(t, the_last_attempt_is_for_a_person);
+    tcase_add_test(t, the_last_attempt_is_noticed_when_it_comes_and_when_it_is_over);
+    tcase_add_test(t, the_last_attempt_is_noticed_at_a_use);
+    tcase_add_test(t, a_locked_pin_is_told_with_the_name_of_the_token);
+    tcase_add_test(t, keys_share_what_is_known_of_the_pin);
     tcase_add_test(t, a_token_that_asks_by_itself_is_given_no_pin);
     tcase_add_test(t, whoever_is_asked_and_wrong_is_asked_again);
     tcase_add_test(t, a_typed_pin_serves_children_unless_it_is_to_be_forgotten);
