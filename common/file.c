@@ -84,6 +84,18 @@ static int sync_directory_of(int directory, const char *name)
     return error;
 }
 
+/* What root makes in an open directory of somebody else, the token of a service, is theirs: they could not
+ * read it otherwise. `fd` is a file that was just made. Where root may not give it away it stays root's. */
+static void give_to_owner(int directory, int fd)
+{
+    struct stat status;
+
+    if (directory == AT_FDCWD || geteuid() != 0 || fstat(directory, &status) != 0 || status.st_uid == 0)
+        return;
+    if (fchown(fd, status.st_uid, status.st_gid) != 0)
+        errno = 0;
+}
+
 int file_replace(int directory, const char *name, const void *data, size_t size, mode_t mode)
 {
     char temporary[PATH_MAX];
@@ -103,6 +115,7 @@ int file_replace(int directory, const char *name, const void *data, size_t size,
     fd = openat(directory, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
     if (fd < 0)
         return errno;
+    give_to_owner(directory, fd);
     error = fchmod(fd, mode) == 0 ? write_all(fd, data, size) : errno;
     if (close(fd) != 0 && error == 0)
         error = errno;
@@ -130,11 +143,23 @@ static int64_t now_milliseconds(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/* Only a file that is new is given away: one that is there may be a link to another. */
+static int open_lock(int directory, const char *name)
+{
+    int fd = openat(directory, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+    if (fd >= 0)
+        give_to_owner(directory, fd);
+    else if (errno == EEXIST)
+        fd = openat(directory, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    return fd;
+}
+
 int file_lock(int directory, const char *name, unsigned milliseconds, int *out)
 {
     const struct timespec pause = {.tv_nsec = LOCK_POLL_MILLISECONDS * 1000000L};
     int64_t deadline = now_milliseconds() + (int64_t)milliseconds;
-    int fd = openat(directory, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int fd = open_lock(directory, name);
 
     *out = -1;
     if (fd < 0)

@@ -9,6 +9,7 @@
 /*
  * All of these answer 0 or an errno value. `directory` is an open directory descriptor or AT_FDCWD, and
  * `name` is resolved against it. Descriptors are opened O_CLOEXEC.
+ * What root makes in an open directory that belongs to another user is made that user's.
  */
 
 /* Reads a regular file whole into *out (freed with bytes_free). EFBIG: it is larger than `maximum`. */

@@ -129,8 +129,8 @@ static bool try_use(void *data, struct prov_attempt *attempt)
     token = prov_module_same_token(module, private->token);
     *attempt = (struct prov_attempt){module, CKR_TOKEN_NOT_PRESENT, prov_module_epoch(module), false};
     if (token == NULL) {
-        prov_raise(&use->key->provider->core, PROV_R_NO_TOKEN, "%s: its token is not there any more",
-                   private->name);
+        prov_raise(&use->key->provider->core, PROV_R_NO_TOKEN,
+                   "%s: its token is not there any more, or not for this user", private->name);
     } else if (prov_attempt_take(attempt, token, &session)) {
         attempt->rv = use_in(use, &session);
         prov_session_return(&session);

@@ -41,6 +41,41 @@ START_TEST(replace_that_fails_leaves_nothing_behind)
 }
 END_TEST
 
+/* A service's token that root looks after stays readable for the service. */
+START_TEST(what_root_makes_in_anothers_directory_is_theirs)
+{
+    const uid_t nobody = 65534;
+    bool root = geteuid() == 0;
+    struct stat status;
+    int directory;
+    int lock;
+
+    ck_assert_int_eq(mkdir(support_path("token"), 0700), 0);
+    support_write(support_path("other"), "another's");
+    ck_assert_int_eq(link(support_path("other"), support_path("token/.linked")), 0);
+    if (root)
+        ck_assert_int_eq(chown(support_path("token"), nobody, nobody), 0);
+    directory = open(support_path("token"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    ck_assert_int_eq(file_replace(directory, "key.pem", "one", 3, 0600), 0);
+    ck_assert_int_eq(file_replace(directory, "key.pem", "two", 3, 0600), 0);
+    ck_assert_int_eq(fstatat(directory, "key.pem", &status, 0), 0);
+    ck_assert_uint_eq(status.st_uid, root ? nobody : geteuid());
+    ck_assert_uint_eq(status.st_mode & 0777, 0600);
+    ck_assert_int_eq(file_lock(directory, ".lock", 0, &lock), 0);
+    ck_assert_int_eq(fstat(lock, &status), 0);
+    ck_assert_uint_eq(status.st_uid, root ? nobody : geteuid());
+    file_unlock(lock);
+    ck_assert_int_eq(file_lock(directory, ".linked", 0, &lock), 0);
+    ck_assert_int_eq(fstat(lock, &status), 0);
+    ck_assert_uint_eq(status.st_uid, geteuid());
+    file_unlock(lock);
+    close(directory);
+    ck_assert_int_eq(file_replace(AT_FDCWD, support_path("token/named"), "x", 1, 0600), 0);
+    ck_assert_int_eq(stat(support_path("token/named"), &status), 0);
+    ck_assert_uint_eq(status.st_uid, geteuid());
+}
+END_TEST
+
 START_TEST(read_refuses_what_is_too_large_or_no_file)
 {
     struct bytes read;
@@ -119,6 +154,7 @@ Suite *suite(void)
 
     tcase_add_unchecked_fixture(t, make_directory, NULL);
     tcase_add_test(t, replace_writes_whole_with_the_mode_asked);
+    tcase_add_test(t, what_root_makes_in_anothers_directory_is_theirs);
     tcase_add_test(t, replace_that_fails_leaves_nothing_behind);
     tcase_add_test(t, read_refuses_what_is_too_large_or_no_file);
     tcase_add_test(t, lock_is_exclusive_and_has_a_time_limit);

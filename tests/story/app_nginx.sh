@@ -110,10 +110,16 @@ for type in $types; do
 done
 check 'nginx ends in good order' end
 
-# The master reads the PEM file as root; the workers need the token, the PIN and the TPM as who they are.
+# The master reads the PEM file as root; the workers need the token, the PIN and the TPM as who they are. What is root's is open
+# as docs/applications.md says and no more, and root goes on to work there.
+give_tokens() {
+    chmod 755 "$work" "$DEVID_TOKENS" && chown -R www-data "$DEVID_TOKENS/tpm" "$DEVID_TOKENS/disk" pin &&
+        "$devid" key generate --token disk --label late --pin-file pin && [ -f "$DEVID_TOKENS/disk/late.pem" ] &&
+        [ -z "$(find "$DEVID_TOKENS/tpm" "$DEVID_TOKENS/disk" ! -user www-data)" ]
+}
 if [ "$(id -u)" -eq 0 ]; then
     worker_user=www-data
-    chmod 711 "$work" && chown -R www-data "$DEVID_TOKENS" pin
+    check 'tokens of another user, in which root makes a key' give_tokens
     use disk
     serve tpm disk
     for name in tpm-ec disk-ec disk-rsa; do
