@@ -361,7 +361,7 @@ static enum cli_status check_manual(const char *name, struct cli_config *config)
 {
     if (config->connection_string != NULL)
         return read_connection(name, config);
-    if (config->connection_string == NULL && (config->hub == NULL || config->device_id == NULL))
+    if (config->hub == NULL || config->device_id == NULL)
         return missing(name, "connection string, nor iothub_hostname and device_id");
     return CLI_OK;
 }

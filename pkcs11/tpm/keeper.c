@@ -4,7 +4,6 @@
 #include "pkcs11/tpm/bus.h"
 #include "pkcs11/tpm/context.h"
 
-#include <math.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -13,7 +12,7 @@
 struct tpm_keeper {
     struct tpm_session session;    /* handle 0: none */
     const struct tpm_bus *bus;     /* of the token that it is for */
-    double end;                    /* of its rest, in seconds of the monotonic clock */
+    struct timespec end;           /* of its rest, by the monotonic clock */
     const void *keys[LOADED_KEYS]; /* that were used last; the newest first */
     pthread_cond_t changed;
     pthread_t thread;
@@ -22,25 +21,26 @@ struct tpm_keeper {
     bool stop;
 };
 
-static double now(void)
+static struct timespec time_in(unsigned long milliseconds)
 {
     struct timespec time;
 
     clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+    time.tv_nsec += (long)(milliseconds % 1000) * 1000000;
+    time.tv_sec += (time_t)(milliseconds / 1000) + time.tv_nsec / 1000000000;
+    time.tv_nsec %= 1000000000;
+    return time;
+}
+
+static bool is_past(const struct timespec *time)
+{
+    struct timespec now = time_in(0);
+
+    return now.tv_sec != time->tv_sec ? now.tv_sec > time->tv_sec : now.tv_nsec >= time->tv_nsec;
 }
 
 /* --- the thread
  * --------------------------------------------------------------------------------------------------- */
-
-static void wait_until(struct tpm_keeper *keeper, pthread_mutex_t *lock)
-{
-    double seconds;
-    double fraction = modf(keeper->end, &seconds);
-    struct timespec end = {(time_t)seconds, (long)(fraction * 1e9)};
-
-    pthread_cond_timedwait(&keeper->changed, lock, &end);
-}
 
 /* Its end is put off by each use, without waking the thread: that looks at the clock when it would be due. */
 static void *look_after(void *data)
@@ -50,10 +50,12 @@ static void *look_after(void *data)
 
     pthread_mutex_lock(&tpm->lock);
     while (!keeper->stop && keeper->session.handle != 0) {
-        if (now() < keeper->end)
-            wait_until(keeper, &tpm->lock);
-        else
+        struct timespec end = keeper->end;
+
+        if (is_past(&end))
             tpm_keeper_end(tpm);
+        else
+            pthread_cond_timedwait(&keeper->changed, &tpm->lock, &end);
     }
     keeper->running = false;
     pthread_mutex_unlock(&tpm->lock);
@@ -117,7 +119,7 @@ void tpm_keeper_keep(struct tpm *tpm, const struct tpm_bus *bus, struct tpm_sess
     tpm_keeper_end(tpm); /* that of another token */
     keeper->session = *session;
     keeper->bus = bus;
-    keeper->end = now() + (double)bus->idle / 1e3;
+    keeper->end = time_in(bus->idle);
     bytes_wipe(session, sizeof *session);
     if (!make_thread(tpm))
         tpm_keeper_end(tpm);
