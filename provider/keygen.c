@@ -108,7 +108,7 @@ static int take_usage(struct generation *generation, const OSSL_PARAM *param)
 {
     const char *text = text_of(param);
 
-    return (text != NULL && prov_generate_usage(text, &generation->request.usage)) ||
+    return (text != NULL && prov_request_usage(text, &generation->request.usage)) ||
            refuse(generation, param, "expected words of X.509's key usage, such as digitalSignature");
 }
 

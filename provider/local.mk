@@ -44,6 +44,7 @@ provider_libcore_la_SOURCES = \
 	provider/pss.c provider/pss.h \
 	provider/public.c provider/public.h \
 	provider/rand.c provider/rand.h \
+	provider/request.c provider/request.h \
 	provider/search.c provider/search.h \
 	provider/section.c provider/section.h \
 	provider/session.c provider/session.h \

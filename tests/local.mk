@@ -204,6 +204,7 @@ provider_tests = \
 	tests/provider/test_questions \
 	tests/provider/test_recovery \
 	tests/provider/test_rand \
+	tests/provider/test_request \
 	tests/provider/test_session \
 	tests/provider/test_signature \
 	tests/provider/test_signature_hmac \

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Key pairs made by a token of SoftHSM; those of TPMs and files are in tests/story/generate_keys.sh. */
-#include "provider/generate.h"
 #include "tests/support/softhsm.h"
 #include "tests/support/support.h"
 
@@ -8,6 +7,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
+#include <p11-kit/pkcs11.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -233,34 +233,6 @@ START_TEST(what_was_lost_before_is_tried_again)
 }
 END_TEST
 
-START_TEST(usages_are_words)
-{
-    static const struct {
-        const char *text;
-        unsigned usage; /* 0: refused */
-    } rows[] = {
-        {"digitalSignature",                  PROV_USAGE_SIGN                       },
-        {"digitalSignature keyAgreement",     PROV_USAGE_SIGN | PROV_USAGE_DERIVE   },
-        {" keyEncipherment,dataEncipherment", PROV_USAGE_DECRYPT | PROV_USAGE_UNWRAP},
-        {"cRLSign|keyCertSign",               PROV_USAGE_SIGN                       },
-        {"",                                  0                                     },
-        {"  ,",                               0                                     },
-        {"digitalsignature",                  0                                     },
-        {"digital",                           0                                     },
-        {"digitalSignatures",                 0                                     },
-        {"digitalSignature sign",             0                                     },
-    };
-
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        unsigned usage;
-        bool ok = prov_generate_usage(rows[i].text, &usage);
-
-        ck_assert_msg(ok == (rows[i].usage != 0), "'%s'", rows[i].text);
-        ck_assert_msg(!ok || usage == rows[i].usage, "'%s': %u", rows[i].text, usage);
-    }
-}
-END_TEST
-
 Suite *suite(void)
 {
     Suite *s = suite_create("generate");
@@ -276,7 +248,6 @@ Suite *suite(void)
     tcase_add_test(t, without_a_name_no_token_is_touched);
     tcase_add_loop_test(t, a_failure_leaves_nothing, 0, (int)(sizeof refusals / sizeof refusals[0]));
     tcase_add_test(t, what_was_lost_before_is_tried_again);
-    tcase_add_test(t, usages_are_words);
     suite_add_tcase(s, t);
     return s;
 }
