@@ -24,6 +24,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/item.c pkcs11/object.h \
 	pkcs11/import.c pkcs11/import.h \
 	pkcs11/keyfile.c pkcs11/keyfile.h \
+	pkcs11/keyline.c pkcs11/keyline.h \
 	pkcs11/lock.c pkcs11/lock.h \
 	pkcs11/login.c pkcs11/login.h \
 	pkcs11/mechanism.c pkcs11/mechanism.h \
