@@ -7,19 +7,16 @@
 #include "emulator/error.h"
 #include "emulator/fault.h"
 #include "emulator/route.h"
+#include "emulator/socket.h"
 #include "emulator/text.h"
 
 #include <gnutls/gnutls.h>
 #include <microhttpd.h>
-#include <errno.h>
-#include <netdb.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -124,24 +121,12 @@ static size_t read_peer(struct MHD_Connection *connection, struct bytes peer[sta
     return count;
 }
 
-/* From a loopback address. */
 static bool is_local(struct MHD_Connection *connection)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    const struct sockaddr *address = info != NULL ? info->client_addr : NULL;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
 
-    if (address != NULL && address->sa_family == AF_INET) {
-        memcpy(&v4, address, sizeof v4);
-        return (ntohl(v4.sin_addr.s_addr) >> 24) == IN_LOOPBACKNET;
-    }
-    if (address == NULL || address->sa_family != AF_INET6)
-        return false;
-    memcpy(&v6, address, sizeof v6);
-    return IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr) ||
-           (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr) && v6.sin6_addr.s6_addr[12] == IN_LOOPBACKNET);
+    return info != NULL && emu_socket_is_loopback(info->client_addr);
 }
 
 /* --- answering ----------------------------------------------------------------------------------------- */
@@ -376,60 +361,21 @@ static void on_log(void *data, const char *format, va_list arguments)
 
 /* --- starting and stopping ----------------------------------------------------------------------------- */
 
-static int open_socket(const struct addrinfo *where)
-{
-    int one = 1;
-    int fd = socket(where->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-    if (fd < 0)
-        return -1;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    if (bind(fd, where->ai_addr, where->ai_addrlen) == 0 && listen(fd, SOMAXCONN) == 0)
-        return fd;
-    one = errno;
-    close(fd);
-    errno = one;
-    return -1;
-}
-
-static uint16_t bound_port(int fd)
-{
-    struct sockaddr_storage address;
-    socklen_t size = sizeof address;
-    char port[8] = "0";
-
-    if (getsockname(fd, (struct sockaddr *)&address, &size) == 0)
-        getnameinfo((struct sockaddr *)&address, size, NULL, 0, port, sizeof port, NI_NUMERICSERV);
-    return (uint16_t)strtoul(port, NULL, 10);
-}
-
 struct emu_listener *emu_http_listen(const char *address, uint16_t port, uint16_t *bound, char *message,
                                      size_t size)
 {
-    const struct addrinfo hints = {
-        .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
-        .ai_socktype = SOCK_STREAM,
-    };
     struct emu_listener *listener = calloc(1, sizeof *listener);
-    struct addrinfo *where = NULL;
-    char service[8];
 
-    snprintf(service, sizeof service, "%u", port);
-    if (listener == NULL || getaddrinfo(address, service, &hints, &where) != 0) {
-        snprintf(message, size, "%s is not an address of the form 127.0.0.1 or ::1", address);
+    if (listener == NULL) {
+        snprintf(message, size, "there is not enough memory");
+        return NULL;
+    }
+    listener->socket = emu_socket_listen(address, port, bound, message, size);
+    if (listener->socket < 0) {
         free(listener);
         return NULL;
     }
     pthread_mutex_init(&listener->lock, NULL);
-    listener->socket = open_socket(where);
-    freeaddrinfo(where);
-    if (listener->socket < 0) {
-        snprintf(message, size, "cannot listen on %s, port %u: %s%s", address, port, strerror(errno),
-                 errno == EADDRINUSE ? "; choose another with --port (0 takes any free one)" : "");
-        free(listener);
-        return NULL;
-    }
-    *bound = bound_port(listener->socket);
     return listener;
 }
 

@@ -38,6 +38,7 @@ emulator_libcore_la_SOURCES = \
 	emulator/service_auth.c emulator/service_auth.h \
 	emulator/service_bulk.c \
 	emulator/service_query.c \
+	emulator/socket.c emulator/socket.h \
 	emulator/state.c emulator/state.h \
 	emulator/store.c emulator/store.h \
 	emulator/text.c emulator/text.h \
