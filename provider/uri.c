@@ -74,8 +74,18 @@ static const char *parse(struct prov_uri *uri, const char *text)
     return p11_kit_uri_any_unrecognized(uri->parsed) ? "it names an attribute that RFC 7512 does not" : "";
 }
 
-struct prov_uri *prov_uri_parse(const struct prov_core *core, const char *text)
+/* The scheme may stand twice: "engine:pkcs11:pkcs11:token=..." is what users of libp11's engine wrote, and a
+ * part of it is what they bring along. */
+static const char *skip_second_scheme(const char *text)
 {
+    static const char twice[] = "pkcs11:pkcs11:";
+
+    return strncmp(text, twice, sizeof twice - 1) == 0 ? text + (sizeof twice - 1) / 2 : text;
+}
+
+struct prov_uri *prov_uri_parse(const struct prov_core *core, const char *given)
+{
+    const char *text = skip_second_scheme(given);
     struct prov_uri *uri = calloc(1, sizeof *uri);
     const char *wrong;
 

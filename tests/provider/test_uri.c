@@ -22,6 +22,7 @@ START_TEST(keeps_the_pin_out_of_the_text)
         {"pkcs11:pin-value=1;token=a",               "pkcs11:pin-value=...;token=a",               "1"    },
         {"pkcs11:token=a",                           "pkcs11:token=a",                             ""     },
         {"pkcs11:token=a?pin-va\n lue=12\n34",       "pkcs11:token=a?pin-value=...",               "1234" },
+        {"pkcs11:pkcs11:token=a?pin-value=x",        "pkcs11:token=a?pin-value=...",               "x"    },
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -46,6 +47,7 @@ START_TEST(refuses_what_is_no_such_uri)
         "pkcs11:token=%zz",
         "pkcs11:type=spoon",
         "pkcs11:unknown=1",
+        "pkcs11:pkcs11:pkcs11:token=a",
         "pkcs11:token=a;unknown=1?pin-value=verysecret",
         "pkcs11:token=%zz?pin-value=verysecret",
     };
