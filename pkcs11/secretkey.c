@@ -48,20 +48,9 @@ static CK_RV make_request(const struct mechanism *row, const struct attributes *
                           struct key_request *request)
 {
     const struct secret_type *type = secret_type(row->key_type);
-    bool aes = row->key_type == CKK_AES;
 
-    *request = (struct key_request){
-        .type = row->key_type,
-        .size = attributes_get_ulong(attributes, CKA_VALUE_LEN, 0),
-        .sign = attributes_get_bool(attributes, CKA_SIGN, true) ||
-                attributes_get_bool(attributes, CKA_VERIFY, true),
-        .encrypt = attributes_get_bool(attributes, CKA_ENCRYPT, aes) ||
-                   attributes_get_bool(attributes, CKA_WRAP, false),
-        .decrypt = attributes_get_bool(attributes, CKA_DECRYPT, aes) ||
-                   attributes_get_bool(attributes, CKA_UNWRAP, false),
-        .derive = attributes_get_bool(attributes, CKA_DERIVE, false),
-        .private = attributes_get_bool(attributes, CKA_PRIVATE, true),
-    };
+    *request =
+        secret_type_request(row->key_type, attributes_get_ulong(attributes, CKA_VALUE_LEN, 0), attributes);
     return secret_type_has_size(type, request->size)
                ? CKR_OK
                : p11_fail(CKR_ATTRIBUTE_VALUE_INVALID, "a %s key cannot be of %zu bytes", type->name,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pkcs11/secrettype.h"
 
+#include "pkcs11/backend.h"
+
 #include <string.h>
 
 /*
@@ -57,4 +59,21 @@ const struct secret_type *secret_type_by_oid(const uint8_t *oid, size_t size)
 bool secret_type_has_size(const struct secret_type *row, size_t size)
 {
     return size >= row->minimum && size <= row->maximum && (size - row->minimum) % row->step == 0;
+}
+
+struct key_request secret_type_request(CK_KEY_TYPE type, size_t size, const struct attributes *attributes)
+{
+    bool aes = type == CKK_AES;
+
+    return (struct key_request){
+        .type = type,
+        .size = size,
+        .sign = attributes_get_bool(attributes, CKA_SIGN, true) ||
+                attributes_get_bool(attributes, CKA_VERIFY, true),
+        .encrypt = attributes_get_bool(attributes, CKA_ENCRYPT, aes) ||
+                   attributes_get_bool(attributes, CKA_WRAP, false),
+        .decrypt = attributes_get_bool(attributes, CKA_DECRYPT, aes) ||
+                   attributes_get_bool(attributes, CKA_UNWRAP, false),
+        .private = attributes_get_bool(attributes, CKA_PRIVATE, true),
+    };
 }

@@ -5,6 +5,9 @@
 #include "pkcs11/publickey.h"
 #include "pkcs11/scheme.h"
 
+struct attributes;
+struct key_request;
+
 /* Longer generic and HMAC keys are not kept here; it is far beyond what any hash makes of a key. */
 #define SECRET_MAXIMUM 4096
 
@@ -25,6 +28,9 @@ const struct secret_type *secret_type(CK_KEY_TYPE type);
 const struct secret_type *secret_type_by_oid(const uint8_t *oid, size_t size);
 
 bool secret_type_has_size(const struct secret_type *row, size_t size);
+
+/* What a backend is asked for, to make a key of these attributes or to take it in. */
+struct key_request secret_type_request(CK_KEY_TYPE type, size_t size, const struct attributes *attributes);
 
 /* The table itself, for the tests that walk it. */
 const struct secret_type *secret_types(size_t *count);

@@ -2,6 +2,7 @@
 #include "pkcs11/tpm/secret.h"
 
 #include "pkcs11/failure.h"
+#include "pkcs11/secrettype.h"
 #include "pkcs11/soft/hash.h"
 #include "pkcs11/soft/hmac.h"
 #include "pkcs11/tpm/auth.h"
@@ -146,29 +147,13 @@ static CK_RV bind(TPMT_SENSITIVE *sensitive, TPMT_PUBLIC *area)
     return soft_hash_pieces(NAME_HASH, pieces, 2, area->unique.keyedHash.buffer);
 }
 
-static struct key_request request_of(const struct attributes *attributes, CK_KEY_TYPE type, size_t size)
-{
-    bool aes = type == CKK_AES;
-
-    return (struct key_request){
-        .type = type,
-        .size = size,
-        .sign = attributes_get_bool(attributes, CKA_SIGN, true) ||
-                attributes_get_bool(attributes, CKA_VERIFY, true),
-        .encrypt = attributes_get_bool(attributes, CKA_ENCRYPT, aes) ||
-                   attributes_get_bool(attributes, CKA_WRAP, false),
-        .decrypt = attributes_get_bool(attributes, CKA_DECRYPT, aes) ||
-                   attributes_get_bool(attributes, CKA_UNWRAP, false),
-        .private = attributes_get_bool(attributes, CKA_PRIVATE, true),
-    };
-}
-
 CK_RV tpm_import_secret(const struct tpm_token *token, const struct attributes *attributes,
                         struct bytes *block)
 {
     CK_KEY_TYPE type = attributes_get_ulong(attributes, CKA_KEY_TYPE, CK_UNAVAILABLE_INFORMATION);
     const CK_ATTRIBUTE *value = attributes_find(attributes, CKA_VALUE);
-    const struct key_request request = request_of(attributes, type, value != NULL ? value->ulValueLen : 0);
+    const struct key_request request =
+        secret_type_request(type, value != NULL ? value->ulValueLen : 0, attributes);
     TPM2B_PUBLIC area = {0};
     TPM2B_SENSITIVE sensitive = {0};
     CK_RV rv;
