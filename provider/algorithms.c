@@ -20,6 +20,8 @@
 #define EC_NAMES "EC:id-ecPublicKey:1.2.840.10045.2.1"
 #define ED_NAMES "ED25519:1.3.101.112"
 #define X_NAMES "X25519:1.3.101.110"
+#define ED448_NAMES "ED448:1.3.101.113"
+#define X448_NAMES "X448:1.3.101.111"
 
 #define FROM_URI ",input=der,structure=" PROV_URI_STRUCTURE
 #define FROM_TSS2 ",input=der,structure=" PROV_TSS2_STRUCTURE
@@ -64,14 +66,18 @@ static const struct row rows[] = {
     {OSSL_OP_KEYMGMT, EC_NAMES, "", prov_keymgmt_ec_functions},
     {OSSL_OP_KEYMGMT, ED_NAMES, "", prov_keymgmt_ed25519_functions},
     {OSSL_OP_KEYMGMT, X_NAMES, "", prov_keymgmt_x25519_functions},
+    {OSSL_OP_KEYMGMT, ED448_NAMES, "", prov_keymgmt_ed448_functions},
+    {OSSL_OP_KEYMGMT, X448_NAMES, "", prov_keymgmt_x448_functions},
     {OSSL_OP_KEYMGMT, "HMAC", "", prov_keymgmt_hmac_functions},
     {OSSL_OP_SIGNATURE, RSA_NAMES, "", prov_signature_functions_rsa},
     {OSSL_OP_SIGNATURE, "ECDSA", "", prov_signature_functions},
     {OSSL_OP_SIGNATURE, ED_NAMES, "", prov_signature_eddsa_functions},
+    {OSSL_OP_SIGNATURE, ED448_NAMES, "", prov_signature_eddsa_functions},
     {OSSL_OP_SIGNATURE, "HMAC", "", prov_signature_hmac_functions},
     {OSSL_OP_ASYM_CIPHER, RSA_NAMES, "", prov_asymcipher_rsa_functions},
     {OSSL_OP_KEYEXCH, "ECDH", "", prov_keyexch_functions},
     {OSSL_OP_KEYEXCH, X_NAMES, "", prov_keyexch_functions},
+    {OSSL_OP_KEYEXCH, X448_NAMES, "", prov_keyexch_functions},
     {OSSL_OP_RAND, PROV_RAND_NAMES, "", prov_rand_functions},
     {OSSL_OP_DECODER, "DER", ",input=pem", prov_decoder_pem_functions},
     {OSSL_OP_DECODER, RSA_NAMES, FROM_URI, prov_decoder_uri_rsa_functions},
@@ -79,6 +85,8 @@ static const struct row rows[] = {
     {OSSL_OP_DECODER, EC_NAMES, FROM_URI, prov_decoder_uri_ec_functions},
     {OSSL_OP_DECODER, ED_NAMES, FROM_URI, prov_decoder_uri_ed25519_functions},
     {OSSL_OP_DECODER, X_NAMES, FROM_URI, prov_decoder_uri_x25519_functions},
+    {OSSL_OP_DECODER, ED448_NAMES, FROM_URI, prov_decoder_uri_ed448_functions},
+    {OSSL_OP_DECODER, X448_NAMES, FROM_URI, prov_decoder_uri_x448_functions},
     {OSSL_OP_DECODER, RSA_NAMES, FROM_TSS2, prov_decoder_tss2_rsa_functions},
     {OSSL_OP_DECODER, PSS_NAMES, FROM_TSS2, prov_decoder_tss2_rsa_pss_functions},
     {OSSL_OP_DECODER, EC_NAMES, FROM_TSS2, prov_decoder_tss2_ec_functions},
@@ -87,6 +95,8 @@ static const struct row rows[] = {
     TSS2_ENCODER(EC_NAMES), ENCODERS(EC_NAMES), OLD_ENCODER(EC_NAMES),
     ENCODERS(ED_NAMES),
     ENCODERS(X_NAMES),
+    ENCODERS(ED448_NAMES),
+    ENCODERS(X448_NAMES),
 };
 /* clang-format on */
 

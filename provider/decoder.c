@@ -227,6 +227,8 @@ KEY_DECODER(prov_decoder_uri_rsa_pss_functions, prov_decoder_uri, prov_key_rsa_p
 KEY_DECODER(prov_decoder_uri_ec_functions, prov_decoder_uri, prov_key_ec);
 KEY_DECODER(prov_decoder_uri_ed25519_functions, prov_decoder_uri, prov_key_ed25519);
 KEY_DECODER(prov_decoder_uri_x25519_functions, prov_decoder_uri, prov_key_x25519);
+KEY_DECODER(prov_decoder_uri_ed448_functions, prov_decoder_uri, prov_key_ed448);
+KEY_DECODER(prov_decoder_uri_x448_functions, prov_decoder_uri, prov_key_x448);
 KEY_DECODER(prov_decoder_tss2_rsa_functions, prov_decoder_tss2, prov_key_rsa);
 KEY_DECODER(prov_decoder_tss2_rsa_pss_functions, prov_decoder_tss2, prov_key_rsa_pss);
 KEY_DECODER(prov_decoder_tss2_ec_functions, prov_decoder_tss2, prov_key_ec);

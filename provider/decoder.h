@@ -16,6 +16,8 @@ extern const OSSL_DISPATCH prov_decoder_uri_rsa_pss_functions[];
 extern const OSSL_DISPATCH prov_decoder_uri_ec_functions[];
 extern const OSSL_DISPATCH prov_decoder_uri_ed25519_functions[];
 extern const OSSL_DISPATCH prov_decoder_uri_x25519_functions[];
+extern const OSSL_DISPATCH prov_decoder_uri_ed448_functions[];
+extern const OSSL_DISPATCH prov_decoder_uri_x448_functions[];
 extern const OSSL_DISPATCH prov_decoder_tss2_rsa_functions[];
 extern const OSSL_DISPATCH prov_decoder_tss2_rsa_pss_functions[];
 extern const OSSL_DISPATCH prov_decoder_tss2_ec_functions[];

@@ -50,6 +50,22 @@ const struct prov_key_type prov_key_x25519 = {
     .public_param = OSSL_PKEY_PARAM_PUB_KEY,
     .private_param = OSSL_PKEY_PARAM_PRIV_KEY,
 };
+const struct prov_key_type prov_key_ed448 = {
+    .name = "ED448",
+    .class = CKO_PRIVATE_KEY,
+    .pkcs11 = CKK_EC_EDWARDS,
+    .bare = true,
+    .public_param = OSSL_PKEY_PARAM_PUB_KEY,
+    .private_param = OSSL_PKEY_PARAM_PRIV_KEY,
+};
+const struct prov_key_type prov_key_x448 = {
+    .name = "X448",
+    .class = CKO_PRIVATE_KEY,
+    .pkcs11 = CKK_EC_MONTGOMERY,
+    .bare = true,
+    .public_param = OSSL_PKEY_PARAM_PUB_KEY,
+    .private_param = OSSL_PKEY_PARAM_PRIV_KEY,
+};
 const struct prov_key_type prov_key_hmac = {
     .name = "HMAC",
     .class = CKO_SECRET_KEY,
@@ -140,7 +156,8 @@ void prov_key_set(struct prov_key *key, EVP_PKEY *pkey)
 static const struct prov_key_type *type_of(CK_KEY_TYPE pkcs11, const EVP_PKEY *pkey)
 {
     static const struct prov_key_type *const types[] = {
-        &prov_key_rsa, &prov_key_rsa_pss, &prov_key_ec, &prov_key_ed25519, &prov_key_x25519,
+        &prov_key_rsa,    &prov_key_rsa_pss, &prov_key_ec,   &prov_key_ed25519,
+        &prov_key_x25519, &prov_key_ed448,   &prov_key_x448,
     };
 
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
@@ -320,7 +337,7 @@ struct prov_key *prov_key_from_object(struct prov_session *session, struct prov_
         return key_from_secret(session, uri, object);
     if (type_of(object->key_type, NULL) == NULL)
         return raise_about(provider, PROV_R_NOT_SUPPORTED, session->token, object,
-                           "only RSA, EC, Ed25519 and X25519 keys are");
+                           "only RSA, EC, Ed25519, Ed448, X25519 and X448 keys are");
     read_allowed(session, object, &allowed);
     pkey = find_typed_public(session, object, &allowed);
     type = pkey != NULL ? type_of(object->key_type, pkey) : NULL;

@@ -33,6 +33,8 @@ extern const struct prov_key_type prov_key_rsa_pss;
 extern const struct prov_key_type prov_key_ec;
 extern const struct prov_key_type prov_key_ed25519;
 extern const struct prov_key_type prov_key_x25519;
+extern const struct prov_key_type prov_key_ed448;
+extern const struct prov_key_type prov_key_x448;
 extern const struct prov_key_type prov_key_hmac;
 
 /* The private half of a key of a token, or a secret key: what identifies it, and where it is just now. */

@@ -128,7 +128,7 @@ static bool read_peer(struct agreement *agreement, const EVP_PKEY *peer)
     bool ok;
 
     agreement->peer_size = sizeof agreement->peer;
-    if (EVP_PKEY_is_a(peer, "X25519"))
+    if (agreement->operation->key->type->bare)
         return EVP_PKEY_get_raw_public_key(peer, agreement->peer, &agreement->peer_size) == 1;
     ok = agreement->size <= FIELD_MAXIMUM && EVP_PKEY_get_bn_param(peer, OSSL_PKEY_PARAM_EC_PUB_X, &x) == 1 &&
          EVP_PKEY_get_bn_param(peer, OSSL_PKEY_PARAM_EC_PUB_Y, &y) == 1 &&
@@ -157,7 +157,7 @@ struct derivation {
     size_t ukm_size;
 };
 
-/* X25519 has no such parameters: then nothing is made of it. */
+/* X25519 and X448 have no such parameters: then nothing is made of it. */
 static void read_settings(EVP_PKEY_CTX *settings, struct derivation *derivation)
 {
     void *ukm = NULL;

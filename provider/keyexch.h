@@ -4,7 +4,7 @@
 
 #include <openssl/core_dispatch.h>
 
-/* ECDH and X25519. */
+/* ECDH, X25519 and X448. */
 extern const OSSL_DISPATCH prov_keyexch_functions[];
 
 #endif

@@ -11,6 +11,8 @@ extern const OSSL_DISPATCH prov_keymgmt_rsa_pss_functions[];
 extern const OSSL_DISPATCH prov_keymgmt_ec_functions[];
 extern const OSSL_DISPATCH prov_keymgmt_ed25519_functions[];
 extern const OSSL_DISPATCH prov_keymgmt_x25519_functions[];
+extern const OSSL_DISPATCH prov_keymgmt_ed448_functions[];
+extern const OSSL_DISPATCH prov_keymgmt_x448_functions[];
 extern const OSSL_DISPATCH prov_keymgmt_hmac_functions[];
 
 /* The parameter by which a token's key tells its URI. */

@@ -4,7 +4,7 @@
 #include <openssl/core_names.h>
 #include <openssl/params.h>
 
-/* Ed25519 and X25519: keys that are plain bytes. */
+/* Ed25519, Ed448, X25519 and X448: keys that are plain bytes. */
 
 static const OSSL_PARAM *key_types(int selection)
 {
@@ -24,17 +24,16 @@ static const OSSL_PARAM *key_types(int selection)
     return (selection & OSSL_KEYMGMT_SELECT_PUBLIC_KEY) != 0 ? public_half : nothing;
 }
 
-static const char *edwards_name(int operation)
-{
-    (void)operation;
-    return "ED25519";
-}
+/* The algorithm of the only operation that there is with such keys is called as the type is. */
+#define ECX_FUNCTIONS(list, type)                                                                            \
+    static const char *list##_name(int operation)                                                            \
+    {                                                                                                        \
+        (void)operation;                                                                                     \
+        return (type).name;                                                                                  \
+    }                                                                                                        \
+    PROV_KEYMGMT_FUNCTIONS(list, type, key_types, list##_name)
 
-static const char *montgomery_name(int operation)
-{
-    (void)operation;
-    return "X25519";
-}
-
-PROV_KEYMGMT_FUNCTIONS(prov_keymgmt_ed25519_functions, prov_key_ed25519, key_types, edwards_name);
-PROV_KEYMGMT_FUNCTIONS(prov_keymgmt_x25519_functions, prov_key_x25519, key_types, montgomery_name);
+ECX_FUNCTIONS(prov_keymgmt_ed25519_functions, prov_key_ed25519);
+ECX_FUNCTIONS(prov_keymgmt_x25519_functions, prov_key_x25519);
+ECX_FUNCTIONS(prov_keymgmt_ed448_functions, prov_key_ed448);
+ECX_FUNCTIONS(prov_keymgmt_x448_functions, prov_key_x448);

@@ -46,6 +46,8 @@ static const struct raw_curve {
 } raw_curves[] = {
     {"ED25519", "edwards25519"},
     {"X25519",  "curve25519"  },
+    {"ED448",   "edwards448"  },
+    {"X448",    "curve448"    },
 };
 
 static const struct raw_curve *raw_curve(const char *name)

@@ -29,6 +29,8 @@ static const struct row {
      PROV_USAGE_SIGN | PROV_USAGE_DERIVE                                                                                           },
     {&prov_key_ed25519, CKM_EC_EDWARDS_KEY_PAIR_GEN,    PROV_USAGE_SIGN,                                          PROV_USAGE_SIGN  },
     {&prov_key_x25519,  CKM_EC_MONTGOMERY_KEY_PAIR_GEN, PROV_USAGE_DERIVE,                                        PROV_USAGE_DERIVE},
+    {&prov_key_ed448,   CKM_EC_EDWARDS_KEY_PAIR_GEN,    PROV_USAGE_SIGN,                                          PROV_USAGE_SIGN  },
+    {&prov_key_x448,    CKM_EC_MONTGOMERY_KEY_PAIR_GEN, PROV_USAGE_DERIVE,                                        PROV_USAGE_DERIVE},
 };
 
 /* RFC 5280, 4.2.1.3, and what PKCS#11 calls it (2.40, table 24). What is enciphered for a key is decrypted by

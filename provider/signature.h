@@ -6,7 +6,7 @@
 
 #include <openssl/core_dispatch.h>
 
-/* One list for RSA and ECDSA, and one more function for RSA; Ed25519 signs messages whole. */
+/* One list for RSA and ECDSA, and one more function for RSA; Ed25519 and Ed448 sign messages whole. */
 extern const OSSL_DISPATCH prov_signature_functions[];
 extern const OSSL_DISPATCH prov_signature_functions_rsa[];
 extern const OSSL_DISPATCH prov_signature_eddsa_functions[];

@@ -8,10 +8,16 @@
 #include <stdlib.h>
 #include <strings.h>
 
-enum { SIGNATURE_SIZE = 64 };
+/* PKCS#11 3.0 current mechanisms, 2.3.14; p11-kit's header has none. Ed448 needs it, also to say that there is nothing to say.
+ */
+struct eddsa_params {
+    CK_BBOOL prehash;
+    CK_ULONG context_size;
+    CK_BYTE *context;
+};
 
-/* Pure Ed25519 signs and verifies a message in one call. The default provider verifies, signs with software
- * keys, and names the algorithm. */
+/* Pure Ed25519 and Ed448 sign and verify a message in one call. The default provider verifies, signs with
+ * software keys, and names the algorithm. */
 struct eddsa {
     struct provider *provider;
     struct prov_key *key;
@@ -105,21 +111,30 @@ static int verify_init(void *eddsa, const char *digest, void *key, const OSSL_PA
     return init(eddsa, digest, key, params, EVP_DigestVerifyInit_ex);
 }
 
+static size_t signature_size(const struct prov_key *key)
+{
+    return (size_t)EVP_PKEY_get_size(key->pkey);
+}
+
 static int token_sign(struct prov_key *key, unsigned char *out, size_t *out_size,
                       const unsigned char *message, size_t size)
 {
+    struct eddsa_params pure = {.prehash = CK_FALSE};
     CK_MECHANISM mechanism = {.mechanism = CKM_EDDSA};
+    size_t expected = signature_size(key);
     CK_RV rv;
 
-    *out_size = SIGNATURE_SIZE;
+    if (key->type == &prov_key_ed448)
+        mechanism = (CK_MECHANISM){CKM_EDDSA, &pure, sizeof pure};
+    *out_size = expected;
     rv = prov_key_sign(key, &mechanism, message, size, out, out_size);
     if (prov_answer_is_callers(rv))
-        prov_raise(&key->provider->core, PROV_R_NOT_SUPPORTED, "%s: its token has no CKM_EDDSA",
-                   key->private->name);
-    if (rv == CKR_OK && *out_size != SIGNATURE_SIZE)
-        prov_raise(&key->provider->core, PROV_R_MODULE_FAILED,
-                   "%s: C_Sign gave no Ed25519 signature, %zu bytes", key->private->name, *out_size);
-    return rv == CKR_OK && *out_size == SIGNATURE_SIZE;
+        prov_raise(&key->provider->core, PROV_R_NOT_SUPPORTED, "%s: its token has no CKM_EDDSA for %s",
+                   key->private->name, key->type->name);
+    if (rv == CKR_OK && *out_size != expected)
+        prov_raise(&key->provider->core, PROV_R_MODULE_FAILED, "%s: C_Sign gave no %s signature, %zu bytes",
+                   key->private->name, key->type->name, *out_size);
+    return rv == CKR_OK && *out_size == expected;
 }
 
 static int sign(void *data, unsigned char *out, size_t *out_size, size_t room, const unsigned char *message,
@@ -134,13 +149,13 @@ static int sign(void *data, unsigned char *out, size_t *out_size, size_t room, c
         return EVP_DigestSign(eddsa->whole, out, out_size, message, size) == 1;
     }
     if (out == NULL) {
-        *out_size = SIGNATURE_SIZE;
+        *out_size = signature_size(eddsa->key);
         return 1;
     }
-    if (room >= SIGNATURE_SIZE)
+    if (room >= signature_size(eddsa->key))
         return token_sign(eddsa->key, out, out_size, message, size);
-    prov_raise(&eddsa->provider->core, PROV_R_NOT_SUPPORTED, "%zu bytes are too few for a signature of %d",
-               room, SIGNATURE_SIZE);
+    prov_raise(&eddsa->provider->core, PROV_R_NOT_SUPPORTED, "%zu bytes are too few for a signature of %zu",
+               room, signature_size(eddsa->key));
     return 0;
 }
 

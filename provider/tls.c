@@ -11,10 +11,11 @@ struct filter {
     void *data;
 };
 
-/* Those of the provider's key types that have groups. Other groups are nothing that we could come first for. */
+/* Those of the provider's key types that have groups. Other groups are nothing that we could come first for.
+ */
 static bool is_ours(const char *algorithm)
 {
-    static const struct prov_key_type *const types[] = {&prov_key_ec, &prov_key_x25519};
+    static const struct prov_key_type *const types[] = {&prov_key_ec, &prov_key_x25519, &prov_key_x448};
 
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         if (strcmp(types[i]->name, algorithm) == 0)

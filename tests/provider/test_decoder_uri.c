@@ -127,13 +127,14 @@ END_TEST
 
 START_TEST(other_keys_are_left_to_others)
 {
-    EVP_PKEY *keys[] = {EVP_EC_gen("P-256"), EVP_RSA_gen(1024), EVP_PKEY_Q_keygen(NULL, NULL, "ED25519")};
+    EVP_PKEY *keys[] = {EVP_EC_gen("P-256"), EVP_RSA_gen(1024), EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"),
+                        EVP_PKEY_Q_keygen(NULL, NULL, "ED448"), EVP_PKEY_Q_keygen(NULL, NULL, "X448")};
 
     for (int order = 0; order < TEST_ORDERS; order++) {
         OSSL_LIB_CTX *context = test_context((enum test_order)order);
 
         test_spy_reset();
-        for (size_t i = 0; i < 3; i++) {
+        for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
             BIO *bio = BIO_new(BIO_s_mem());
             EVP_PKEY *key;
 
@@ -148,7 +149,7 @@ START_TEST(other_keys_are_left_to_others)
         ck_assert_uint_eq(test_spy()->total, 0);
         test_context_free(context);
     }
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
         EVP_PKEY_free(keys[i]);
 }
 END_TEST

@@ -140,6 +140,69 @@ START_TEST(a_template_tells_the_group)
 }
 END_TEST
 
+static const unsigned char message[] = "signed whole";
+
+static bool verifies_whole(EVP_PKEY *key, const unsigned char *signature, size_t size)
+{
+    EVP_PKEY *public = test_public_half(key);
+    EVP_MD_CTX *md = EVP_MD_CTX_new();
+    bool ok = EVP_DigestVerifyInit_ex(md, NULL, NULL, NULL, NULL, public, NULL) == 1 &&
+              EVP_DigestVerify(md, signature, size, message, sizeof message) == 1;
+
+    EVP_MD_CTX_free(md);
+    EVP_PKEY_free(public);
+    return ok;
+}
+
+/* Ed448 is told from Ed25519, whose type in PKCS#11 is the same, by the curve. */
+START_TEST(edwards_pairs_sign_whole_messages)
+{
+    static const struct {
+        const char *type;
+        size_t size;
+    } rows[] = {
+        {"ED25519", 64 },
+        {"ED448",   114},
+    };
+    OSSL_LIB_CTX *context = test_context(DEFAULT_FIRST);
+    unsigned char signature[256];
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char uri[128];
+        const OSSL_PARAM params[] = {text("pkcs11_uri", uri), OSSL_PARAM_END};
+        EVP_MD_CTX *md = EVP_MD_CTX_new();
+        size_t size = 0;
+        EVP_PKEY *key;
+        EVP_PKEY *found;
+
+        snprintf(uri, sizeof uri, TOKEN "object=%s;type=private" PIN, rows[i].type);
+        key = generate(context, rows[i].type, params);
+        ck_assert_msg(key != NULL, "%s: %s", rows[i].type, test_errors());
+        found = test_load_key(context, uri);
+        ck_assert_msg(EVP_PKEY_is_a(found, rows[i].type), "%s", rows[i].type);
+        ck_assert_int_eq(EVP_PKEY_eq(found, key), 1);
+        ck_assert_int_eq(EVP_DigestSignInit_ex(md, NULL, NULL, context, NULL, found, NULL), 1);
+        ck_assert_int_eq(EVP_DigestSign(md, NULL, &size, message, sizeof message), 1);
+        ck_assert_uint_eq(size, rows[i].size);
+        size--;
+        ck_assert_int_ne(EVP_DigestSign(md, signature, &size, message, sizeof message), 1);
+        ERR_clear_error();
+        size = sizeof signature;
+        ck_assert_msg(EVP_DigestSign(md, signature, &size, message, sizeof message) == 1, "%s",
+                      test_errors());
+        ck_assert_uint_eq(size, rows[i].size);
+        ck_assert_msg(verifies_whole(found, signature, size), "%s", rows[i].type);
+        signature[0] ^= 1;
+        ck_assert(!verifies_whole(found, signature, size));
+        ERR_clear_error();
+        EVP_MD_CTX_free(md);
+        EVP_PKEY_free(found);
+        EVP_PKEY_free(key);
+    }
+    test_context_free(context);
+}
+END_TEST
+
 START_TEST(without_a_name_no_token_is_touched)
 {
     OSSL_LIB_CTX *context = test_context(DEVID_FIRST);
@@ -245,6 +308,7 @@ Suite *suite(void)
     tcase_add_test(t, an_rsa_pair_with_a_usage);
     tcase_add_test(t, the_names_of_options_do_too);
     tcase_add_test(t, a_template_tells_the_group);
+    tcase_add_test(t, edwards_pairs_sign_whole_messages);
     tcase_add_test(t, without_a_name_no_token_is_touched);
     tcase_add_loop_test(t, a_failure_leaves_nothing, 0, (int)(sizeof refusals / sizeof refusals[0]));
     tcase_add_test(t, what_was_lost_before_is_tried_again);

@@ -16,7 +16,8 @@ static SSL_CTX *new_side(OSSL_LIB_CTX *context, const char *label, int version, 
     ck_assert_int_eq(SSL_CTX_set_min_proto_version(side, version), 1);
     ck_assert_int_eq(SSL_CTX_set_max_proto_version(side, version), 1);
     ck_assert_msg(SSL_CTX_set1_groups_list(side, groups) == 1, "%s", groups);
-    ck_assert_int_eq(SSL_CTX_use_certificate_file(side, test_software_certificate(label), SSL_FILETYPE_PEM), 1);
+    ck_assert_int_eq(SSL_CTX_use_certificate_file(side, test_software_certificate(label), SSL_FILETYPE_PEM),
+                     1);
     ck_assert_int_eq(SSL_CTX_use_PrivateKey(side, key), 1);
     ck_assert_int_eq(SSL_CTX_check_private_key(side), 1);
     ck_assert_int_eq(SSL_CTX_load_verify_locations(side, support_path("ca.crt"), NULL), 1);
@@ -57,6 +58,7 @@ static const struct {
     {TLS1_3_VERSION, "P-256"       },
     {TLS1_3_VERSION, "P-384"       },
     {TLS1_3_VERSION, "X25519"      },
+    {TLS1_3_VERSION, "X448"        },
 };
 
 START_TEST(both_sides_prove_a_tokens_key)
