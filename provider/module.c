@@ -61,6 +61,15 @@ static void find_extra(struct prov_module *module, void *library)
         module->extra = interface->functions;
 }
 
+/* tpm2-pkcs11 1.9 mixes up the operations of sessions that are used at a time, and crashes. */
+static unsigned sessions_of(const struct prov_module *module)
+{
+    const char *slash = strrchr(module->location.path, '/');
+    const char *file = slash != NULL ? slash + 1 : module->location.path;
+
+    return strstr(file, "tpm2_pkcs11") != NULL ? 1 : module->provider->config.sessions;
+}
+
 /* The library is never unloaded: it may have registered handlers with this process. */
 static CK_RV load(struct prov_module *module, const char **problem)
 {
@@ -70,6 +79,7 @@ static CK_RV load(struct prov_module *module, const char **problem)
 
     if (module->location.path == NULL && !prov_locate(&prov_places, module->name, &module->location, problem))
         return CKR_GENERAL_ERROR;
+    module->sessions = sessions_of(module);
     library = dlopen(module->location.path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (library == NULL) {
         *problem = dlerror();

@@ -45,6 +45,7 @@ struct prov_module {
     struct prov_module *before_fork; /* kept because keys point into it */
     uint64_t fork_id;
     CK_FUNCTION_LIST *functions;
+    unsigned sessions; /* on a token, at most */
     const struct devid_functions *extra; /* NULL with other modules than DevID's */
     pthread_mutex_t lock;
     pthread_cond_t session_returned;

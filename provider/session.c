@@ -11,10 +11,10 @@ static CK_FUNCTION_LIST *functions_of(const struct prov_session *session)
 static unsigned permitted(const struct prov_token *token)
 {
     CK_ULONG most = token->info.ulMaxSessionCount;
-    unsigned configured = token->module->provider->config.sessions;
+    unsigned ours = token->module->sessions;
 
-    if (most == CK_EFFECTIVELY_INFINITE || most == CK_UNAVAILABLE_INFORMATION || most >= configured)
-        return configured;
+    if (most == CK_EFFECTIVELY_INFINITE || most == CK_UNAVAILABLE_INFORMATION || most >= ours)
+        return ours;
     return (unsigned)most;
 }
 

@@ -299,6 +299,7 @@ story_tests = \
 	tests/story/file_token.sh \
 	tests/story/generate_keys.sh \
 	tests/story/openssl_tpm.sh \
+	tests/story/other_modules.sh \
 	tests/story/pkcs11_keys.sh \
 	tests/story/pkcs11_clients.sh \
 	tests/story/pkcs11_pin.sh \
