@@ -121,6 +121,7 @@ fuzz_tests = \
 	tests/fuzz/fuzz_credential \
 	tests/fuzz/fuzz_keyfile \
 	tests/fuzz/fuzz_message \
+	tests/fuzz/fuzz_option \
 	tests/fuzz/fuzz_pbes2 \
 	tests/fuzz/fuzz_pem \
 	tests/fuzz/fuzz_template \
@@ -156,6 +157,10 @@ fuzz_data = \
 	tests/data/fuzz/message/failed \
 	tests/data/fuzz/message/issued \
 	tests/data/fuzz/message/lookup \
+	tests/data/fuzz/option/description \
+	tests/data/fuzz/option/numbered \
+	tests/data/fuzz/option/right \
+	tests/data/fuzz/option/sources \
 	tests/data/fuzz/pbes2/openssl \
 	tests/data/fuzz/pbes2/own \
 	tests/data/fuzz/pem/bundle \
@@ -300,6 +305,7 @@ story_tests = \
 	tests/story/generate_keys.sh \
 	tests/story/openssl_tpm.sh \
 	tests/story/other_modules.sh \
+	tests/story/pin_sources.sh \
 	tests/story/pkcs11_keys.sh \
 	tests/story/pkcs11_clients.sh \
 	tests/story/pkcs11_pin.sh \
@@ -388,6 +394,7 @@ tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz_config.c tests/fuzz/main.c test
 tests_fuzz_fuzz_connection_SOURCES = tests/fuzz/fuzz_connection.c tests/fuzz/main.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_keyfile_SOURCES = tests/fuzz/fuzz_keyfile.c tests/fuzz/main.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_message_SOURCES = tests/fuzz/fuzz_message.c tests/fuzz/main.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_option_SOURCES = tests/fuzz/fuzz_option.c tests/fuzz/main.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_pbes2_SOURCES = tests/fuzz/fuzz_pbes2.c tests/fuzz/main.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_pem_SOURCES = tests/fuzz/fuzz_pem.c tests/fuzz/main.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_template_SOURCES = tests/fuzz/fuzz_template.c tests/fuzz/main.c tests/fuzz/fuzz.h
