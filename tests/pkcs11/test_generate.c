@@ -2,6 +2,7 @@
 #include "devid/pkcs11.h"
 #include "pkcs11/curve.h"
 #include "devid/pkcs11.h"
+#include "tests/support/filetoken.h"
 #include "tests/support/module.h"
 #include "tests/support/tpm.h"
 
@@ -445,10 +446,6 @@ END_TEST
 
 START_TEST(what_names_no_pcrs_binds_no_key)
 {
-    CK_UTF8CHAR label[32] = "disk                            ";
-    CK_SLOT_ID slots[8];
-    CK_ULONG count = 8;
-    CK_SLOT_INFO info;
     CK_ATTRIBUTE item = {CKA_DEVID_POLICY_PCR, (void *)(uintptr_t) "sha256:7", 8};
     CK_SESSION_HANDLE other;
 
@@ -459,13 +456,8 @@ START_TEST(what_names_no_pcrs_binds_no_key)
     ck_assert_uint_eq(test_tpm_count()->total, 0);
     ck_assert_rv(test_generate_ec(session, "P-256", "free", true, &public, &private), CKR_OK);
     ck_assert_rv(C_SetAttributeValue(session, private, &item, 1), CKR_ATTRIBUTE_READ_ONLY);
-    ck_assert_rv(C_GetSlotList(CK_TRUE, slots, &count), CKR_OK);
-    for (CK_ULONG i = 0; i < count; i++)
-        if (C_GetSlotInfo(slots[i], &info) == CKR_OK &&
-            memcmp(info.slotDescription, "DevID file slot", 15) == 0)
-            ck_assert_rv(C_InitToken(slots[i], NULL, 0, label), CKR_OK);
-    ck_assert_rv(C_OpenSession(test_slot("disk"), CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &other),
-                 CKR_OK);
+    filetoken_init("DevID file slot", "disk");
+    other = filetoken_session("disk");
     ck_assert_rv(generate_bound(other, "sha256:7", false), CKR_TEMPLATE_INCONSISTENT);
     ck_assert_ptr_nonnull(strstr(p11_failure_text(), "only keys in a TPM"));
 }

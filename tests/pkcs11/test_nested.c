@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* CKA_WRAP_TEMPLATE, CKA_UNWRAP_TEMPLATE and CKA_DERIVE_TEMPLATE, on a TPM token and on a file token. */
 #include "pkcs11/nested.h"
+#include "tests/support/filetoken.h"
 #include "tests/support/module.h"
 
 #include <stdlib.h>
@@ -26,19 +27,9 @@ static const char *const labels[TOKENS] = {"device", "disk"};
 
 static void make(void)
 {
-    CK_UTF8CHAR label[32] = "disk                            ";
-    CK_SLOT_ID slots[8];
-    CK_ULONG count = 8;
-    CK_SLOT_INFO info;
-
     test_module_make(0);
     ck_assert_rv(C_Initialize(NULL), CKR_OK);
-    ck_assert_rv(C_GetSlotList(CK_TRUE, slots, &count), CKR_OK);
-    for (CK_ULONG i = 0; i < count; i++) {
-        ck_assert_rv(C_GetSlotInfo(slots[i], &info), CKR_OK);
-        if (memcmp(info.slotDescription, "DevID file slot", 15) == 0)
-            ck_assert_rv(C_InitToken(slots[i], NULL, 0, label), CKR_OK);
-    }
+    filetoken_init("DevID file slot", "disk");
     ck_assert_rv(C_Finalize(NULL), CKR_OK);
     ck_assert_int_eq(support_shell(NULL, "rm -rf %s; cp -a %s %s", support_path("made"),
                                    support_path("tokens"), support_path("made")),

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/support/filetoken.h"
 #include "tests/support/module.h"
 #include "tests/support/tpm.h"
 
@@ -452,17 +453,9 @@ static void drop_encrypted_keys(void)
     CK_OBJECT_HANDLE public;
     CK_OBJECT_HANDLE private;
     CK_SESSION_HANDLE other;
-    CK_SLOT_ID slots[8];
-    CK_ULONG count = 8;
-    CK_SLOT_INFO info;
 
-    ck_assert_rv(C_GetSlotList(CK_TRUE, slots, &count), CKR_OK);
-    for (CK_ULONG i = 0; i < count; i++)
-        if (C_GetSlotInfo(slots[i], &info) == CKR_OK &&
-            memcmp(info.slotDescription, "DevID file slot", 15) == 0)
-            ck_assert_rv(C_InitToken(slots[i], PIN(so_pin), label), CKR_OK);
-    ck_assert_rv(C_OpenSession(test_slot("disk"), CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &other),
-                 CKR_OK);
+    ck_assert_rv(C_InitToken(filetoken_empty_slot(), PIN(so_pin), label), CKR_OK);
+    other = filetoken_session("disk");
     ck_assert_rv(C_Login(other, CKU_SO, PIN(so_pin)), CKR_OK);
     ck_assert_rv(C_InitPIN(other, PIN(pin)), CKR_OK);
     ck_assert_rv(C_Logout(other), CKR_OK);

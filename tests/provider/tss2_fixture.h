@@ -4,6 +4,7 @@
 
 /* For tests of the provider with DevID's module and a TPM below, counted by the spy. */
 
+#include "tests/support/filetoken.h"
 #include "tests/support/module.h"
 #include "tests/support/softhsm.h"
 #include "tests/support/tpm.h"
@@ -79,23 +80,12 @@ static inline unsigned open_sessions(void)
 /* A token of files, "disk", with the keys "ec" and "rsa". */
 static inline void fixture_make_disk(void)
 {
-    CK_UTF8CHAR label[33] = "disk                            ";
     CK_OBJECT_HANDLE public, private;
     CK_SESSION_HANDLE session;
-    CK_SLOT_ID slots[8];
-    CK_ULONG count = 8;
-    CK_SLOT_INFO info;
-    CK_ULONG i = 0;
 
     ck_assert_rv(C_Initialize(NULL), CKR_OK);
-    ck_assert_rv(C_GetSlotList(CK_TRUE, NULL, &count), CKR_OK);
-    ck_assert_rv(C_GetSlotList(CK_TRUE, slots, &count), CKR_OK);
-    do
-        ck_assert_rv(C_GetSlotInfo(slots[i++], &info), CKR_OK);
-    while (memcmp(info.slotDescription, "DevID file slot", 15) != 0);
-    ck_assert_rv(C_InitToken(slots[i - 1], NULL, 0, label), CKR_OK);
-    ck_assert_rv(C_OpenSession(slots[i - 1], CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &session),
-                 CKR_OK);
+    filetoken_init("DevID file slot", "disk");
+    session = filetoken_session("disk");
     ck_assert_rv(test_generate_ec(session, "P-256", "ec", true, &public, &private), CKR_OK);
     ck_assert_rv(test_generate_rsa(session, 2048, "rsa", true, true, &public, &private), CKR_OK);
     ck_assert_rv(C_Finalize(NULL), CKR_OK);

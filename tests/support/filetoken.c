@@ -84,6 +84,11 @@ CK_SLOT_ID filetoken_slot(const char *label)
     return find_slot(holds, label);
 }
 
+CK_SLOT_ID filetoken_empty_slot(void)
+{
+    return find_slot(slot_is, "DevID file slot");
+}
+
 CK_SESSION_HANDLE filetoken_session(const char *label)
 {
     CK_SESSION_HANDLE session;

@@ -19,9 +19,11 @@
 void filetoken_up(void);
 void filetoken_down(void);
 
-/* Makes a token in the first empty slot of that description, or answers the slot of the token. */
+/* Makes a token in the empty slot of that description, or answers the slot of the token, or that for a new
+ * file token. */
 CK_SLOT_ID filetoken_init(const char *slot_description, const char *label);
 CK_SLOT_ID filetoken_slot(const char *label);
+CK_SLOT_ID filetoken_empty_slot(void);
 CK_SESSION_HANDLE filetoken_session(const char *label);
 
 /* Makes a key pair that is called `kind`: "RSA-2048" (any size), "P-256", "P-384", "P-521", "ED25519",

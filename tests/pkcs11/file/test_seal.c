@@ -25,21 +25,6 @@ static CK_UTF8CHAR wrong[] = "0000";
 static CK_SLOT_ID slot;
 static CK_SESSION_HANDLE session;
 
-static CK_SLOT_ID empty_slot(void)
-{
-    CK_SLOT_ID slots[16];
-    CK_ULONG count = 16;
-    CK_SLOT_INFO info;
-
-    ck_assert_rv(C_GetSlotList(CK_TRUE, slots, &count), CKR_OK);
-    for (CK_ULONG i = 0; i < count; i++)
-        if (C_GetSlotInfo(slots[i], &info) == CKR_OK &&
-            strncmp((const char *)info.slotDescription, "DevID file slot", 15) == 0)
-            return slots[i];
-    ck_abort_msg("no empty slot");
-    return 0;
-}
-
 static void up(void)
 {
     CK_UTF8CHAR label[32];
@@ -51,7 +36,7 @@ static void up(void)
     setenv("DEVID_TCTI", "swtpm:host=127.0.0.1,port=1", 1); /* nobody listens there */
     ck_assert_int_eq(support_shell(NULL, "rm -rf '%s'", support_path("tokens")), 0);
     ck_assert_rv(C_Initialize(NULL), CKR_OK);
-    ck_assert_rv(C_InitToken(empty_slot(), PIN(so_pin), label), CKR_OK);
+    ck_assert_rv(C_InitToken(filetoken_empty_slot(), PIN(so_pin), label), CKR_OK);
     slot = filetoken_slot("safe");
     session = filetoken_session("safe");
     ck_assert_rv(C_Login(session, CKU_SO, PIN(so_pin)), CKR_OK);
@@ -139,8 +124,8 @@ START_TEST(a_new_token_has_no_user_pin)
     memset(label, ' ', sizeof label);
     memcpy(label, "fresh", 5);
     ck_assert_rv(C_GetSlotList(CK_TRUE, NULL, &(CK_ULONG){0}), CKR_OK);
-    ck_assert_rv(C_InitToken(empty_slot(), so_pin, 3, label), CKR_PIN_LEN_RANGE);
-    ck_assert_rv(C_InitToken(empty_slot(), PIN(so_pin), label), CKR_OK);
+    ck_assert_rv(C_InitToken(filetoken_empty_slot(), so_pin, 3, label), CKR_PIN_LEN_RANGE);
+    ck_assert_rv(C_InitToken(filetoken_empty_slot(), PIN(so_pin), label), CKR_OK);
     fresh = filetoken_session("fresh");
     ck_assert_rv(C_Login(fresh, CKU_USER, PIN(pin)), CKR_USER_PIN_NOT_INITIALIZED);
     ck_assert_rv(C_SetPIN(fresh, PIN(pin), PIN(new_pin)), CKR_USER_PIN_NOT_INITIALIZED);
