@@ -35,12 +35,13 @@ struct prov_config {
     char *tss2_token;   /* URI of the token for TSS2 PRIVATE KEY files; NULL: the only one that takes them */
     unsigned sessions;  /* how many sessions on a token are kept at most */
     bool forget_pins;   /* a PIN that was typed is not kept */
-    bool load_early;    /* the module is loaded together with the provider */
-    bool no_export;     /* public halves of the token's keys are not handed to other providers */
-    bool no_uri_pem;    /* private keys are not written as PEM files with their URI */
-    bool fips;          /* algorithms carry fips=yes */
-    uint32_t quirks;    /* PROV_QUIRK_... */
-    uint32_t blocked;   /* bit N: operation N of libcrypto (OSSL_OP_...) is not offered */
+    bool ask_on_terminal; /* for a PIN, when nobody else can be asked */
+    bool load_early;      /* the module is loaded together with the provider */
+    bool no_export;       /* public halves of the token's keys are not handed to other providers */
+    bool no_uri_pem;      /* private keys are not written as PEM files with their URI */
+    bool fips;            /* algorithms carry fips=yes */
+    uint32_t quirks;      /* PROV_QUIRK_... */
+    uint32_t blocked;     /* bit N: operation N of libcrypto (OSSL_OP_...) is not offered */
 };
 
 /*

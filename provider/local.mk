@@ -54,6 +54,7 @@ provider_libcore_la_SOURCES = \
 	provider/signature_hmac.c \
 	provider/signature_rsa.c \
 	provider/store.c provider/store.h \
+	provider/terminal.c provider/terminal.h \
 	provider/tls.c provider/tls.h \
 	provider/token.c provider/token.h \
 	provider/unpad.c provider/unpad.h \

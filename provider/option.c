@@ -155,6 +155,11 @@ static const struct prov_word pin_words[] = {
     {"never", 1},
     {NULL,    0},
 };
+static const struct prov_word prompt_words[] = {
+    {"terminal", 1},
+    {"never",    0},
+    {NULL,       0},
+};
 static const struct prov_word export_words[] = {
     {"0",  0},
     {"1",  1},
@@ -219,6 +224,8 @@ const struct prov_option prov_options[] = {
            .words = load_words, .expected = "early or lazy"),
     OPTION("pkcs11-module-cache-pins", "cache-pins", "DEVID_PKCS11_CACHE_PINS", parse_flag, forget_pins,
            .words = pin_words, .expected = "cache or never"),
+    OPTION("pkcs11-module-pin-prompt", "pin-prompt", "DEVID_PKCS11_PIN_PROMPT", parse_flag, ask_on_terminal,
+           .words = prompt_words, .expected = "terminal or never"),
     OPTION("pkcs11-module-cache-sessions", "sessions", "DEVID_PKCS11_SESSIONS", parse_sessions, sessions,
            .expected = "a number from 0 to 1024"),
     OPTION("pkcs11-module-cache-keys", "cache-keys", "DEVID_PKCS11_CACHE_KEYS", parse_needless, modules,

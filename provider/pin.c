@@ -2,6 +2,7 @@
 #include "provider/pin.h"
 #include "provider/error.h"
 #include "provider/pinsource.h"
+#include "provider/terminal.h"
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
@@ -24,12 +25,25 @@ static void describe(struct prov_token *token, char *text, size_t room)
     pthread_mutex_unlock(&module->lock);
     snprintf(text, room, "PKCS#11 Token (Slot %lu - %.*s)", slot, prov_token_label_length(token),
              (const char *)token->info.label);
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < ' ' || *text == 0x7f)
+            *text = '?'; /* whoever named the token does not command the terminal */
+    }
 }
 
-static bool ask(struct prov_token *token, const struct prov_pin_request *request, struct bytes *pin)
+/* What libcrypto raises by itself when the application has no callback. */
+static bool there_was_none(void)
 {
-    char what[128];
-    OSSL_PARAM parameters[] = {
+    unsigned long error = ERR_peek_last_error();
+
+    return ERR_GET_LIB(error) == ERR_LIB_CRYPTO && ERR_GET_REASON(error) == ERR_R_PASSED_INVALID_ARGUMENT;
+}
+
+/* *nobody: there was nobody to be asked. */
+static bool ask_application(const struct prov_pin_request *request, char *what, struct bytes *pin,
+                            bool *nobody)
+{
+    const OSSL_PARAM parameters[] = {
         OSSL_PARAM_construct_utf8_string(OSSL_PASSPHRASE_PARAM_INFO, what, 0),
         OSSL_PARAM_construct_end(),
     };
@@ -37,15 +51,28 @@ static bool ask(struct prov_token *token, const struct prov_pin_request *request
     size_t size = 0;
     bool ok;
 
-    describe(token, what, sizeof what);
-    parameters[0].data_size = strlen(what);
-    /* What libcrypto says when the application has no callback is not helpful; see raise_missing. */
+    *nobody = true;
+    if (request->callback == NULL)
+        return false;
+    /* What libcrypto says then is not helpful; see raise_missing. */
     ERR_set_mark();
     ok = request->callback(answer, sizeof answer, &size, parameters, request->callback_data) &&
          size <= sizeof answer && bytes_copy(pin, answer, size);
+    *nobody = !ok && there_was_none();
     ERR_pop_to_mark();
     bytes_wipe(answer, sizeof answer);
     return ok;
+}
+
+/* The application knows best how people are asked; the terminal is for those that know nothing of PINs. */
+static bool ask(struct prov_token *token, const struct prov_pin_request *request, struct bytes *pin)
+{
+    char what[128];
+    bool nobody;
+
+    describe(token, what, sizeof what);
+    return ask_application(request, what, pin, &nobody) ||
+           (nobody && token->module->provider->config.ask_on_terminal && prov_terminal_ask(what, pin));
 }
 
 static void raise_missing(struct prov_token *token, const struct prov_uri *uri)
@@ -74,7 +101,7 @@ enum prov_pin_result prov_pin_get(struct prov_token *token, const struct prov_pi
     }
     if ((prov_token_flags(token) & CKF_PROTECTED_AUTHENTICATION_PATH) != 0)
         return PROV_PIN_PROTECTED;
-    if (request->callback != NULL && ask(token, request, pin))
+    if (ask(token, request, pin))
         return PROV_PIN_TYPED;
     raise_missing(token, request->uri);
     return PROV_PIN_MISSING;

@@ -21,8 +21,8 @@ enum prov_pin_result {
 /*
  * The PIN for a token: the URI's pin-value, its pin-source, the configured pin, the configured pin-source,
  * the one that served before, what the token itself asks for, the application's callback; the first that is
- * there. Nothing is ever asked on a terminal by the provider itself. `accepted` is what served before, or
- * empty.
+ * there. On a terminal the provider itself asks only if it was configured to, and after all of these.
+ * `accepted` is what served before, or empty.
  */
 enum prov_pin_result prov_pin_get(struct prov_token *token, const struct prov_pin_request *request,
                                   const struct bytes *accepted, struct bytes *pin);
