@@ -200,6 +200,7 @@ provider_tests = \
 	tests/provider/test_keyexch \
 	tests/provider/test_keymgmt \
 	tests/provider/test_locate \
+	tests/provider/test_memory \
 	tests/provider/test_module \
 	tests/provider/test_pem \
 	tests/provider/test_login \
