@@ -29,7 +29,7 @@ spied() { # COMMAND...: how often it calls C_Login
 }
 tries() { local wanted=$1; shift; [ "$(spied "$@")" = "$wanted" ] || { spied "$@"; cat spied.log; return 1; }; }
 typed() { # the terminal is the program's to ask at
-    printf '1234\n' | "${app[@]}" script -qec "openssl pkey -noout -in '$(key)'" typescript >terminal 2>&1 && grep -q "PIN of token $token" terminal
+    printf '1234\n' | "${app[@]}" script -qec "openssl pkey -noout -in '$(key)'" typescript >terminal 2>&1 && grep -q "PKCS#11 Token (Slot [0-9]* - $token)" terminal
 }
 configured() { # LINE: in the provider's section
     sed "s|^\[devid_section\]|&\n$1|" default-first.cnf >configured.cnf
