@@ -71,6 +71,7 @@ void prov_config_free(struct prov_config *config)
     free(config->init_args);
     bytes_free(&config->pin);
     free(config->pin_source);
+    free(config->log);
     free(config->random_token);
     free(config->tss2_token);
     *config = (struct prov_config){0};

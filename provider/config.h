@@ -29,6 +29,7 @@ struct prov_config {
     char *init_args;  /* handed to C_Initialize as pReserved; NULL is usual */
     struct bytes pin; /* PIN for tokens whose URI names none; empty: none */
     char *pin_source; /* where to read it instead, see pin.h; NULL: nowhere */
+    char *log;        /* what is told to whom, as log_set_from_text takes it; NULL: nothing to nobody */
     enum prov_login login;
     enum prov_pem pem;
     char *random_token; /* URI of the token for random numbers; NULL: the first that generates them */

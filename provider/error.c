@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "provider/error.h"
+#include "common/log.h"
 #include "provider/module.h"
 #include "provider/provider.h"
 
@@ -127,11 +128,34 @@ const OSSL_ITEM *prov_error_reasons(void *provider)
     return reasons;
 }
 
+static const char *reason_text(enum prov_reason reason)
+{
+    for (size_t i = 0; reasons[i].ptr != NULL; i++) {
+        if (reasons[i].id == (unsigned)reason)
+            return reasons[i].ptr;
+    }
+    return "";
+}
+
+__attribute__((format(printf, 3, 0))) static void log_error_text(const char *function,
+                                                                 enum prov_reason reason, const char *format,
+                                                                 va_list arguments)
+{
+    char text[512];
+
+    vsnprintf(text, sizeof text, format, arguments);
+    log_write(LOG_ERROR, function, "%s: %s", reason_text(reason), text);
+}
+
 void prov_error_raise(const struct prov_core *core, const char *file, int line, const char *function,
                       enum prov_reason reason, const char *format, ...)
 {
     va_list arguments;
 
+    va_start(arguments, format);
+    if (log_wanted(LOG_ERROR))
+        log_error_text(function, reason, format, arguments);
+    va_end(arguments);
     va_start(arguments, format);
     core->new_error(core->handle);
     core->set_error_debug(core->handle, file, line, function);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "provider/guard.h"
+#include "common/log.h"
 
 #include <errno.h>
 #include <openssl/err.h>
@@ -40,6 +41,7 @@ static void after_fork(void)
 {
     atomic_fetch_add(&fork_id, 1);
     atomic_store(&known_process, getpid());
+    log_abandon();
 }
 
 static void register_handler(void)

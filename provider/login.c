@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "common/log.h"
 #include "provider/error.h"
 #include "provider/guard.h"
 #include "provider/session.h"
@@ -143,6 +144,8 @@ static CK_RV try_pin(struct prov_session *session, const struct prov_pin_request
     rv = call_login(session, user, &pin);
     if (rv != CKR_OK && rv != CKR_USER_ALREADY_LOGGED_IN && (user == CKU_USER || rv == CKR_PIN_INVALID))
         raise_answer(token, request, rv);
+    log_info("token '%.*s': C_Login: 0x%lx", prov_token_label_length(token), (const char *)token->info.label,
+             rv);
     note_pin(token, rv, origin, &pin);
     return rv;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "provider/module.h"
+#include "common/log.h"
 #include "provider/error.h"
 #include "provider/guard.h"
 #include "provider/token.h"
@@ -129,6 +130,9 @@ static bool open_locked(struct prov_module *module)
         prov_raise(&module->provider->core, PROV_R_MODULE_NOT_LOADED, "%s: %s", module->name, problem);
     else if (rv != CKR_OK)
         prov_raise_rv(module, rv, "C_Initialize", module->name);
+    else
+        log_info("%s: %s is %s", module->name, module->location.path,
+                 module->fresh ? "initialised" : "in use already");
     return module->initialized;
 }
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <openssl/core_dispatch.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,6 +51,35 @@ static bool parse_pin(const struct prov_option *option, struct prov_config *conf
     }
     bytes_free(pin);
     return bytes_copy(pin, value, strlen(value)) && value[0] != '\0';
+}
+
+/* pkcs11-provider's "file:PATH,level:NUMBER", of which the level may be missing, as text of ours. */
+static bool parse_peers_log(const char *value, char **text)
+{
+    const char *path = value + strlen("file:");
+    size_t length = strcspn(path, ",");
+    const char *level = path + length;
+    bool terminal = length == strlen("/dev/stderr") && strncmp(path, "/dev/stderr", length) == 0;
+
+    if (length == 0 ||
+        (level[0] != '\0' && (strncmp(level, ",level:", 7) != 0 || level[7] < '0' || level[7] > '9')))
+        return false;
+    return asprintf(text, "%s%s%.*s", level[0] != '\0' && level[7] > '1' ? "debug" : "info",
+                    terminal ? "" : ":", terminal ? 0 : (int)length, path) >= 0;
+}
+
+static bool parse_log(const struct prov_option *option, struct prov_config *config, const char *value)
+{
+    static const char *const levels[] = {"error", "warning", "info", "debug"};
+    size_t length = strcspn(value, ":");
+
+    if (strncmp(value, "file:", strlen("file:")) == 0)
+        return parse_peers_log(value, &config->log);
+    for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++) {
+        if (strlen(levels[i]) == length && strncmp(levels[i], value, length) == 0)
+            return parse_text(option, config, value);
+    }
+    return false;
 }
 
 static bool parse_sessions(const struct prov_option *option, struct prov_config *config, const char *value)
@@ -247,6 +277,10 @@ const struct prov_option prov_options[] = {
            random_token, .expected = "the URI of a token"),
     OPTION("pkcs11-module-pem", "pem", "DEVID_PKCS11_PEM", parse_word, pem, .words = pem_words,
            .expected = "uri or tss2"),
+    OPTION("pkcs11-module-log", "log", "DEVID_PKCS11_LOG", parse_log, log,
+           .override = "PKCS11_PROVIDER_DEBUG",
+           .expected =
+               "error, warning, info or debug, and :PATH of a file behind it; or file:PATH,level:NUMBER"),
     OPTION("pkcs11-module-assume-fips", "assume-fips", "DEVID_PKCS11_ASSUME_FIPS", parse_flag, fips,
            .words = true_words, .expected = "true or false"),
 };

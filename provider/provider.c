@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "provider/provider.h"
+#include "common/log.h"
 #include "provider/error.h"
 #include "provider/key.h"
 #include "provider/module.h"
@@ -36,8 +37,14 @@ static bool load_modules(struct provider *provider)
 
 static bool configure(struct provider *provider, const char *name)
 {
-    return prov_config_read(&provider->config, &provider->core, &provider->problem) &&
-           prov_section_check(&provider->core, provider->libctx, name, &provider->problem);
+    bool ok = prov_config_read(&provider->config, &provider->core, &provider->problem);
+
+    if (provider->config.log != NULL)
+        log_set_from_text("devid", provider->config.log);
+    ok = ok && prov_section_check(&provider->core, provider->libctx, name, &provider->problem);
+    if (provider->problem != NULL)
+        log_error("%s", provider->problem);
+    return ok;
 }
 
 /*

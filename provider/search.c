@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "provider/search.h"
 #include "common/buffer.h"
+#include "common/log.h"
 #include "provider/attempt.h"
 #include "provider/error.h"
 #include "provider/tokens.h"
@@ -310,6 +311,7 @@ bool prov_search(struct provider *provider, const struct prov_pin_request *reque
         ERR_pop_to_mark();
     else
         ERR_clear_last_mark();
+    log_info("%s: %zu found in %zu tokens", request->uri->text, findings->count, tokens);
     return findings->count > 0;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "provider/token.h"
 #include "common/buffer.h"
+#include "common/log.h"
 #include "provider/error.h"
 #include "provider/guard.h"
 
@@ -143,6 +144,11 @@ static bool list_tokens_locked(struct prov_module *module)
         rv = note_token(module, slots[i]);
     prov_guard_leave();
     free(slots);
+    for (const struct prov_token *token = module->tokens; token != NULL; token = token->next) {
+        if (token->present)
+            log_info("%s: token '%.*s', slot %lu, flags 0x%lx", module->name, prov_token_label_length(token),
+                     (const char *)token->info.label, token->slot, token->info.flags);
+    }
     module->listed = rv == CKR_OK;
     module->listing = rv;
     if (rv == CKR_CRYPTOKI_NOT_INITIALIZED)

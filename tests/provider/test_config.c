@@ -256,6 +256,37 @@ START_TEST(what_the_peer_takes_is_taken)
 }
 END_TEST
 
+START_TEST(a_log_is_ours_or_the_peers)
+{
+    static const char *const rows[][2] = {
+        {"error",                       "error"              },
+        {"info:/var/log/devid",         "info:/var/log/devid"},
+        {"file:/tmp/debug.log",         "info:/tmp/debug.log"},
+        {"file:/dev/stderr,level:2",    "debug"              },
+        {"file:/tmp/debug.log,level:1", "info:/tmp/debug.log"},
+        {"file:/tmp/debug.log,level:0", "info:/tmp/debug.log"},
+    };
+    static const char *const bad[] = {
+        "", "loud", "file:", "file:,level:1", "file:/x,level:", "file:/x,volume:1", "infos"};
+    struct prov_config config;
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        ck_assert_msg(read_config(&config, "log", rows[i][0]), "%s", fake_error);
+        ck_assert_str_eq(config.log, rows[i][1]);
+        prov_config_free(&config);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        ck_assert_msg(!read_config(&config, "log", bad[i]), "%s", bad[i]);
+        prov_config_free(&config);
+    }
+    setenv("PKCS11_PROVIDER_DEBUG", "file:/peers", 1);
+    ck_assert(read_config(&config, "log", "error"));
+    ck_assert_str_eq(config.log, "info:/peers");
+    prov_config_free(&config);
+    unsetenv("PKCS11_PROVIDER_DEBUG");
+}
+END_TEST
+
 START_TEST(of_two_files_with_a_pin_the_one_of_token_pin_counts)
 {
     struct prov_config config;
@@ -359,6 +390,7 @@ Suite *suite(void)
     tcase_add_test(t, quirks_are_whole_words);
     tcase_add_test(t, each_word_is_taken_and_told);
     tcase_add_test(t, what_the_peer_takes_is_taken);
+    tcase_add_test(t, a_log_is_ours_or_the_peers);
     tcase_add_test(t, of_two_files_with_a_pin_the_one_of_token_pin_counts);
     tcase_add_test(t, several_modules_are_taken_in_their_order);
     tcase_add_test(t, blocks_operations_by_name);

@@ -258,6 +258,40 @@ START_TEST(a_module_that_is_wanted_early_is_told_of_later_if_need_be)
 }
 END_TEST
 
+static void log_has(const char *const *texts)
+{
+    char *log = support_read(support_path("log"), NULL);
+
+    for (; *texts != NULL; texts++)
+        ck_assert_msg(strstr(log, *texts) != NULL, "%s lacks: %s", log, *texts);
+    ck_assert_msg(strstr(log, "1234") == NULL && strstr(log, "98761") == NULL, "%s", log);
+    free(log);
+    unlink(support_path("log"));
+}
+#define LOG_HAS(...) log_has((const char *const[]){__VA_ARGS__, NULL})
+
+START_TEST(who_asks_is_told_in_a_log_without_a_pin)
+{
+    char lines[600];
+    OSSL_LIB_CTX *context;
+
+    setenv("DEVID_PKCS11_PIN", "1234", 1);
+    snprintf(lines, sizeof lines, "log = info:%s\n", support_path("log"));
+    context = configured("devid", lines);
+    EVP_PKEY_free(test_load_key(context, "pkcs11:token=dev;object=ec;type=private"));
+    LOG_HAS("p11_spy.so is initialised", "token 'dev', slot ", "C_Login: 0x0",
+            "pkcs11:token=dev;object=ec;type=private: 1 found in 1 tokens");
+    ck_assert_ptr_null(test_load_key(context, "pkcs11:token=dev;object=none;type=private?pin-value=98761"));
+    LOG_HAS("error: raise_nothing: no such object: pkcs11:token=dev;object=none;type=private?pin-value=...");
+    OSSL_LIB_CTX_free(context);
+    ERR_clear_error();
+    unsetenv("DEVID_PKCS11_PIN");
+    snprintf(lines, sizeof lines, "log = error:%s\nfoo = 98761\n", support_path("log"));
+    OSSL_LIB_CTX_free(configured("devid", lines));
+    LOG_HAS("there is no option foo");
+}
+END_TEST
+
 START_TEST(all_the_peers_options_are_taken)
 {
     OSSL_LIB_CTX *context =
@@ -355,6 +389,7 @@ Suite *suite(void)
     tcase_add_test(t, a_line_that_is_no_option_is_an_error_that_tells_it);
     tcase_add_test(t, where_libcrypto_keeps_the_error_to_itself_each_use_tells_it);
     tcase_add_test(t, a_module_that_is_wanted_early_is_told_of_later_if_need_be);
+    tcase_add_test(t, who_asks_is_told_in_a_log_without_a_pin);
     tcase_add_test(t, all_the_peers_options_are_taken);
     tcase_add_test(t, a_module_that_is_wanted_early_and_cannot_be_loaded_is_an_error);
     tcase_add_test(t, blocked_operations_are_not_offered);
