@@ -9,7 +9,7 @@ packages_run='swtpm openssl curl ca-certificates'
 packages_test='opensc gnutls-bin softhsm2 p11-kit libtpm2-pkcs11-1 tpm2-tools tpm2-openssl tpm2-abrmd libtss2-tcti-tabrmd0 dbus
     python3 valgrind openssh-client libnss3-tools
     procps nginx apache2-bin apache2-utils mosquitto mosquitto-clients git openssh-server
-    stunnel4 openvpn eapoltest hostapd nodejs'
+    stunnel4 openvpn eapoltest hostapd nodejs haproxy lighttpd lighttpd-mod-openssl wget python3-requests python3-paho-mqtt'
 
 die() { # TEXT...: the end, with a reason
     printf '%s: %s\n' "${0##*/}" "$*" >&2

@@ -290,6 +290,7 @@ story_tests = \
 	tests/story/app_apache.sh \
 	tests/story/app_curl.sh \
 	tests/story/app_eap.sh \
+	tests/story/app_gateways.sh \
 	tests/story/app_gnutls.sh \
 	tests/story/app_mosquitto.sh \
 	tests/story/app_nginx.sh \

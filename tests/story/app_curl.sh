@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# The curl command, programs on libcurl, and git show client certificates whose keys are in tokens.
+# The curl command, programs on libcurl, git and wget show client certificates whose keys are in tokens.
 . "${DEVID_TEST_SOURCE:?run me with make check}/tests/story/apps.sh"
 
 make_tokens tpm disk hsm
@@ -46,7 +46,7 @@ check_without_asan 'the password of curl is the PIN' seen disk-ec with_curl --ce
 [ "${DEVID_TEST_ASAN:-}" = yes ] ||
     check_fails 'curl of Debian 12 takes URIs for engines alone' 58 'Engine' with_curl --cert disk-ec.crt --key "$(key_uri disk-ec)"
 
-# git has libcurl with GnuTLS, and that has the URI and the PKCS#11 module.
+# git has libcurl with GnuTLS, and wget GnuTLS itself; that has the URI and the PKCS#11 module.
 make_repository() {
     mkdir repository web && git init -q repository && git -C repository -c user.name=a -c user.email=a@b commit -q --allow-empty -m 'the first' &&
         git clone -q --bare repository web/some.git && git -C web/some.git update-server-info
@@ -65,11 +65,18 @@ clones() { # NAME
     "${nobody[@]}" GIT_SSL_CAINFO="$work/ca.crt" timeout 300 git -c http.sslCert="$work/$1.crt" -c http.sslKey="$(key_uri "$1")" \
         clone -q "https://localhost:$git_port/some.git" home/cloned && "${nobody[@]}" git -C home/cloned log | grep -q 'the first'
 }
+with_wget() { # NAME KEY
+    "${nobody[@]}" timeout 300 wget -nv --tries=1 -O - --ca-certificate=ca.crt --certificate="$1.crt" --private-key="$2" "$url"
+}
 if [ "${DEVID_TEST_ASAN:-}" != yes ]; then
     check 'a repository that is served to those with a certificate' make_repository
     check 'a user with a module' give_away
     serve_repository
-    for name in {tpm,disk}-{ec,rsa}; do check "git clones with $name" clones $name; done
+    for name in {tpm,disk}-{ec,rsa}; do
+        check "git clones with $name" clones $name
+        check "wget with $name" seen $name with_wget $name "$(key_uri $name)"
+    done
+    check_fails 'wget of Debian 12 does not read the file' 4 'session' with_wget tpm-ec tpm-ec.key
 fi
 check 'nothing stays in the TPM' test -z "$(tpm2_getcap -T "$tcti" handles-transient)"
 done_testing

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# The mosquitto broker and its clients speak TLS by keys of tokens, on both sides.
+# The mosquitto broker, its clients and paho-mqtt speak TLS by keys of tokens, on both sides.
 . "${DEVID_TEST_SOURCE:?run me with make check}/tests/story/apps.sh"
 
 make_tokens tpm disk hsm
@@ -28,6 +28,14 @@ message() { # FROM TO VERSION: a message that one leaves and the other takes
         says mosquitto_sub "$2" "$3" "$1" -C 1 -t "from/$1" >heard && cat heard && grep -qx "hello from $1 by $3" heard &&
         grep -q "u'$1'" broker.log && grep -q "u'$2'" broker.log
 }
+paho() { # FROM TO: the same by Python's paho-mqtt
+    "${app[@]}" timeout 300 /usr/bin/python3 -c 'import sys, paho.mqtt.publish
+certificate, key, port, topic = sys.argv[1:]
+paho.mqtt.publish.single(topic, "hello", qos=1, retain=True, hostname="localhost", port=int(port),
+                         tls={"ca_certs": "ca.crt", "certfile": certificate, "keyfile": key})' \
+        "$1.crt" "$1.key" "${port_of[$2]}" "paho/$1" &&
+        says mosquitto_sub "$2" 1.3 "$1" -C 1 -t "paho/$1" >heard && grep -qx hello heard && grep -q "u'$1'" broker.log
+}
 
 while read -r order token; do
     use $token $order
@@ -44,6 +52,7 @@ while read -r order token; do
         check "$order: a message from $token-ec to $token-rsa, TLS $version" message $token-ec $token-rsa $version
         check "$order: and one back, TLS $version" message $token-rsa $token-ec $version
     done
+    check "$order: paho-mqtt has $token-ec" paho $token-ec $token-rsa
     check "$order: the broker for $token ends in good order" end
 done <<<"$runs"
 check 'nothing stays in the TPM but the keys' test -z "$(tpm2_getcap -T "$tcti" handles-transient)"

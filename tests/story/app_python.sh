@@ -5,7 +5,13 @@
 
 make_tokens tpm disk hsm
 check 'a resource manager for the TPM' start_resource_manager
-handshakes() { "${app[@]}" timeout 300 python3 "$DEVID_TEST_SOURCE/tests/story/handshakes.py" ca.crt "$@"; }
+start_judge
+requests() { # NAME
+    "${app[@]}" timeout 300 /usr/bin/python3 -c 'import requests, sys
+print(requests.get(sys.argv[1], verify="ca.crt", cert=(sys.argv[2], sys.argv[3])).text)' \
+        "https://localhost:$judge_port/" "$1.crt" "$1.key" >page && grep -q "Subject: CN *= *$1" page || { cat page; return 1; }
+}
+handshakes() { "${app[@]}" timeout 300 /usr/bin/python3 "$DEVID_TEST_SOURCE/tests/story/handshakes.py" ca.crt "$@"; }
 
 while read -r order token; do
     use $token $order
@@ -17,6 +23,7 @@ while read -r order token; do
                 handshakes $server.crt $server.key $client.crt $client.key $version
         done
     done
+    check "$order: requests with $token-rsa" requests $token-rsa
 done <<<"$runs"
 
 use disk
