@@ -28,7 +28,9 @@
 #define SPKI_PEM ",output=pem,structure=SubjectPublicKeyInfo"
 #define SPKI_DER ",output=der,structure=SubjectPublicKeyInfo"
 #define PKCS8_PEM ",output=pem,structure=PrivateKeyInfo"
+#define PKCS8_DER ",output=der,structure=PrivateKeyInfo"
 #define OLD_PEM ",output=pem,structure=type-specific"
+#define OLD_DER ",output=der,structure=type-specific"
 #define TEXT ",output=text"
 #define TSS2_PEM ",output=pem,structure=" PROV_TSS2_STRUCTURE
 
@@ -37,18 +39,22 @@ struct row {
     const char *names;
     const char *properties; /* behind provider=NAME */
     const OSSL_DISPATCH *functions;
+    bool random_by_default; /* offered only where the configuration says so; the last row of its operation */
 };
 
 #define ENCODERS(names)                                                                                      \
     {OSSL_OP_ENCODER, names, SPKI_PEM, prov_encoder_spki_pem_functions},                                     \
         {OSSL_OP_ENCODER, names, SPKI_DER, prov_encoder_spki_der_functions},                                 \
+        {OSSL_OP_ENCODER, names, PKCS8_DER, prov_encoder_der_functions},                                     \
         {OSSL_OP_ENCODER, names, PKCS8_PEM, prov_encoder_uri_functions},                                     \
     {                                                                                                        \
         OSSL_OP_ENCODER, names, TEXT, prov_encoder_text_functions                                            \
     }
-#define OLD_ENCODER(names)                                                                                   \
+/* libcrypto keeps one of an algorithm's rows with the same properties. */
+#define OLD_ENCODERS(names, der, pem)                                                                        \
+    {OSSL_OP_ENCODER, names, OLD_DER, der},                                                                  \
     {                                                                                                        \
-        OSSL_OP_ENCODER, names, OLD_PEM, prov_encoder_uri_traditional_functions                              \
+        OSSL_OP_ENCODER, names, OLD_PEM, pem                                                                 \
     }
 
 /* First of a type: libcrypto takes the last one that fits when no structure is asked for. */
@@ -79,6 +85,7 @@ static const struct row rows[] = {
     {OSSL_OP_KEYEXCH, X_NAMES, "", prov_keyexch_functions},
     {OSSL_OP_KEYEXCH, X448_NAMES, "", prov_keyexch_functions},
     {OSSL_OP_RAND, PROV_RAND_NAMES, "", prov_rand_functions},
+    {OSSL_OP_RAND, "CTR-DRBG", "", prov_rand_functions, .random_by_default = true},
     {OSSL_OP_DECODER, "DER", ",input=pem", prov_decoder_pem_functions},
     {OSSL_OP_DECODER, RSA_NAMES, FROM_URI, prov_decoder_uri_rsa_functions},
     {OSSL_OP_DECODER, PSS_NAMES, FROM_URI, prov_decoder_uri_rsa_pss_functions},
@@ -90,9 +97,9 @@ static const struct row rows[] = {
     {OSSL_OP_DECODER, RSA_NAMES, FROM_TSS2, prov_decoder_tss2_rsa_functions},
     {OSSL_OP_DECODER, PSS_NAMES, FROM_TSS2, prov_decoder_tss2_rsa_pss_functions},
     {OSSL_OP_DECODER, EC_NAMES, FROM_TSS2, prov_decoder_tss2_ec_functions},
-    TSS2_ENCODER(RSA_NAMES), ENCODERS(RSA_NAMES), OLD_ENCODER(RSA_NAMES),
+    TSS2_ENCODER(RSA_NAMES), ENCODERS(RSA_NAMES), OLD_ENCODERS(RSA_NAMES, prov_encoder_der_traditional_functions, prov_encoder_uri_traditional_functions),
     TSS2_ENCODER(PSS_NAMES), ENCODERS(PSS_NAMES),
-    TSS2_ENCODER(EC_NAMES), ENCODERS(EC_NAMES), OLD_ENCODER(EC_NAMES),
+    TSS2_ENCODER(EC_NAMES), ENCODERS(EC_NAMES), OLD_ENCODERS(EC_NAMES, prov_encoder_der_ec_functions, prov_encoder_uri_ec_functions),
     ENCODERS(ED_NAMES),
     ENCODERS(X_NAMES),
     ENCODERS(ED448_NAMES),
@@ -114,26 +121,30 @@ static char *property_definition(const char *name, const char *fips, const char 
     return text;
 }
 
-static bool fill(struct prov_algorithms *algorithms, const char *name, bool fips)
+static bool fill(struct prov_algorithms *algorithms, const char *name, const struct prov_config *config)
 {
     OSSL_ALGORITHM *next = algorithms->list;
 
     for (size_t i = 0; i < ROWS; i++) {
-        algorithms->properties[i] = property_definition(name, fips ? ",fips=yes" : "", rows[i].properties);
+        algorithms->properties[i] =
+            property_definition(name, config->fips ? ",fips=yes" : "", rows[i].properties);
         if (algorithms->properties[i] == NULL)
             return false;
-        *next++ = (OSSL_ALGORITHM){rows[i].names, algorithms->properties[i], rows[i].functions, NULL};
+        *next++ = rows[i].random_by_default && !config->random_by_default
+                      ? (OSSL_ALGORITHM){0}
+                      : (OSSL_ALGORITHM){rows[i].names, algorithms->properties[i], rows[i].functions, NULL};
         if (i + 1 == ROWS || rows[i + 1].operation != rows[i].operation)
             *next++ = (OSSL_ALGORITHM){0};
     }
     return true;
 }
 
-bool prov_algorithms_build(struct prov_algorithms *algorithms, const char *name, bool fips)
+bool prov_algorithms_build(struct prov_algorithms *algorithms, const char *name,
+                           const struct prov_config *config)
 {
     algorithms->list = calloc(2 * ROWS, sizeof *algorithms->list);
     algorithms->properties = calloc(ROWS, sizeof *algorithms->properties);
-    return algorithms->list != NULL && algorithms->properties != NULL && fill(algorithms, name, fips);
+    return algorithms->list != NULL && algorithms->properties != NULL && fill(algorithms, name, config);
 }
 
 void prov_algorithms_free(struct prov_algorithms *algorithms)

@@ -2,6 +2,8 @@
 #ifndef DEVID_PROVIDER_ALGORITHMS_H
 #define DEVID_PROVIDER_ALGORITHMS_H
 
+#include "provider/config.h"
+
 #include <openssl/core.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,8 +18,9 @@ struct prov_algorithms {
 };
 
 /* Makes the lists for a provider that was loaded under `name`: their properties say provider=NAME, and
- * fips=yes where that is asked for. */
-bool prov_algorithms_build(struct prov_algorithms *algorithms, const char *name, bool fips);
+ * fips=yes where the configuration asks for that. */
+bool prov_algorithms_build(struct prov_algorithms *algorithms, const char *name,
+                           const struct prov_config *config);
 void prov_algorithms_free(struct prov_algorithms *algorithms);
 
 /* The list for an OSSL_OP_ number; NULL when there is nothing. */

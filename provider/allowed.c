@@ -7,12 +7,12 @@ static const struct row {
     CK_MECHANISM_TYPE mechanism;
     const char *digest; /* NULL: it takes a digest of any kind */
 } rows[] = {
-    {CKM_RSA_PKCS_PSS,        NULL      },
-    {CKM_SHA1_RSA_PKCS_PSS,   "SHA1"    },
-    {CKM_SHA224_RSA_PKCS_PSS, "SHA2-224"},
-    {CKM_SHA256_RSA_PKCS_PSS, "SHA2-256"},
-    {CKM_SHA384_RSA_PKCS_PSS, "SHA2-384"},
-    {CKM_SHA512_RSA_PKCS_PSS, "SHA2-512"},
+    {CKM_RSA_PKCS_PSS,        NULL    },
+    {CKM_SHA1_RSA_PKCS_PSS,   "SHA1"  },
+    {CKM_SHA224_RSA_PKCS_PSS, "SHA224"},
+    {CKM_SHA256_RSA_PKCS_PSS, "SHA256"},
+    {CKM_SHA384_RSA_PKCS_PSS, "SHA384"},
+    {CKM_SHA512_RSA_PKCS_PSS, "SHA512"},
 };
 
 static const struct row *find(CK_MECHANISM_TYPE mechanism)

@@ -2,6 +2,7 @@
 #include "provider/config.h"
 #include "provider/option.h"
 
+#include <openssl/core_names.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +38,17 @@ static char *describe(const struct prov_option *option, const char *from, const 
     return length >= 0 ? text : NULL;
 }
 
+/* Who loads it by the name of the provider for TPMs has set-ups that mean its keys and random numbers. */
+static void set_defaults(struct prov_config *config, const struct prov_core *core)
+{
+    const char *name = prov_core_parameter(core, OSSL_PROV_PARAM_CORE_PROV_NAME);
+    bool as_tpm2 = name != NULL && strcmp(name, "tpm2") == 0;
+
+    *config = (struct prov_config){.sessions = 8,
+                                   .new_keys = as_tpm2 ? PROV_NEW_KEYS_TSS2 : PROV_NEW_KEYS_SOFTWARE,
+                                   .random_by_default = as_tpm2};
+}
+
 static bool read_options(struct prov_config *config, const struct prov_core *core, char **problem)
 {
     for (size_t i = 0; i < prov_option_count; i++) {
@@ -56,7 +68,7 @@ bool prov_config_read(struct prov_config *config, const struct prov_core *core, 
 {
     bool ok;
 
-    *config = (struct prov_config){.sessions = 8};
+    set_defaults(config, core);
     *problem = NULL;
     ok = read_options(config, core, problem);
     if (config->module_count == 0)

@@ -21,6 +21,12 @@ enum prov_pem {
 
 enum { PROV_QUIRK_NO_ALLOWED_MECHANISMS = 1 }; /* CKA_ALLOWED_MECHANISMS is not asked for */
 
+/* Where a key goes that is generated without a word about its place. */
+enum prov_new_keys {
+    PROV_NEW_KEYS_SOFTWARE,
+    PROV_NEW_KEYS_TSS2 /* in a TPM, for a TSS2 PRIVATE KEY file: RSA and EC keys; see keygen.c */
+};
+
 /* The settings of one instance: from its section in openssl.cnf, else from the environment, else built in. */
 struct prov_config {
     char *modules[PROV_MODULES_MAXIMUM]; /* paths of PKCS#11 modules, or p11-kit's names of them; see locate.h
@@ -32,10 +38,12 @@ struct prov_config {
     char *log;        /* what is told to whom, as log_set_from_text takes it; NULL: nothing to nobody */
     enum prov_login login;
     enum prov_pem pem;
-    char *random_token; /* URI of the token for random numbers; NULL: the first that generates them */
-    char *tss2_token;   /* URI of the token for TSS2 PRIVATE KEY files; NULL: the only one that takes them */
-    unsigned sessions;  /* how many sessions on a token are kept at most */
-    bool forget_pins;   /* a PIN that was typed is not kept */
+    enum prov_new_keys new_keys;
+    bool random_by_default; /* the token's random numbers are a CTR-DRBG's too, which everybody asks for */
+    char *random_token;     /* URI of the token for random numbers; NULL: the first that generates them */
+    char *tss2_token;  /* URI of the token for TSS2 PRIVATE KEY files; NULL: the only one that takes them */
+    unsigned sessions; /* how many sessions on a token are kept at most */
+    bool forget_pins;  /* a PIN that was typed is not kept */
     bool ask_on_terminal; /* for a PIN, when nobody else can be asked */
     bool load_early;      /* the module is loaded together with the provider */
     bool no_export;       /* public halves of the token's keys are not handed to other providers */

@@ -97,6 +97,12 @@ int prov_encoder_does_public(void *provider, int selection)
     return is_about(selection, OSSL_KEYMGMT_SELECT_PUBLIC_KEY);
 }
 
+int prov_encoder_does_private_or_parameters(void *provider, int selection)
+{
+    return prov_encoder_does_private(provider, selection) ||
+           is_about(selection, OSSL_KEYMGMT_SELECT_ALL_PARAMETERS);
+}
+
 static int ask(char *buffer, int room, int writing, void *data)
 {
     const struct prov_encoder *encoder = data;

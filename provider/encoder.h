@@ -11,7 +11,11 @@ extern const OSSL_DISPATCH prov_encoder_spki_der_functions[];
 extern const OSSL_DISPATCH prov_encoder_text_functions[];
 extern const OSSL_DISPATCH prov_encoder_uri_functions[];
 extern const OSSL_DISPATCH prov_encoder_uri_traditional_functions[];
+extern const OSSL_DISPATCH prov_encoder_der_functions[];
+extern const OSSL_DISPATCH prov_encoder_der_traditional_functions[];
 extern const OSSL_DISPATCH prov_encoder_tss2_functions[];
+extern const OSSL_DISPATCH prov_encoder_uri_ec_functions[];
+extern const OSSL_DISPATCH prov_encoder_der_ec_functions[];
 
 struct prov_encoder;
 
@@ -42,6 +46,7 @@ int prov_encoder_encode(void *encoder, OSSL_CORE_BIO *out, const void *key, cons
 /* OSSL_FUNC_ENCODER_DOES_SELECTION: whether the most private of the selected parts is that half. */
 int prov_encoder_does_private(void *provider, int selection);
 int prov_encoder_does_public(void *provider, int selection);
+int prov_encoder_does_private_or_parameters(void *provider, int selection);
 
 /* Lets the default provider encode the public half or the software key to `out`. */
 int prov_encoder_delegate(const struct prov_encoder *encoder, const struct prov_key *key, int selection,

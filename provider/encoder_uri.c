@@ -6,11 +6,12 @@
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
+#include <string.h>
 
 /*
  * Writing a private key as PEM: of a token's key that is the file form of its URI, which every program that
  * takes a key file can then use, or what the configuration's `pem` says; of a key of a file, the file.
- * Software keys are written as ever.
+ * Software keys are written as ever. As DER the same, but for the URI, which has no such form.
  */
 
 /* What is not in a TPM has the file form of its URI whatever the configuration says. */
@@ -28,8 +29,18 @@ static bool export_if_configured(const struct prov_encoder *encoder, const struc
     return ok;
 }
 
+static bool is_pem(const struct prov_encoder *encoder)
+{
+    return strcmp(encoder->output, "PEM") == 0;
+}
+
 static bool write_uri(const struct prov_encoder *encoder, const struct prov_key *key, BIO *bio)
 {
+    if (!is_pem(encoder)) {
+        prov_raise(&encoder->provider->core, PROV_R_NOT_SUPPORTED,
+                   "%s: the URI of a key is written as PEM, and not as DER", key->private->name);
+        return false;
+    }
     if (!encoder->provider->config.no_uri_pem)
         return prov_pem_write(bio, key->private->name);
     prov_raise(&encoder->provider->core, PROV_R_NOT_SUPPORTED,
@@ -52,13 +63,16 @@ static bool write_token_key(const struct prov_encoder *encoder, const struct pro
     }
     if (!export_if_configured(encoder, key, &der))
         return key->private->file == NULL && write_uri(encoder, key, bio);
-    ok = prov_pem_write_tss2(bio, &der);
+    ok = is_pem(encoder) ? prov_pem_write_tss2(bio, &der)
+                         : BIO_write(bio, der.data, (int)der.size) == (int)der.size;
     bytes_free(&der);
     return ok;
 }
 
 static int encode(const struct prov_encoder *encoder, const struct prov_key *key, int selection, BIO *out)
 {
+    if (key->pkey != NULL && !prov_encoder_does_private(NULL, selection))
+        return prov_encoder_delegate(encoder, key, selection, out);
     if (!key->has_private)
         return 0;
     return key->private != NULL ? write_token_key(encoder, key, out)
@@ -75,24 +89,41 @@ static void *new_traditional_pem(void *provider)
     return prov_encoder_new(provider, encode, "PEM", "type-specific");
 }
 
-const OSSL_DISPATCH prov_encoder_uri_functions[] = {
-    {OSSL_FUNC_ENCODER_NEWCTX,              (void (*)(void))new_pem                     },
-    {OSSL_FUNC_ENCODER_FREECTX,             (void (*)(void))prov_encoder_free           },
-    {OSSL_FUNC_ENCODER_SETTABLE_CTX_PARAMS, (void (*)(void))prov_encoder_settable_params},
-    {OSSL_FUNC_ENCODER_SET_CTX_PARAMS,      (void (*)(void))prov_encoder_set_params     },
-    {OSSL_FUNC_ENCODER_DOES_SELECTION,      (void (*)(void))prov_encoder_does_private   },
-    {OSSL_FUNC_ENCODER_ENCODE,              (void (*)(void))prov_encoder_encode         },
-    {0,                                     NULL                                        },
-};
+static void *new_der(void *provider)
+{
+    return prov_encoder_new(provider, encode, "DER", "PrivateKeyInfo");
+}
+
+static void *new_traditional_der(void *provider)
+{
+    return prov_encoder_new(provider, encode, "DER", "type-specific");
+}
+
+#define FUNCTIONS(new, does)                                                                                 \
+    {                                                                                                        \
+        {OSSL_FUNC_ENCODER_NEWCTX, (void (*)(void))(new)},                                                   \
+            {OSSL_FUNC_ENCODER_FREECTX, (void (*)(void))prov_encoder_free},                                  \
+            {OSSL_FUNC_ENCODER_SETTABLE_CTX_PARAMS, (void (*)(void))prov_encoder_settable_params},           \
+            {OSSL_FUNC_ENCODER_SET_CTX_PARAMS, (void (*)(void))prov_encoder_set_params},                     \
+            {OSSL_FUNC_ENCODER_DOES_SELECTION, (void (*)(void))(does)},                                      \
+            {OSSL_FUNC_ENCODER_ENCODE, (void (*)(void))prov_encoder_encode},                                 \
+        {                                                                                                    \
+            0, NULL                                                                                          \
+        }                                                                                                    \
+    }
+
+const OSSL_DISPATCH prov_encoder_uri_functions[] = FUNCTIONS(new_pem, prov_encoder_does_private);
+const OSSL_DISPATCH prov_encoder_der_functions[] = FUNCTIONS(new_der, prov_encoder_does_private);
 
 /* The structure that is taken when the application names none; for software keys "EC PRIVATE KEY" and so on.
+ * Of an EC key the name of its curve is written, too, where nothing else of it is selected: `openssl ecparam`
+ * writes it before a new key.
  */
-const OSSL_DISPATCH prov_encoder_uri_traditional_functions[] = {
-    {OSSL_FUNC_ENCODER_NEWCTX,              (void (*)(void))new_traditional_pem         },
-    {OSSL_FUNC_ENCODER_FREECTX,             (void (*)(void))prov_encoder_free           },
-    {OSSL_FUNC_ENCODER_SETTABLE_CTX_PARAMS, (void (*)(void))prov_encoder_settable_params},
-    {OSSL_FUNC_ENCODER_SET_CTX_PARAMS,      (void (*)(void))prov_encoder_set_params     },
-    {OSSL_FUNC_ENCODER_DOES_SELECTION,      (void (*)(void))prov_encoder_does_private   },
-    {OSSL_FUNC_ENCODER_ENCODE,              (void (*)(void))prov_encoder_encode         },
-    {0,                                     NULL                                        },
-};
+const OSSL_DISPATCH prov_encoder_uri_traditional_functions[] =
+    FUNCTIONS(new_traditional_pem, prov_encoder_does_private);
+const OSSL_DISPATCH prov_encoder_der_traditional_functions[] =
+    FUNCTIONS(new_traditional_der, prov_encoder_does_private);
+const OSSL_DISPATCH prov_encoder_uri_ec_functions[] =
+    FUNCTIONS(new_traditional_pem, prov_encoder_does_private_or_parameters);
+const OSSL_DISPATCH prov_encoder_der_ec_functions[] =
+    FUNCTIONS(new_traditional_der, prov_encoder_does_private_or_parameters);

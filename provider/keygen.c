@@ -13,13 +13,16 @@
 
 /*
  * A program that generates an ordinary key (the ephemeral one of a TLS handshake, say) may meet this provider
- * first. It gets an ordinary key, unless it names a token, or asks for the file of a TPM's key.
+ * first. It gets an ordinary key, unless it names a token, or asks for the file of a TPM's key; or unless the
+ * configuration says that new keys are for such files (new-keys = tss2). Even then the partner of a key that
+ * is there already, for one agreement with it, is an ordinary one.
  */
 struct generation {
     struct provider *provider;
     const struct prov_key_type *type;
     EVP_PKEY_CTX *context; /* the default provider's: it makes software keys, and checks what it is told */
     bool parameters_only;
+    bool asked; /* `tss2` was given, so the configuration does not count */
     struct prov_request request;
 };
 
@@ -44,6 +47,7 @@ void *prov_keygen_init(void *provider, const struct prov_key_type *type, int sel
     generation->parameters_only = (selection & OSSL_KEYMGMT_SELECT_KEYPAIR) == 0;
     generation->context = EVP_PKEY_CTX_new_from_name(generation->provider->libctx, type->name, NULL);
     generation->request = (struct prov_request){.type = type, .bits = 2048, .pss = CKM_RSA_PKCS_PSS};
+    generation->request.to_file = generation->provider->config.new_keys == PROV_NEW_KEYS_TSS2 && !type->bare;
     if (begin(generation) && prov_keygen_set_params(generation, params))
         return generation;
     prov_keygen_free(generation);
@@ -66,6 +70,8 @@ int prov_keygen_set_template(void *data, void *template)
 
     if (key->pkey == NULL)
         return 0;
+    if (key->has_public && !generation->asked)
+        generation->request.to_file = false;
     EVP_PKEY_CTX_free(generation->context);
     generation->context = EVP_PKEY_CTX_new_from_pkey(generation->provider->libctx, key->pkey, NULL);
     if (generation->type->pkcs11 == CKK_EC &&
@@ -101,6 +107,7 @@ static int take_uri(struct generation *generation, const OSSL_PARAM *param)
         return refuse(generation, param, "expected a PKCS#11 URI");
     prov_uri_free(generation->request.uri);
     generation->request.uri = prov_uri_parse(&generation->provider->core, text);
+    generation->request.to_file = generation->request.to_file && generation->asked;
     return generation->request.uri != NULL;
 }
 
@@ -120,6 +127,7 @@ static int take_tss2(struct generation *generation, const OSSL_PARAM *param)
     for (size_t i = 0; text != NULL && i < sizeof words / sizeof words[0]; i++) {
         if (strcasecmp(text, words[i]) == 0) {
             generation->request.to_file = i % 2 == 1;
+            generation->asked = true;
             return 1;
         }
     }

@@ -5,6 +5,7 @@
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/params.h>
+#include <stdio.h>
 #include <string.h>
 
 void prov_keymgmt_free(void *key)
@@ -137,11 +138,28 @@ int prov_keymgmt_get_uri(const struct prov_key *key, OSSL_PARAM params[])
            OSSL_PARAM_set_utf8_string(uri, key->private->name);
 }
 
+/* Of the names that a digest has, the one that libcrypto knows without any other provider, too: whoever loads
+ * this one alone has no other list of names. */
+static bool name_digest(OSSL_PARAM params[])
+{
+    static const char prefix[] = "SHA2-";
+    OSSL_PARAM *p = OSSL_PARAM_locate(params, OSSL_PKEY_PARAM_MANDATORY_DIGEST);
+    const char *name = NULL;
+    char plain[16];
+
+    if (p == NULL || !OSSL_PARAM_modified(p) || !OSSL_PARAM_get_utf8_string_ptr(p, &name) ||
+        strncmp(name, prefix, strlen(prefix)) != 0 || strchr(name, '/') != NULL)
+        return true;
+    snprintf(plain, sizeof plain, "SHA%s", name + strlen(prefix));
+    return OSSL_PARAM_set_utf8_string(p, plain);
+}
+
 int prov_keymgmt_get_params(void *data, OSSL_PARAM params[])
 {
     const struct prov_key *key = data;
 
-    return prov_keymgmt_get_uri(key, params) && key->pkey != NULL && EVP_PKEY_get_params(key->pkey, params);
+    return prov_keymgmt_get_uri(key, params) && key->pkey != NULL && EVP_PKEY_get_params(key->pkey, params) &&
+           name_digest(params);
 }
 
 /* How TLS makes the other side's key: an empty one that is told its bytes. */
@@ -158,12 +176,34 @@ static int set_bytes(struct prov_key *key, const OSSL_PARAM params[])
     return pkey != NULL;
 }
 
+/* Whether they only say how the public half is written: `openssl ec` says so of every key. */
+static bool are_about_writing(const OSSL_PARAM params[])
+{
+    static const char *const names[] = {
+        OSSL_PKEY_PARAM_EC_INCLUDE_PUBLIC,
+        OSSL_PKEY_PARAM_EC_ENCODING,
+        OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT,
+    };
+
+    for (; params->key != NULL; params++) {
+        size_t i = 0;
+
+        while (i < sizeof names / sizeof names[0] && strcmp(params->key, names[i]) != 0)
+            i++;
+        if (i == sizeof names / sizeof names[0])
+            return false;
+    }
+    return true;
+}
+
 int prov_keymgmt_set_params(void *data, const OSSL_PARAM params[])
 {
     struct prov_key *key = data;
 
     if (params == NULL || params[0].key == NULL)
         return 1;
+    if (key->private != NULL && key->type->pkcs11 == CKK_EC && are_about_writing(params))
+        return EVP_PKEY_set_params(key->pkey, prov_params_writable(params)) == 1;
     if (key->pkey == NULL && key->type->bare)
         return set_bytes(key, params);
     if (key->pkey == NULL || key->private != NULL)

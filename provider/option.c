@@ -164,6 +164,16 @@ static const struct prov_word pem_words[] = {
     {"tss2", PROV_PEM_AS_TSS2},
     {NULL,   0               },
 };
+static const struct prov_word new_keys_words[] = {
+    {"software", PROV_NEW_KEYS_SOFTWARE},
+    {"tss2",     PROV_NEW_KEYS_TSS2    },
+    {NULL,       0                     },
+};
+static const struct prov_word random_words[] = {
+    {"named",    0},
+    {"ctr-drbg", 1},
+    {NULL,       0},
+};
 static const struct prov_word true_words[] = {
     {"true",  1},
     {"false", 0},
@@ -281,6 +291,10 @@ const struct prov_option prov_options[] = {
            .override = "PKCS11_PROVIDER_DEBUG",
            .expected =
                "error, warning, info or debug, and :PATH of a file behind it; or file:PATH,level:NUMBER"),
+    OPTION("pkcs11-module-new-keys", "new-keys", "DEVID_PKCS11_NEW_KEYS", parse_word, new_keys,
+           .words = new_keys_words, .expected = "software or tss2"),
+    OPTION("pkcs11-module-random", "random", "DEVID_PKCS11_RANDOM", parse_flag, random_by_default,
+           .words = random_words, .expected = "named or ctr-drbg"),
     OPTION("pkcs11-module-assume-fips", "assume-fips", "DEVID_PKCS11_ASSUME_FIPS", parse_flag, fips,
            .words = true_words, .expected = "true or false"),
 };

@@ -94,7 +94,7 @@ struct provider *prov_provider_new(const OSSL_CORE_HANDLE *handle, const OSSL_DI
     if (name == NULL)
         name = "devid";
     if (open_context(provider, in) && accept(provider, configure(provider, name)) &&
-        prov_algorithms_build(&provider->algorithms, name, provider->config.fips) && load_early(provider))
+        prov_algorithms_build(&provider->algorithms, name, &provider->config) && load_early(provider))
         return provider;
     prov_provider_free(provider);
     return NULL;

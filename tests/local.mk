@@ -187,6 +187,7 @@ fuzz_data = \
 	tests/data/fuzz/uri/pin
 
 provider_tests = \
+	tests/provider/test_as_tpm2 \
 	tests/provider/test_asymcipher_rsa \
 	tests/provider/test_attempt \
 	tests/provider/test_config \

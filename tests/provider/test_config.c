@@ -135,6 +135,24 @@ START_TEST(understands_each_option)
     ck_assert_uint_eq(config.pem, PROV_PEM_AS_TSS2);
     ck_assert_ptr_null(config.tss2_token);
     prov_config_free(&config);
+    ck_assert(read_config(&config, "new-keys", "tss2"));
+    ck_assert_uint_eq(config.new_keys, PROV_NEW_KEYS_TSS2);
+    prov_config_free(&config);
+}
+END_TEST
+
+START_TEST(the_name_of_the_provider_for_tpms_means_its_ways)
+{
+    struct prov_config config;
+
+    ck_assert(read_config(&config, "provider-name", "tpm2"));
+    ck_assert_uint_eq(config.new_keys, PROV_NEW_KEYS_TSS2);
+    ck_assert(config.random_by_default);
+    prov_config_free(&config);
+    ck_assert(read_config(&config, "provider-name", "devid"));
+    ck_assert_uint_eq(config.new_keys, PROV_NEW_KEYS_SOFTWARE);
+    ck_assert(!config.random_by_default);
+    prov_config_free(&config);
 }
 END_TEST
 
@@ -146,18 +164,20 @@ START_TEST(understands_each_switch_in_both_positions)
         size_t offset;
         bool on;
     } rows[] = {
-        {"pkcs11-module-load-behavior",              "early", offsetof(struct prov_config, load_early),  true },
-        {"load",                                     "lazy",  offsetof(struct prov_config, load_early),  false},
-        {"pkcs11-module-cache-pins",                 "cache", offsetof(struct prov_config, forget_pins), false},
-        {"cache-pins",                               "never", offsetof(struct prov_config, forget_pins), true },
-        {"pkcs11-module-allow-export",               "0",     offsetof(struct prov_config, no_export),   false},
-        {"pkcs11-module-allow-export",               "1",     offsetof(struct prov_config, no_export),   true },
-        {"pkcs11-module-encode-provider-uri-to-pem", "true",  offsetof(struct prov_config, no_uri_pem),  false},
-        {"pkcs11-module-encode-provider-uri-to-pem", "false", offsetof(struct prov_config, no_uri_pem),  true },
-        {"pkcs11-module-assume-fips",                "true",  offsetof(struct prov_config, fips),        true },
-        {"pkcs11-module-assume-fips",                "false", offsetof(struct prov_config, fips),        false},
-        {"pkcs11-module-cache-keys",                 "true",  offsetof(struct prov_config, fips),        false},
-        {"pkcs11-module-cache-keys",                 "false", offsetof(struct prov_config, fips),        false},
+        {"pkcs11-module-load-behavior",              "early",    offsetof(struct prov_config, load_early),        true },
+        {"load",                                     "lazy",     offsetof(struct prov_config, load_early),        false},
+        {"pkcs11-module-cache-pins",                 "cache",    offsetof(struct prov_config, forget_pins),       false},
+        {"cache-pins",                               "never",    offsetof(struct prov_config, forget_pins),       true },
+        {"pkcs11-module-allow-export",               "0",        offsetof(struct prov_config, no_export),         false},
+        {"pkcs11-module-allow-export",               "1",        offsetof(struct prov_config, no_export),         true },
+        {"pkcs11-module-encode-provider-uri-to-pem", "true",     offsetof(struct prov_config, no_uri_pem),        false},
+        {"pkcs11-module-encode-provider-uri-to-pem", "false",    offsetof(struct prov_config, no_uri_pem),        true },
+        {"pkcs11-module-assume-fips",                "true",     offsetof(struct prov_config, fips),              true },
+        {"pkcs11-module-assume-fips",                "false",    offsetof(struct prov_config, fips),              false},
+        {"pkcs11-module-cache-keys",                 "true",     offsetof(struct prov_config, fips),              false},
+        {"pkcs11-module-cache-keys",                 "false",    offsetof(struct prov_config, fips),              false},
+        {"random",                                   "ctr-drbg", offsetof(struct prov_config, random_by_default), true },
+        {"pkcs11-module-random",                     "named",    offsetof(struct prov_config, random_by_default), false},
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -386,6 +406,7 @@ Suite *suite(void)
     tcase_add_test(t, each_option_has_two_names_and_a_variable_of_its_own);
     tcase_add_test(t, each_option_is_documented);
     tcase_add_test(t, understands_each_option);
+    tcase_add_test(t, the_name_of_the_provider_for_tpms_means_its_ways);
     tcase_add_test(t, understands_each_switch_in_both_positions);
     tcase_add_test(t, quirks_are_whole_words);
     tcase_add_test(t, each_word_is_taken_and_told);
