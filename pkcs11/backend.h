@@ -105,6 +105,14 @@ struct backend {
      */
     CK_RV(*load_locked)
     (void *instance, const struct bytes *block, const struct public_key *public, void **key);
+    /*
+     * Keys that somebody else left in the device. find: the block that stands for the one at a place, which
+     * devid/pkcs11.h describes (CKM_DEVID_TSS2_KEY). CKR_DATA_INVALID: that is no place;
+     * CKR_OBJECT_HANDLE_INVALID: nothing is there, or another key than the one that is meant. Optional.
+     */
+    CK_RV (*find)(void *instance, const struct bytes *place, struct bytes *block);
+    /* The content of an NV index, freed with bytes_free. Optional. */
+    CK_RV (*read_index)(void *instance, CK_ULONG index, struct bytes *content);
     void (*drop)(void *instance, void *key);
     /* A key of the device itself by what its file says: its area, its handle and the public key of the block,
      * which must be the area's (else CKR_DATA_INVALID). As load otherwise. */

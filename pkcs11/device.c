@@ -137,3 +137,25 @@ CK_RV device_setup(CK_SESSION_HANDLE handle, CK_FLAGS flags)
         rv = device_objects_write(session->token, (flags & DEVID_SETUP_PERSIST) != 0);
     return session_leave(session, rv);
 }
+
+CK_RV device_read_index(CK_SESSION_HANDLE handle, CK_ULONG index, CK_BYTE *out, CK_ULONG *size)
+{
+    const struct backend *backend = backend_by_name("tpm");
+    struct bytes content = BYTES_EMPTY;
+    struct session *session;
+    CK_RV rv = session_enter(handle, &session);
+
+    if (rv != CKR_OK)
+        return rv;
+    if (size == NULL)
+        return session_leave(session, CKR_ARGUMENTS_BAD);
+    rv = backend->read_index(token_instance(session->token, backend), index, &content);
+    if (rv == CKR_OK && out != NULL && *size < content.size)
+        rv = CKR_BUFFER_TOO_SMALL;
+    if (rv == CKR_OK && out != NULL && content.size != 0)
+        memcpy(out, content.data, content.size);
+    if (rv == CKR_OK || rv == CKR_BUFFER_TOO_SMALL)
+        *size = content.size;
+    bytes_free(&content);
+    return session_leave(session, rv);
+}

@@ -13,5 +13,7 @@ CK_RV device_objects_write(struct token *token, bool persist);
 
 /* The vendor function `setup_device`, see devid/pkcs11.h. */
 CK_RV device_setup(CK_SESSION_HANDLE session, CK_FLAGS flags);
+/* The vendor function `read_index`, see there. */
+CK_RV device_read_index(CK_SESSION_HANDLE session, CK_ULONG index, CK_BYTE *out, CK_ULONG *size);
 
 #endif

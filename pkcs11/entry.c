@@ -90,9 +90,10 @@ static CK_FUNCTION_LIST_3_0 functions_3_0 = {
 };
 
 static struct devid_functions vendor_functions = {
-    .version = {1, 1},
+    .version = {1, 2},
     .error_text = p11_failure_text,
     .setup_device = device_setup,
+    .read_index = device_read_index,
 };
 
 static CK_UTF8CHAR standard_name[] = "PKCS 11";

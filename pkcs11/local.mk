@@ -115,6 +115,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/soft/tsskey.c pkcs11/soft/tsskey.h \
 	pkcs11/soft/verify.c pkcs11/soft/verify.h \
 	pkcs11/soft/x509.c pkcs11/soft/x509.h \
+	pkcs11/tpm/athandle.c pkcs11/tpm/athandle.h \
 	pkcs11/tpm/auth.c pkcs11/tpm/auth.h \
 	pkcs11/tpm/authorize.c pkcs11/tpm/authorize.h \
 	pkcs11/tpm/backend.c pkcs11/tpm/backend.h \

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define WRAPPED_MAXIMUM 65536
+#define PERSISTENT 0x81 /* how handles of keys that stay in a TPM begin */
 
 /* A key to unwrap: what the caller says of it. */
 struct unwrapping {
@@ -311,20 +312,36 @@ static CK_RV fill_kind(struct unwrapping *unwrapping, const struct key *key)
                : p11_fail(CKR_TEMPLATE_INCONSISTENT, "the key is of another CKA_CLASS or CKA_KEY_TYPE");
 }
 
+/* A place in the device stands for the key there; DER begins otherwise. *block is the caller's. */
+static CK_RV find_in_device(struct unwrapping *unwrapping, const struct backend *backend, void *instance,
+                            struct bytes *block)
+{
+    *block = BYTES_EMPTY;
+    if (unwrapping->wrapped.size == 0 || unwrapping->wrapped.data[0] != PERSISTENT)
+        return CKR_OK;
+    return backend->find(instance, &unwrapping->wrapped, block);
+}
+
 static CK_RV unwrap_file(struct unwrapping *unwrapping, const CK_MECHANISM *mechanism,
                          const struct mechanism *row, const CK_ATTRIBUTE *items, CK_ULONG count,
                          CK_OBJECT_HANDLE *handle)
 {
     const struct backend *backend = backend_by_pem_label(TSS2_KEY_PEM, strlen(TSS2_KEY_PEM));
     struct session *session = unwrapping->session;
+    void *instance = token_instance(session->token, backend);
+    struct bytes found = BYTES_EMPTY;
     struct p11_parameters none = {0};
     struct key *key = NULL;
     CK_RV rv = row->parse(mechanism, row, &none);
 
     if (rv == CKR_OK)
-        rv = key_load(backend, token_instance(session->token, backend), &unwrapping->wrapped, &key);
+        rv = find_in_device(unwrapping, backend, instance, &found);
+    if (rv == CKR_OK && found.size != 0)
+        unwrapping->wrapped = found; /* a view */
+    if (rv == CKR_OK)
+        rv = key_load(backend, instance, &unwrapping->wrapped, &key);
     if (rv == CKR_DATA_INVALID)
-        return broken("it is not the DER of a TSS2 PRIVATE KEY");
+        rv = broken("it is not the DER of a TSS2 PRIVATE KEY");
     if (rv == CKR_OK)
         rv = fill_kind(unwrapping, key);
     if (rv == CKR_OK)
@@ -333,6 +350,7 @@ static CK_RV unwrap_file(struct unwrapping *unwrapping, const CK_MECHANISM *mech
         rv = unwrapping->object_class == CKO_SECRET_KEY
                  ? secret_add_block(session, &unwrapping->asked, backend, &unwrapping->wrapped, handle)
                  : import_add_block(session, &unwrapping->asked, backend, &unwrapping->wrapped, handle);
+    bytes_free(&found);
     key_return(key);
     return rv;
 }

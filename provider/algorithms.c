@@ -67,6 +67,8 @@ struct row {
 /* clang-format off */
 static const struct row rows[] = {
     {OSSL_OP_STORE, "pkcs11", "", prov_store_functions},
+    {OSSL_OP_STORE, "handle", "", prov_store_handle_functions},
+    {OSSL_OP_STORE, "object", "", prov_store_object_functions},
     {OSSL_OP_KEYMGMT, RSA_NAMES, "", prov_keymgmt_rsa_functions},
     {OSSL_OP_KEYMGMT, PSS_NAMES, "", prov_keymgmt_rsa_pss_functions},
     {OSSL_OP_KEYMGMT, EC_NAMES, "", prov_keymgmt_ec_functions},

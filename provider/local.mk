@@ -22,6 +22,7 @@ provider_libcore_la_SOURCES = \
 	provider/filter.c provider/filter.h \
 	provider/generate.c provider/generate.h \
 	provider/guard.c provider/guard.h \
+	provider/handle.c provider/handle.h \
 	provider/key.c provider/key.h \
 	provider/keyexch.c provider/keyexch.h \
 	provider/keygen.c \
@@ -55,6 +56,7 @@ provider_libcore_la_SOURCES = \
 	provider/signature_rsa.c \
 	provider/store.c provider/store.h \
 	provider/terminal.c provider/terminal.h \
+	provider/store_tpm.c \
 	provider/tls.c provider/tls.h \
 	provider/token.c provider/token.h \
 	provider/unpad.c provider/unpad.h \

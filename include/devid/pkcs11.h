@@ -35,7 +35,10 @@ extern "C" {
 #define CKM_DEVID_TPM2_CREDENTIAL (DEVID_VENDOR | 0x01)
 /* C_UnwrapKey without an unwrapping key (CK_INVALID_HANDLE): takes in a key as it stands, encrypted by its
  * TPM, in the DER of a TSS2 PRIVATE KEY file. C_WrapKey without a wrapping key gives that DER. No parameter.
- */
+ *
+ * In place of the DER, the place of a key that somebody left in the TPM: four bytes of its persistent handle
+ * (big-endian), one byte that is 1 if the key has an authorization and 0 if that is empty, and, if it must be
+ * a certain key, its name as a TPM2B_NAME. */
 #define CKM_DEVID_TSS2_KEY (DEVID_VENDOR | 0x02)
 
 /*
@@ -45,7 +48,7 @@ extern "C" {
 #define DEVID_INTERFACE_NAME "Vendor DevID"
 
 struct devid_functions {
-    CK_VERSION version; /* 1.1; later minor versions only append members */
+    CK_VERSION version; /* 1.2; later minor versions only append members */
     /*
      * Why the calling thread's last C_ call failed, as one English sentence without a newline that names the
      * thing concerned and what to do: "TPM swtpm:port=2321 cannot be reached ...". Never a PIN. After a call
@@ -62,6 +65,10 @@ struct devid_functions {
      * give is left out, and error_text says so.
      */
     CK_RV (*setup_device)(CK_SESSION_HANDLE session, CK_FLAGS flags);
+    /* Since 1.2. The content of an NV index of the session's TPM (0x01000000 and following), which it gives
+     * for an empty authorization or the owner's. *size is the room, and becomes the length; `out` NULL asks
+     * for that. */
+    CK_RV (*read_index)(CK_SESSION_HANDLE session, CK_ULONG index, CK_BYTE *out, CK_ULONG *size);
 };
 
 #define DEVID_SETUP_PERSIST 0x01UL

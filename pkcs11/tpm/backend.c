@@ -6,6 +6,7 @@
 #include "pkcs11/pinfile.h"
 #include "pkcs11/soft/tsskey.h"
 #include "pkcs11/token.h"
+#include "pkcs11/tpm/athandle.h"
 #include "pkcs11/tpm/auth.h"
 #include "pkcs11/tpm/create.h"
 #include "pkcs11/tpm/endorsement.h"
@@ -227,6 +228,8 @@ CK_RV tpm_key_read(const struct tpm_token *token, const struct bytes *block, str
     if (rv == CKR_OK && !bytes_copy(&key->block, block->data, block->size))
         rv = CKR_HOST_MEMORY;
     set_use(token, &file, key);
+    if (rv == CKR_OK && tpm_is_at_handle(key))
+        key->stay->handle = file.parent;
     tss_key_free(&file);
     if (rv != CKR_OK)
         tpm_key_free(key);
@@ -308,6 +311,8 @@ const struct backend tpm_backend = {
     .adopt = tpm_adopt,
     .place = tpm_place,
     .persist = tpm_persist,
+    .find = tpm_find_key,
+    .read_index = tpm_read_index,
     .drop = drop_key,
     .key_attribute = key_attribute,
     .has_own_auth = tpm_has_own_auth,

@@ -33,8 +33,8 @@ struct tpm_arrival {
     TPM2B_PRIVATE private_area; /* that loads, under the TPM's lock; size 0: it was not imported yet */
 };
 
-/* A key block, ready to be loaded, or a key of the TPM itself (no private area): the backend's `key`.
- * Immutable. */
+/* A key block, ready to be loaded, a key that somebody left at a handle (athandle.h), or a key of the TPM
+ * itself (both without a private area): the backend's `key`. Immutable. */
 struct tpm_key {
     TPM2B_PUBLIC public_area;
     TPM2B_PRIVATE private_area;

@@ -3,6 +3,7 @@
 
 #include "common/log.h"
 #include "pkcs11/failure.h"
+#include "pkcs11/tpm/athandle.h"
 #include "pkcs11/tpm/command.h"
 #include "pkcs11/tpm/duplicate.h"
 #include "pkcs11/tpm/keeper.h"
@@ -165,7 +166,7 @@ static TSS2_RC load_and_use(const struct tpm_token *token, const struct tpm_key 
     TSS2_RC rc = use_where_it_stays(token, key, guard, check, use, data, &done);
 
     *loading = false;
-    if (done)
+    if (done || tpm_is_at_handle(key))
         return rc;
     rc = TSS2_RC_SUCCESS;
     *loading = entry == NULL;
@@ -212,7 +213,7 @@ static CK_RV with_key(const struct tpm_token *token, const struct tpm_key *key, 
 
     if (rv != CKR_OK)
         return rv;
-    if (key->private_area.size == 0) {
+    if (key->private_area.size == 0 && !tpm_is_at_handle(key)) {
         tpm_leave(tpm);
         return p11_fail(CKR_KEY_FUNCTION_NOT_PERMITTED,
                         "the key is the TPM's own; it opens credentials (C_UnwrapKey) and nothing else");
@@ -222,8 +223,13 @@ static CK_RV with_key(const struct tpm_token *token, const struct tpm_key *key, 
         return p11_fail(CKR_USER_NOT_LOGGED_IN, "the key needs the PIN of token %s", token->path);
     }
     rc = load_and_use(token, key, auth, check, use, data, &loading);
-    if (rc != TSS2_RC_SUCCESS && recover(tpm, rc, loading && tpm_is_persistent(key->parent)))
+    if (rc != TSS2_RC_SUCCESS &&
+        recover(tpm, rc, (loading || tpm_is_at_handle(key)) && tpm_is_persistent(key->parent)))
         rc = load_and_use(token, key, auth, check, use, data, &loading);
+    if (tpm_is_at_handle(key) && tpm_stay_handle(key) == 0) {
+        tpm_leave(tpm);
+        return tpm_handle_is_gone(token, key);
+    }
     if (rc != TSS2_RC_SUCCESS)
         rv = loading ? tpm_primary_explain(token, key->parent, step, rc) : tpm_failed(tpm, step, rc);
     tpm_leave(tpm);

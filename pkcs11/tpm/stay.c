@@ -3,6 +3,7 @@
 
 #include "common/log.h"
 #include "pkcs11/failure.h"
+#include "pkcs11/tpm/athandle.h"
 #include "pkcs11/tpm/hierarchy.h"
 #include "pkcs11/tpm/loaded.h"
 #include "pkcs11/tpm/public.h"
@@ -48,7 +49,7 @@ void tpm_stay_confirm(const struct tpm_key *key)
 
 void tpm_stay_lose(const struct tpm *tpm, const struct tpm_key *key)
 {
-    if (!read_flag(&key->stay->lost))
+    if (!read_flag(&key->stay->lost) && !tpm_is_at_handle(key))
         log_warning("TPM %s has no such key at 0x%08x as the key's file says; the file's own key is loaded",
                     tpm_name(tpm), key->stay->handle);
     set_flag(&key->stay->lost, true);
@@ -84,7 +85,7 @@ CK_RV tpm_place(void *material, CK_ULONG handle)
 {
     struct tpm_key *key = material;
 
-    if (handle == 0)
+    if (handle == 0 || tpm_is_at_handle(key))
         return CKR_OK;
     if (handle < FIRST || handle > LAST)
         return p11_fail(CKR_DATA_INVALID, "'Persistent: 0x%lx' is not a persistent handle of the owner's",
@@ -204,9 +205,10 @@ CK_RV tpm_persist(void *instance, void *material, CK_ULONG handle)
     const struct tpm_key *key = material;
     CK_RV rv = CKR_OK;
 
-    if (key->stay == NULL)
+    if (key->stay == NULL || tpm_is_at_handle(key))
         return handle == 0 ? CKR_OK
-                           : p11_fail(CKR_ATTRIBUTE_READ_ONLY, "the key is the TPM's own; it stays as it is");
+                           : p11_fail(CKR_ATTRIBUTE_READ_ONLY,
+                                      "the key is the TPM's own, or somebody else's; it stays as it is");
     if (handle != 0 && (handle < FIRST || handle > LAST))
         return p11_fail(CKR_ATTRIBUTE_VALUE_INVALID,
                         "0x%lx is not a persistent handle of the owner's (0x81000000 to 0x817fffff)", handle);
