@@ -37,6 +37,13 @@ struct key_request {
     struct bytes pcrs;             /* pairs: CKA_DEVID_POLICY_PCR, the caller's; empty: none */
 };
 
+/* The one scheme and hash that a key signs with. */
+struct key_binding {
+    enum p11_scheme scheme;
+    enum p11_hash hash;
+    bool hashes; /* it signs messages that the device hashes, and no digests */
+};
+
 /*
  * THE backend vtable: how a kind of key store does what needs a secret. An `instance` is one token's; a `key`
  * is one loaded key block's. A NULL member is CKR_FUNCTION_NOT_SUPPORTED (see backend_missing). Verification,
@@ -140,6 +147,10 @@ struct backend {
      * it has one, is its own. Before others see the key. Only where has_own_auth is. */
     void (*disown)(void *key);
     CK_RV (*authenticate)(void *instance, void *key, const struct bytes *pin);
+
+    /* False: the key signs as the caller wants it. With binding.hashes `sign` gets the message itself, and
+     * parameters->message says so. Optional: no key is bound. */
+    bool (*binding)(const void *key, struct key_binding *binding);
 
     /* Makes a key pair or a secret key; *block is what a later load takes. The key is not kept by the device.
      */

@@ -3,6 +3,7 @@
 
 #include "devid/pkcs11.h"
 #include "pkcs11/failure.h"
+#include "pkcs11/mechanism.h"
 #include "pkcs11/nested.h"
 #include "pkcs11/soft/hash.h"
 #include "pkcs11/soft/key.h"
@@ -111,6 +112,37 @@ CK_RV key_settle_auth(struct key *key, struct attributes *attributes)
     return key->backend->has_own_auth(key->material)
                ? attributes_set_bool(attributes, CKA_ALWAYS_AUTHENTICATE, true)
                : CKR_OK;
+}
+
+static bool binding_of(const struct key *key, struct key_binding *binding)
+{
+    return key->backend != NULL && key->backend->binding != NULL &&
+           key->backend->binding(key->material, binding);
+}
+
+bool key_hashes(const struct key *key, enum p11_scheme scheme, enum p11_hash hash)
+{
+    struct key_binding binding;
+
+    return binding_of(key, &binding) && binding.hashes && binding.scheme == scheme && binding.hash == hash;
+}
+
+CK_RV key_settle_binding(const struct key *key, struct attributes *attributes)
+{
+    const struct mechanism *rows[2];
+    CK_MECHANISM_TYPE types[2];
+    struct key_binding binding;
+    size_t count = 0;
+
+    if (attributes_find(attributes, CKA_ALLOWED_MECHANISMS) != NULL || !binding_of(key, &binding))
+        return CKR_OK;
+    rows[0] = mechanism_signing(binding.scheme, binding.hash);
+    rows[1] = binding.hashes ? NULL : mechanism_signing(binding.scheme, HASH_NONE);
+    for (size_t i = 0; i < 2; i++)
+        if (rows[i] != NULL)
+            types[count++] = rows[i]->type;
+    return count == 0 ? CKR_OK
+                      : attributes_set(attributes, CKA_ALLOWED_MECHANISMS, types, count * sizeof types[0]);
 }
 
 CK_RV key_persist(const struct key *key, CK_ULONG handle)

@@ -119,6 +119,7 @@ pkcs11_libcore_la_SOURCES = \
 	pkcs11/tpm/auth.c pkcs11/tpm/auth.h \
 	pkcs11/tpm/authorize.c pkcs11/tpm/authorize.h \
 	pkcs11/tpm/backend.c pkcs11/tpm/backend.h \
+	pkcs11/tpm/bound.c pkcs11/tpm/bound.h \
 	pkcs11/tpm/bus.c pkcs11/tpm/bus.h \
 	pkcs11/tpm/capability.c pkcs11/tpm/capability.h \
 	pkcs11/tpm/cipher.c pkcs11/tpm/cipher.h \

@@ -280,6 +280,14 @@ const struct mechanism *mechanism_row(CK_MECHANISM_TYPE type)
     return NULL;
 }
 
+const struct mechanism *mechanism_signing(enum p11_scheme scheme, enum p11_hash hash)
+{
+    for (size_t i = 0; i < ROWS; i++)
+        if ((table[i].flags & CKF_SIGN) != 0 && table[i].scheme == scheme && table[i].digest == hash)
+            return &table[i];
+    return NULL;
+}
+
 static const struct mechanism *row_of(const struct token *token, CK_MECHANISM_TYPE type)
 {
     const struct mechanism *row = mechanism_row(type);

@@ -71,6 +71,9 @@ bool mechanism_is_secret(const struct mechanism *row);
 /* NULL: the table has no such row. */
 const struct mechanism *mechanism_row(CK_MECHANISM_TYPE type);
 
+/* The row that signs by the scheme with its own hash, or with HASH_NONE what the caller hashed; NULL: none. */
+const struct mechanism *mechanism_signing(enum p11_scheme scheme, enum p11_hash hash);
+
 /* The row when the token's own backend can do it and it permits the operation `flag`; CKR_MECHANISM_INVALID
  * otherwise. */
 CK_RV mechanism_find(const struct token *token, CK_MECHANISM_TYPE type, CK_FLAGS flag,

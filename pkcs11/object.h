@@ -53,6 +53,10 @@ CK_RV key_place(struct key *key, const struct attributes *attributes);
 /* What its attributes say of the authorization of a loaded private key, and the other way round: one that is
  * the key's own makes it CKA_ALWAYS_AUTHENTICATE. */
 CK_RV key_settle_auth(struct key *key, struct attributes *attributes);
+/* A key that its device binds to one scheme and hash has CKA_ALLOWED_MECHANISMS that say so. */
+CK_RV key_settle_binding(const struct key *key, struct attributes *attributes);
+/* Whether its signatures by this scheme are of messages that the device hashes. */
+bool key_hashes(const struct key *key, enum p11_scheme scheme, enum p11_hash hash);
 /* backend.persist, where the key has it: else only `handle` 0 is CKR_OK. */
 CK_RV key_persist(const struct key *key, CK_ULONG handle);
 struct key *key_take(struct key *key);

@@ -117,6 +117,8 @@ static CK_RV add_pair(struct token *token, const struct keyfile_block *block, st
     if (rv == CKR_OK)
         rv = key_settle_auth(key, &private->attributes);
     if (rv == CKR_OK)
+        rv = key_settle_binding(key, &private->attributes);
+    if (rv == CKR_OK)
         rv = objects_pair_inherit(&private->attributes, &public->attributes);
     rv = finish(token, private, place, rv);
     if (shown)

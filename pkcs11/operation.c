@@ -33,9 +33,13 @@ static CK_RV check_key(const struct object *object, const struct mechanism *row,
 
 static CK_RV prepare(struct operation *operation, const CK_MECHANISM *mechanism)
 {
+    const struct object *object = operation->object;
     CK_RV rv = operation->row->parse(mechanism, operation->row, &operation->parameters);
 
-    if (rv == CKR_OK && operation->row->digest != HASH_NONE)
+    operation->parameters.message = object->object_class == CKO_PRIVATE_KEY &&
+                                    operation->row->digest != HASH_NONE &&
+                                    key_hashes(object->key, operation->row->scheme, operation->row->digest);
+    if (rv == CKR_OK && operation->row->digest != HASH_NONE && !operation->parameters.message)
         rv = soft_hash_new(operation->row->digest, &operation->hash);
     return rv;
 }
@@ -67,8 +71,10 @@ CK_RV operation_begin(struct session *session, struct operation *operation, cons
     begun.token = session->token;
     begun.row = mechanism_row(mechanism->mechanism);
     begun.object = begun.row != NULL ? token_find_object(session->token, key) : NULL;
-    buffer_init(&begun.data, begun.row != NULL && begun.row->scheme == SCHEME_GCM ? STREAM_COLLECTED_MAXIMUM
-                                                                                  : COLLECTED_MAXIMUM);
+    buffer_init(&begun.data,
+                begun.row != NULL && (begun.row->scheme == SCHEME_GCM || begun.row->digest != HASH_NONE)
+                    ? STREAM_COLLECTED_MAXIMUM
+                    : COLLECTED_MAXIMUM);
     if (begun.row == NULL || (begun.row->flags & flag) == 0 || !is_served(session, begun.object, begun.row))
         rv = p11_fail(CKR_MECHANISM_INVALID, "mechanism 0x%lx is not offered for this operation",
                       mechanism->mechanism);

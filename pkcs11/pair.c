@@ -126,6 +126,8 @@ CK_RV pair_add(struct session *session, struct pair *pair, CK_OBJECT_HANDLE *pub
     if (rv == CKR_OK)
         rv = key_settle_auth(key, &objects[0]->attributes);
     if (rv == CKR_OK)
+        rv = key_settle_binding(key, &objects[0]->attributes);
+    if (rv == CKR_OK)
         rv = make_object(CKO_PUBLIC_KEY, key, &pair->public, &objects[1]);
     if (rv == CKR_OK)
         rv = publish(session, pair, key, objects);

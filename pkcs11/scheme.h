@@ -63,6 +63,7 @@ struct p11_parameters {
     struct bytes aad;       /* GCM */
     size_t counter_width;   /* CTR: how many bits of the block are the counter */
     size_t mac_size;        /* HMAC, CMAC; GCM: of the tag; in bytes */
+    bool message;           /* signatures: the input is not hashed yet (struct key_binding) */
     bool extract;           /* HKDF: which of its steps */
     bool expand;
     CK_OBJECT_HANDLE object; /* HKDF: the key that is the salt, or 0; CREDENTIAL: the storage root key */

@@ -263,6 +263,8 @@ static struct prov_token_key *new_private(struct prov_session *session, struct p
     private->uri = prov_uri_share(uri);
     private->token = session->token;
     private->hashes_itself = allowed->hashes_itself;
+    private->hashing = allowed->mechanism;
+    private->digest = allowed->digest;
     private->always_authenticate = object->always_authenticate == CK_TRUE;
     private->handle = object->handle;
     private->epoch = session->epoch;

@@ -46,8 +46,10 @@ struct prov_token_key {
     struct bytes id;
     struct bytes label;
     bool always_authenticate;
-    bool hashes_itself;  /* it signs messages, not digests: see allowed.h */
-    atomic_bool raw_pss; /* the token refused CKM_RSA_PKCS_PSS: pad here, and ask for CKM_RSA_X_509 */
+    bool hashes_itself;        /* it signs messages, not digests: see allowed.h */
+    CK_MECHANISM_TYPE hashing; /* by this mechanism and no other; 0: by that of the digest */
+    const char *digest;        /* the only one that it signs with; NULL: any, or `pkey` says it */
+    atomic_bool raw_pss;       /* the token refused CKM_RSA_PKCS_PSS: pad here, and ask for CKM_RSA_X_509 */
     uint8_t
         rejection[PROV_REJECTION_SIZE]; /* what broken ciphertexts are answered from, see asymcipher_rsa.c */
     struct prov_tss2 *file; /* the key is not an object of the token, but stands in a file: see tss2.h */

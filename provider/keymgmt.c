@@ -154,12 +154,21 @@ static bool name_digest(OSSL_PARAM params[])
     return OSSL_PARAM_set_utf8_string(p, plain);
 }
 
+/* RSA-PSS keys say it by themselves, in their public half. */
+static bool demand_digest(const struct prov_key *key, OSSL_PARAM params[])
+{
+    OSSL_PARAM *p = OSSL_PARAM_locate(params, OSSL_PKEY_PARAM_MANDATORY_DIGEST);
+
+    return p == NULL || key->private == NULL || key->private->digest == NULL ||
+           OSSL_PARAM_set_utf8_string(p, key->private->digest);
+}
+
 int prov_keymgmt_get_params(void *data, OSSL_PARAM params[])
 {
     const struct prov_key *key = data;
 
     return prov_keymgmt_get_uri(key, params) && key->pkey != NULL && EVP_PKEY_get_params(key->pkey, params) &&
-           name_digest(params);
+           name_digest(params) && demand_digest(key, params);
 }
 
 /* How TLS makes the other side's key: an empty one that is told its bytes. */

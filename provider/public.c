@@ -143,17 +143,28 @@ EVP_PKEY *prov_public_from_object(const struct provider *provider, const struct 
     return pkey;
 }
 
-static bool describe_pss(const EVP_PKEY *pkey, const char *digest, OSSL_PARAM_BLD *build, BIGNUM **n,
-                         BIGNUM **e)
+/* The digest is in MGF1 too, and the salt as long as it: so TPMs have it, and TLS 1.3, and most others.
+ * Without a word libcrypto would sign with a salt of 20 bytes. */
+static bool restrict_pss(const struct provider *provider, const char *digest, OSSL_PARAM_BLD *build)
+{
+    EVP_MD *md = EVP_MD_fetch(provider->libctx, digest, NULL);
+    int size = md != NULL ? EVP_MD_get_size(md) : 0;
+
+    EVP_MD_free(md);
+    return size > 0 && OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_RSA_DIGEST, digest, 0) == 1 &&
+           OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_RSA_MASKGENFUNC, "MGF1", 0) == 1 &&
+           OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_RSA_MGF1_DIGEST, digest, 0) == 1 &&
+           OSSL_PARAM_BLD_push_int(build, OSSL_PKEY_PARAM_RSA_PSS_SALTLEN, size) == 1;
+}
+
+static bool describe_pss(const struct provider *provider, const EVP_PKEY *pkey, const char *digest,
+                         OSSL_PARAM_BLD *build, BIGNUM **n, BIGNUM **e)
 {
     return EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_N, n) == 1 &&
            EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_E, e) == 1 &&
            OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_N, *n) == 1 &&
            OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_E, *e) == 1 &&
-           (digest == NULL ||
-            (OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_RSA_DIGEST, digest, 0) == 1 &&
-             OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_RSA_MASKGENFUNC, "MGF1", 0) == 1 &&
-             OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_RSA_MGF1_DIGEST, digest, 0) == 1));
+           (digest == NULL || restrict_pss(provider, digest, build));
 }
 
 EVP_PKEY *prov_public_as_pss(const struct provider *provider, EVP_PKEY *pkey, const char *digest)
@@ -163,7 +174,7 @@ EVP_PKEY *prov_public_as_pss(const struct provider *provider, EVP_PKEY *pkey, co
     BIGNUM *n = NULL;
     BIGNUM *e = NULL;
 
-    if (build != NULL && describe_pss(pkey, digest, build, &n, &e))
+    if (build != NULL && describe_pss(provider, pkey, digest, build, &n, &e))
         pss = from_params(provider, "RSA-PSS", build);
     OSSL_PARAM_BLD_free(build);
     BN_free(n);

@@ -160,7 +160,7 @@ static int token_sign(struct signature *signature, const uint8_t *data, size_t s
 {
     if (signature->key->type->pkcs11 == CKK_RSA)
         return prov_signature_rsa(signature->key, signature->context, data, size, out, out_size, room);
-    return prov_signature_ecdsa(signature->key, data, size, out, out_size, room);
+    return prov_signature_ecdsa(signature->key, signature->context, data, size, out, out_size, room);
 }
 
 /* True when the caller only wants to know the size, or has too little room: no token is asked for that. */
@@ -253,7 +253,10 @@ static int init_digest(struct signature *signature)
 static int digest_sign_init(void *data, const char *digest, void *key, const OSSL_PARAM params[])
 {
     struct signature *signature = data;
+    const struct prov_key *named = key != NULL ? key : signature->key;
 
+    if (digest == NULL && named != NULL && named->private != NULL)
+        digest = named->private->digest;
     if (!init_whole(signature, digest, key, params, EVP_DigestSignInit_ex) || !can_follow(signature, params))
         return 0;
     return signature->key->private == NULL || signature->key->private->hashes_itself ||

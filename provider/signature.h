@@ -20,7 +20,7 @@ extern const OSSL_DISPATCH prov_signature_hmac_functions[];
  */
 int prov_signature_rsa(struct prov_key *key, EVP_PKEY_CTX *settings, const uint8_t *data, size_t size,
                        uint8_t *signature, size_t *signature_size, size_t room);
-int prov_signature_ecdsa(struct prov_key *key, const uint8_t *data, size_t size, uint8_t *signature,
-                         size_t *signature_size, size_t room);
+int prov_signature_ecdsa(struct prov_key *key, EVP_PKEY_CTX *settings, const uint8_t *data, size_t size,
+                         uint8_t *signature, size_t *signature_size, size_t room);
 
 #endif

@@ -85,6 +85,20 @@ static int call_or_raise(const struct rsa_operation *operation, CK_MECHANISM_TYP
     return 0;
 }
 
+/* The token hashes with the one digest that the key is for, which the default provider does not know of. */
+static int sign_hashed_by_token(const struct rsa_operation *operation, const uint8_t *data, size_t size)
+{
+    const struct prov_token_key *private = operation->key->private;
+
+    if (operation->key->type->pss_only)
+        return refuse(operation, "its CKA_ALLOWED_MECHANISMS permit PSS alone");
+    if (operation->digest == NULL || private->hashing == 0 ||
+        !EVP_MD_is_a(operation->digest, private->digest))
+        return refuse(operation, "its CKA_ALLOWED_MECHANISMS do not permit PKCS#1 with this digest");
+    return call_or_raise(operation, private->hashing, "its token refuses the only mechanism that it permits",
+                         data, size);
+}
+
 static int sign_pkcs1(const struct rsa_operation *operation, const uint8_t *data, size_t size)
 {
     static const char missing[] = "its token has no CKM_RSA_PKCS";
@@ -92,7 +106,7 @@ static int sign_pkcs1(const struct rsa_operation *operation, const uint8_t *data
     const struct prov_digest *row;
 
     if (operation->key->private->hashes_itself)
-        return refuse(operation, "its CKA_ALLOWED_MECHANISMS permit PSS alone");
+        return sign_hashed_by_token(operation, data, size);
     if (operation->digest == NULL) {
         if (size + RSA_PKCS1_PADDING_SIZE > operation->modulus_size)
             return refuse(operation, "more data than the padding leaves room for");

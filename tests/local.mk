@@ -84,6 +84,7 @@ pkcs11_tests = \
 	tests/pkcs11/file/test_seal \
 	tests/pkcs11/file/test_sign \
 	tests/pkcs11/file/test_threads \
+	tests/pkcs11/tpm/test_athandle \
 	tests/pkcs11/tpm/test_auth \
 	tests/pkcs11/tpm/test_authorize \
 	tests/pkcs11/tpm/test_backend \

@@ -8,6 +8,7 @@
 #include "pkcs11/token.h"
 #include "pkcs11/tpm/athandle.h"
 #include "pkcs11/tpm/auth.h"
+#include "pkcs11/tpm/bound.h"
 #include "pkcs11/tpm/create.h"
 #include "pkcs11/tpm/endorsement.h"
 #include "pkcs11/tpm/hierarchy.h"
@@ -318,6 +319,7 @@ const struct backend tpm_backend = {
     .has_own_auth = tpm_has_own_auth,
     .disown = tpm_disown,
     .authenticate = tpm_authenticate,
+    .binding = tpm_binding,
     .generate_pair = tpm_generate_pair,
     .generate = tpm_generate,
     .import = tpm_import,

@@ -3,6 +3,7 @@
 #include "pkcs11/soft/hash.h"
 #include "pkcs11/soft/rsa.h"
 #include "pkcs11/soft/verify.h"
+#include "pkcs11/tpm/bound.h"
 #include "pkcs11/tpm/command.h"
 #include "pkcs11/tpm/hmac.h"
 #include "pkcs11/tpm/loaded.h"
@@ -20,6 +21,9 @@ struct signing {
     TPM2B_DIGEST digest;
     TPMT_SIG_SCHEME scheme;
     TPMT_SIGNATURE signature;
+    const uint8_t *message; /* that the TPM hashes first; NULL: the digest is there */
+    size_t message_size;
+    TPMT_TK_HASHCHECK ticket;
 };
 
 static TSS2_RC prepare_sign(TSS2_SYS_CONTEXT *sys, const void *arguments)
@@ -27,7 +31,8 @@ static TSS2_RC prepare_sign(TSS2_SYS_CONTEXT *sys, const void *arguments)
     static const TPMT_TK_HASHCHECK no_ticket = {.tag = TPM2_ST_HASHCHECK, .hierarchy = TPM2_RH_NULL};
     const struct signing *signing = arguments;
 
-    return Tss2_Sys_Sign_Prepare(sys, signing->key, &signing->digest, &signing->scheme, &no_ticket);
+    return Tss2_Sys_Sign_Prepare(sys, signing->key, &signing->digest, &signing->scheme,
+                                 signing->message != NULL ? &signing->ticket : &no_ticket);
 }
 
 static TSS2_RC complete_sign(TSS2_SYS_CONTEXT *sys, void *result)
@@ -39,9 +44,15 @@ static TSS2_RC sign_with(struct tpm *tpm, TPM2_HANDLE key, void *data)
 {
     static const struct tpm_command command = {"Sign", prepare_sign, complete_sign, 1};
     struct signing *signing = data;
+    TSS2_RC rc = TSS2_RC_SUCCESS;
 
     signing->key = key;
     memset(&signing->signature, 0, sizeof signing->signature);
+    if (signing->message != NULL)
+        rc = tpm_hash_message(tpm, signing->scheme.details.any.hashAlg, signing->message,
+                              signing->message_size, &signing->digest, &signing->ticket);
+    if (rc != TSS2_RC_SUCCESS)
+        return rc;
     return tpm_execute(tpm, &command, signing, &signing->signature);
 }
 
@@ -294,6 +305,16 @@ static enum p11_hash ec_hash(const struct p11_curve *curve)
     return HASH_NONE;
 }
 
+static CK_RV take_ecdsa(const struct tpm_token *token, const TPMS_SIGNATURE_ECC *made, uint8_t *out,
+                        size_t size)
+{
+    if (put_number(&made->signatureR, out, size / 2) &&
+        put_number(&made->signatureS, out + size / 2, size / 2))
+        return CKR_OK;
+    return p11_fail(CKR_DEVICE_ERROR, "TPM %s answers with a signature of a wrong length",
+                    tpm_name(token->tpm));
+}
+
 /*
  * ECDSA uses the leftmost bits of the input, up to the size of the order, as a number (FIPS 186-4, 6.4). So
  * any input is the same as one of the hash's length: a longer one cut, a shorter one with zeros in front.
@@ -302,11 +323,11 @@ static CK_RV sign_ecdsa(const struct tpm_token *token, const struct tpm_key *key
                         const struct p11_parameters *parameters, const uint8_t *input, size_t input_size,
                         uint8_t *out, size_t size)
 {
-    enum p11_hash hash = ec_hash(key->public.curve);
+    struct key_binding binding;
+    enum p11_hash hash = tpm_binding(key, &binding) ? binding.hash : ec_hash(key->public.curve);
     size_t wanted = soft_hash_size(hash);
     size_t used = input_size < wanted ? input_size : wanted;
     uint8_t digest[HASH_SIZE_MAXIMUM] = {0};
-    const TPMS_SIGNATURE_ECC *made;
     struct signing signing;
     CK_RV rv;
 
@@ -318,12 +339,53 @@ static CK_RV sign_ecdsa(const struct tpm_token *token, const struct tpm_key *key
                      &signing);
     if (rv != CKR_OK)
         return rv;
-    made = &signing.signature.signature.ecdsa;
-    if (!put_number(&made->signatureR, out, size / 2) ||
-        !put_number(&made->signatureS, out + size / 2, size / 2))
-        return p11_fail(CKR_DEVICE_ERROR, "TPM %s answers with a signature of a wrong length",
-                        tpm_name(token->tpm));
-    return CKR_OK;
+    return take_ecdsa(token, &signing.signature.signature.ecdsa, out, size);
+}
+
+/* --- messages, for keys that sign only what the TPM hashed
+ * ------------------------------------------------------ */
+
+/* Such a key has no bare operation, so there is no other salt than the TPM's. */
+static CK_RV check_salt(const struct tpm_token *token, const struct tpm_key *key,
+                        const struct p11_parameters *parameters, const struct signing *signing,
+                        const uint8_t *signature, size_t size)
+{
+    if (__atomic_load_n(&token->tpm->pss_checked, __ATOMIC_RELAXED) ||
+        soft_rsa_verify_pss(&key->public, parameters, signing->digest.buffer, signature, size))
+        return CKR_OK;
+    return p11_fail(CKR_MECHANISM_PARAM_INVALID,
+                    "TPM %s makes PSS signatures of a restricted key with a salt of its own length",
+                    tpm_name(token->tpm));
+}
+
+static CK_RV sign_message(const struct tpm_token *token, const struct tpm_key *key, enum p11_scheme scheme,
+                          const struct p11_parameters *parameters, const uint8_t *message,
+                          size_t message_size, uint8_t *out, size_t size)
+{
+    struct signing signing = {.message = message, .message_size = message_size};
+    struct key_binding binding;
+    const TPMU_SIGNATURE *made = &signing.signature.signature;
+    CK_RV rv;
+
+    if (!tpm_binding(key, &binding) || binding.scheme != scheme)
+        return p11_fail(CKR_MECHANISM_INVALID, "the key signs by another scheme");
+    if (scheme == SCHEME_PSS &&
+        (parameters->mgf_hash != binding.hash || parameters->salt_length != soft_hash_size(binding.hash)))
+        return p11_fail(
+            CKR_MECHANISM_PARAM_INVALID,
+            "a TPM's restricted key makes PSS signatures with the hash in MGF1, and a salt as long");
+    signing.scheme.scheme = scheme == SCHEME_PKCS1 ? TPM2_ALG_RSASSA
+                            : scheme == SCHEME_PSS ? TPM2_ALG_RSAPSS
+                                                   : TPM2_ALG_ECDSA;
+    signing.scheme.details.any.hashAlg = tpm_hash_number(binding.hash);
+    rv = sign_where_it_stays(token, key, &parameters->auth, &signing);
+    if (rv != CKR_OK)
+        return rv;
+    if (scheme == SCHEME_ECDSA)
+        return take_ecdsa(token, &made->ecdsa, out, size);
+    rv = take_rsa(token, scheme == SCHEME_PSS ? &made->rsapss.sig : &made->rsassa.sig, out, size);
+    return rv == CKR_OK && scheme == SCHEME_PSS ? check_salt(token, key, parameters, &signing, out, size)
+                                                : rv;
 }
 
 /* --- by scheme
@@ -343,5 +405,7 @@ CK_RV tpm_sign(void *instance, void *key, enum p11_scheme scheme, const struct p
 
     if (scheme >= sizeof schemes / sizeof schemes[0] || schemes[scheme] == NULL)
         return CKR_MECHANISM_INVALID;
+    if (parameters->message)
+        return sign_message(instance, key, scheme, parameters, input, input_size, out, size);
     return schemes[scheme](instance, key, parameters, input, input_size, out, size);
 }

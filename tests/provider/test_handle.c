@@ -11,7 +11,8 @@
 static X509 *certificate;
 
 /* 0x81000010: RSA; 11: EC; 12: EC with a password. 0x01800010: a certificate as DER, in a larger index; 11:
- * as PEM, with a chain; 12: a public key; 13: something else. */
+ * as PEM, with a chain; 12: a public key; 13: something else. 0x81000020 to 22: attestation keys, RSA PKCS#1,
+ * RSA PSS, ECDSA, with SHA-256. */
 static void make(void)
 {
     FILE *file;
@@ -25,11 +26,16 @@ static void make(void)
             "cd %s && export TPM2TOOLS_TCTI=%s && unset OPENSSL_CONF OPENSSL_MODULES && exec >make.log 2>&1 "
             "&& set -e;"
             "tpm2_createprimary -C o -G ecc -c primary.ctx; tpm2_flushcontext -t;"
-            "persist() { handle=$1; shift; tpm2_create -C primary.ctx -u k.pub -r k.priv \"$@\"; tpm2_flushcontext -t;"
+            "persist() { handle=$1; shift; tpm2_create -C primary.ctx -u k.pub -r k.priv \"$@\"; "
+            "tpm2_flushcontext -t;"
             " tpm2_load -C primary.ctx -u k.pub -r k.priv -c k.ctx; tpm2_evictcontrol -C o -c k.ctx -o "
             "$handle.obj $handle;"
             " tpm2_flushcontext -t; };"
             "persist 0x81000010 -G rsa; persist 0x81000011 -G ecc; persist 0x81000012 -G ecc -p sesame;"
+            "ak() { tpm2_createek -G $1 -c ek.ctx; tpm2_flushcontext -t;"
+            " tpm2_createak -C ek.ctx -G $1 -g sha256 -s $2 -c ak.ctx; tpm2_flushcontext -t -l -s;"
+            " tpm2_evictcontrol -C o -c ak.ctx $3; tpm2_flushcontext -t; };"
+            "ak rsa rsassa 0x81000020; ak rsa rsapss 0x81000021; ak ecc ecdsa 0x81000022;"
             "openssl req -x509 -newkey ec -pkeyopt group:P-256 -nodes -keyout nv.key -subj /CN=nv -out "
             "nv.pem;"
             "openssl x509 -in nv.pem -outform der -out nv.der; openssl pkey -in nv.key -pubout -outform der "
@@ -208,6 +214,66 @@ START_TEST(a_key_at_a_handle_is_written_as_a_file)
 }
 END_TEST
 
+static int sign_parts(OSSL_LIB_CTX *context, EVP_PKEY *key, const char *digest, const char *message,
+                      unsigned char *signature, size_t *size)
+{
+    EVP_MD_CTX *md = EVP_MD_CTX_new();
+    int ok = EVP_DigestSignInit_ex(md, NULL, digest, context, NULL, key, NULL) == 1 &&
+             EVP_DigestSignUpdate(md, message, 1000) == 1 &&
+             EVP_DigestSignUpdate(md, message + 1000, strlen(message) - 1000) == 1 &&
+             EVP_DigestSignFinal(md, signature, size) == 1;
+
+    EVP_MD_CTX_free(md);
+    return ok;
+}
+
+START_TEST(an_attestation_key_signs_messages_with_its_digest)
+{
+    static const struct {
+        const char *uri;
+        const char *type;
+    } aks[] = {
+        {"handle:0x81000020", "RSA"    },
+        {"handle:0x81000021", "RSA-PSS"},
+        {"handle:0x81000022", "EC"     },
+    };
+
+    for (int order = 0; order < TEST_ORDERS; order++) {
+        OSSL_LIB_CTX *context = test_context((enum test_order)order);
+        struct answer answer = {NULL, 0};
+        EVP_PKEY *key = open_key(context, aks[_i].uri, &answer);
+        EVP_PKEY *public = test_public_half(key);
+        EVP_PKEY_CTX *bare = EVP_PKEY_CTX_new_from_pkey(context, key, NULL);
+        EVP_MD_CTX *md = EVP_MD_CTX_new();
+        unsigned char signature[512];
+        size_t size = sizeof signature;
+        char message[3001];
+        char name[40];
+
+        memset(message, 'm', sizeof message);
+        message[3000] = '\0';
+        ck_assert_str_eq(EVP_PKEY_get0_type_name(key), aks[_i].type);
+        ck_assert_int_eq(EVP_PKEY_get_default_digest_name(key, name, sizeof name), 2); /* mandatory */
+        ck_assert_str_eq(name, "SHA256");
+        ck_assert_msg(works(context, key), "%s", test_errors());
+        ck_assert_msg(sign_parts(context, key, NULL, message, signature, &size) == 1, "%s", test_errors());
+        ck_assert_int_eq(EVP_DigestVerifyInit_ex(md, NULL, "SHA256", NULL, NULL, public, NULL), 1);
+        ck_assert_int_eq(EVP_DigestVerify(md, signature, size, (unsigned char *)message, 3000), 1);
+        size = sizeof signature;
+        ck_assert_int_ne(sign_parts(context, key, "SHA384", message, signature, &size), 1);
+        size = sizeof signature;
+        ck_assert(EVP_PKEY_sign_init(bare) != 1 ||
+                  EVP_PKEY_sign(bare, signature, &size, (unsigned char *)message, 32) != 1);
+        ERR_clear_error();
+        EVP_MD_CTX_free(md);
+        EVP_PKEY_CTX_free(bare);
+        EVP_PKEY_free(public);
+        EVP_PKEY_free(key);
+        test_context_free(context);
+    }
+}
+END_TEST
+
 static const struct {
     const char *uri;
     int expect;
@@ -303,6 +369,7 @@ Suite *suite(void)
     tcase_add_test(t, a_password_is_refused_once_and_not_tried_again);
     tcase_add_test(t, for_the_public_half_nobody_is_asked);
     tcase_add_test(t, a_key_at_a_handle_is_written_as_a_file);
+    tcase_add_loop_test(t, an_attestation_key_signs_messages_with_its_digest, 0, 3);
     tcase_add_loop_test(t, what_an_index_holds_is_read, 0, INDEXES);
     tcase_add_loop_test(t, what_is_not_there_is_an_error_that_tells_it, 0, REFUSALS);
     tcase_add_test(t, a_serialized_object_is_read_to_the_byte);
