@@ -68,6 +68,6 @@ void prov_allowed_read(const struct prov_object *object, struct prov_allowed *al
     allowed->hashes_itself = hashing_count == count && (allowed->pss_only || count == 1);
     if (hashing_count == 1 && count <= 2 && families[hashing->family] == count)
         allowed->digest = hashing->digest;
-    if (allowed->hashes_itself && count == 1)
+    if (allowed->hashes_itself && !allowed->pss_only)
         allowed->mechanism = hashing->mechanism;
 }

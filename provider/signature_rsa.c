@@ -90,10 +90,9 @@ static int sign_hashed_by_token(const struct rsa_operation *operation, const uin
 {
     const struct prov_token_key *private = operation->key->private;
 
-    if (operation->key->type->pss_only)
+    if (private->hashing == 0)
         return refuse(operation, "its CKA_ALLOWED_MECHANISMS permit PSS alone");
-    if (operation->digest == NULL || private->hashing == 0 ||
-        !EVP_MD_is_a(operation->digest, private->digest))
+    if (operation->digest == NULL || !EVP_MD_is_a(operation->digest, private->digest))
         return refuse(operation, "its CKA_ALLOWED_MECHANISMS do not permit PKCS#1 with this digest");
     return call_or_raise(operation, private->hashing, "its token refuses the only mechanism that it permits",
                          data, size);
