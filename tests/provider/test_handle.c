@@ -114,7 +114,7 @@ START_TEST(a_key_is_used_where_it_is)
             ck_assert_msg(key != NULL, "%s: %s", uri, test_errors());
             ck_assert_int_eq(answer.asked, locked);
             test_tpm_count_reset();
-            ck_assert_msg(works(context, key), "%s: %s", uri, test_errors());
+            ck_assert_msg(test_key_signs(context, key), "%s: %s", uri, test_errors());
             ck_assert_uint_eq(test_tpm_count()->command[TPM2_CC_Load & 0x1ff], 0);
             ck_assert_uint_eq(ERR_peek_error(), 0);
             EVP_PKEY_free(key);
@@ -134,11 +134,11 @@ START_TEST(a_password_is_refused_once_and_not_tried_again)
     unsigned long commands;
 
     ck_assert_ptr_nonnull(key);
-    ck_assert_int_eq(sign(context, key, signature, &size), 0);
+    ck_assert(!test_key_sign(context, key, signature, &size));
     ERR_clear_error();
     commands = test_tpm_count()->total;
     size = sizeof signature;
-    ck_assert_int_eq(sign(context, key, signature, &size), 0);
+    ck_assert(!test_key_sign(context, key, signature, &size));
     ck_assert_uint_eq(test_tpm_count()->total, commands);
     ERR_clear_error();
     EVP_PKEY_free(key);
@@ -183,7 +183,7 @@ START_TEST(a_key_at_a_handle_is_written_as_a_file)
     again = read_pem(context, pem, &answer);
     ck_assert_msg(again != NULL, "%s", test_errors());
     ck_assert_int_eq(EVP_PKEY_eq(again, key), 1);
-    ck_assert(works(context, again));
+    ck_assert(test_key_signs(context, again));
     /* Another key at the handle is not this one. */
     ck_assert_int_eq(
         support_shell(NULL,
@@ -197,7 +197,7 @@ START_TEST(a_key_at_a_handle_is_written_as_a_file)
     EVP_PKEY_free(again);
     again = read_pem(context, pem, &answer);
     ck_assert_msg(again != NULL, "%s", test_errors());
-    ck_assert(!works(context, again));
+    ck_assert(!test_key_signs(context, again));
     data = test_errors();
     ck_assert_msg(strstr(data, "does not have the key at 0x81000011 any more") != NULL, "%s", data);
     free(data);
@@ -255,7 +255,7 @@ START_TEST(an_attestation_key_signs_messages_with_its_digest)
         ck_assert_str_eq(EVP_PKEY_get0_type_name(key), aks[_i].type);
         ck_assert_int_eq(EVP_PKEY_get_default_digest_name(key, name, sizeof name), 2); /* mandatory */
         ck_assert_str_eq(name, "SHA256");
-        ck_assert_msg(works(context, key), "%s", test_errors());
+        ck_assert_msg(test_key_signs(context, key), "%s", test_errors());
         ck_assert_msg(sign_parts(context, key, NULL, message, signature, &size) == 1, "%s", test_errors());
         ck_assert_int_eq(EVP_DigestVerifyInit_ex(md, NULL, "SHA256", NULL, NULL, public, NULL), 1);
         ck_assert_int_eq(EVP_DigestVerify(md, signature, size, (unsigned char *)message, 3000), 1);

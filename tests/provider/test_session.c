@@ -128,7 +128,7 @@ static pthread_t wait_for(struct prov_token *token)
 START_TEST(each_waits_for_its_own_token)
 {
     CK_FUNCTION_LIST functions = {.C_OpenSession = open_any};
-    struct provider provider = {0};
+    struct provider provider = {.config.sessions = 1};
     struct prov_module module = {
         .provider = &provider, .functions = &functions, .name = "none", .epoch = 1, .sessions = 1};
     CK_SESSION_HANDLE idle[2];
@@ -166,7 +166,7 @@ static CK_RV close_any(CK_SESSION_HANDLE session)
 START_TEST(a_session_has_its_place_until_it_is_closed)
 {
     CK_FUNCTION_LIST functions = {.C_OpenSession = open_any, .C_CloseSession = close_any};
-    struct provider provider = {0};
+    struct provider provider = {.config.sessions = 1};
     struct prov_module module = {
         .provider = &provider, .functions = &functions, .name = "none", .epoch = 1, .sessions = 1};
     CK_SESSION_HANDLE idle[1];
