@@ -25,21 +25,7 @@ by-property hsm'
 
 plain() { OPENSSL_CONF=$work/plain.cnf openssl "$@"; } # without our provider: whoever checks what was made
 
-# configuration NAME PROVIDER... : $work/NAME.cnf names the providers in this order
-configuration() {
-    local file=$work/$1.cnf name
-    shift
-    {
-        printf 'openssl_conf = init\nnodejs_conf = init\n[init]\nproviders = providers\n'
-        [ "$file" != "$work/by-property.cnf" ] || printf 'alg_section = algorithms\n'
-        printf '[providers]\n'
-        for name; do printf '%s = %s_section\n' "$name" "$name"; done
-        printf '[devid_section]\nactivate = 1\nmodule = %s/devid.so\n[default_section]\nactivate = 1\n' "$provider_dir"
-        printf '[algorithms]\ndefault_properties = ?provider=devid\n'
-        printf '[req]\ndistinguished_name = name\n[name]\n[ca_certificate]\nbasicConstraints = critical,CA:TRUE\n'
-        printf '[leaf]\nsubjectAltName = DNS:localhost,IP:127.0.0.1\nbasicConstraints = CA:FALSE\n'
-    } >"$file"
-}
+devid_section="module = $provider_dir/devid.so"
 configuration plain default
 configuration default-first default devid
 configuration devid-first devid default

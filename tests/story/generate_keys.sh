@@ -7,10 +7,6 @@ plain() { env -u OPENSSL_CONF openssl "$@"; } # without our provider: who checks
 p11() { foreign pkcs11-tool --module "$module" "$@"; }
 flush() { tpm2_flushcontext -T "$tcti" -t; }
 export DEVID_DEVICE_OBJECTS=no
-configuration() { # NAME FIRST SECOND
-    printf '%s\n' 'openssl_conf = openssl_init' '[openssl_init]' 'providers = provider_sect' '[provider_sect]' "$2 = $2_sect" "$3 = $3_sect" \
-        '[default_sect]' 'activate = 1' '[devid_sect]' 'activate = 1' '[req]' 'distinguished_name = dn' '[dn]' >"$work/$1.cnf"
-}
 configuration default-first default devid
 configuration devid-first devid default
 echo 'what is signed' >"$work/data"

@@ -80,6 +80,23 @@ free_port() { # a port P such that P and P + 1 are free
     done
 }
 
+# configuration NAME PROVIDER... : $work/NAME.cnf is an openssl.cnf that names the providers in this order; "by-property" asks for
+# ours by a property too. $devid_section has more lines for it. Certificates may be made with the extensions there.
+configuration() {
+    local file=$work/$1.cnf name
+    shift
+    {
+        printf 'openssl_conf = init\nnodejs_conf = init\n[init]\nproviders = providers\n'
+        [ "$file" != "$work/by-property.cnf" ] || printf 'alg_section = algorithms\n'
+        printf '[providers]\n'
+        for name; do printf '%s = %s_section\n' "$name" "$name"; done
+        printf '[default_section]\nactivate = 1\n[devid_section]\nactivate = 1\n%s\n' "${devid_section:-}"
+        printf '[algorithms]\ndefault_properties = ?provider=devid\n'
+        printf '[req]\ndistinguished_name = name\n[name]\n[ca_certificate]\nbasicConstraints = critical,CA:TRUE\n'
+        printf '[leaf]\nsubjectAltName = DNS:localhost,IP:127.0.0.1\nbasicConstraints = CA:FALSE\n'
+    } >"$file"
+}
+
 # public_key TOKEN LABEL FILE: a public key as PEM, through our provider. (pkcs11-tool reads freed memory when it writes one on
 # a curve, and libasan tells.)
 public_key() {

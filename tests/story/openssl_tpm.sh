@@ -6,23 +6,6 @@ ossl() { foreign openssl "$@"; }
 plain() { env -u OPENSSL_CONF openssl "$@"; } # without our provider: who checks what was made
 p11() { foreign pkcs11-tool --module "$module" "$@"; }
 
-configuration() { # NAME FIRST SECOND: a configuration with the providers in this order
-    cat >"$work/$1.cnf" <<C
-openssl_conf = openssl_init
-[openssl_init]
-providers = provider_sect
-[provider_sect]
-$2 = $2_sect
-$3 = $3_sect
-[default_sect]
-activate = 1
-[devid_sect]
-activate = 1
-[req]
-distinguished_name = dn
-[dn]
-C
-}
 configuration default-first default devid
 configuration devid-first devid default
 

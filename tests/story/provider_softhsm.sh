@@ -20,20 +20,6 @@ make_token() {
         tool -k --key-type EC:prime256v1 --id 01 --label ec && tool -k --key-type rsa:2048 --id 02 --label rsa
 }
 
-# configuration NAME PROVIDER... : an openssl.cnf that names the providers in this order
-configuration() {
-    local file=$work/$1.cnf name
-    shift
-    {
-        printf 'openssl_conf = init\n[init]\nproviders = providers\n'
-        [ "$file" != "$work/by-property.cnf" ] || printf 'alg_section = algorithms\n'
-        printf '[providers]\n'
-        for name; do printf '%s = %s_section\n' "$name" "$name"; done
-        printf '[devid_section]\nactivate = 1\n[default_section]\nactivate = 1\n'
-        printf '[algorithms]\ndefault_properties = ?provider=devid\n'
-        printf '[req]\ndistinguished_name = name\n[name]\n[ca]\nbasicConstraints = CA:TRUE\n'
-    } >"$file"
-}
 configuration plain default
 configuration default-first default devid
 configuration devid-first devid default
@@ -55,7 +41,7 @@ uri_to_pem() {
 # The device's certificates are issued by a CA that has no token.
 make_certificates() {
     plain req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.crt -subj /CN=ca \
-        -days 30 -extensions ca &&
+        -days 30 -extensions ca_certificate &&
         plain req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout server.key -out server.csr \
             -subj /CN=localhost &&
         plain x509 -req -in server.csr -CA ca.crt -CAkey ca.key -out server.crt -days 30

@@ -8,24 +8,6 @@ p11() { foreign pkcs11-tool --module "$module" "$@"; }
 other() { env -u OPENSSL_CONF -u OPENSSL_MODULES TPM2OPENSSL_TCTI="$tcti" openssl "$@"; } # tpm2-openssl, of Debian
 flush() { tpm2_flushcontext -T "$tcti" -t; }
 
-configuration() { # NAME FIRST SECOND [LINE]: a configuration with the providers in this order
-    cat >"$work/$1.cnf" <<C
-openssl_conf = openssl_init
-[openssl_init]
-providers = provider_sect
-[provider_sect]
-$2 = $2_sect
-$3 = $3_sect
-[default_sect]
-activate = 1
-[devid_sect]
-activate = 1
-${4:-}
-[req]
-distinguished_name = dn
-[dn]
-C
-}
 configuration default-first default devid
 configuration devid-first devid default
 export OPENSSL_CONF=$work/default-first.cnf
@@ -106,7 +88,7 @@ check 'for tpm2-openssl too' eval "other dgst -provider tpm2 -provider default -
 # Two tokens: it is for the configuration to say which.
 p11 --init-token --slot 1 --so-pin '' --label second >/dev/null
 check_fails 'with two tokens, one is to be named' 0 'tss2-token' ossl pkey -in "$work/ec.key" -pubout
-configuration named devid default 'tss2-token = pkcs11:token=second'
+devid_section='tss2-token = pkcs11:token=second' configuration named devid default
 named() { OPENSSL_CONF=$work/named.cnf dgst ec; }
 check 'a named token' named
 check 'a token named in the environment' eval "DEVID_PKCS11_TSS2_TOKEN=pkcs11:token=second dgst ec"
