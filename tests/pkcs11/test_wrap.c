@@ -2,7 +2,7 @@
 #include "devid/pkcs11.h"
 #include "pkcs11/curve.h"
 #include "pkcs11/mechanism.h"
-#include "tests/support/filetoken.h"
+#include "tests/pkcs11/wrap_fixture.h"
 
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
@@ -10,85 +10,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WRAPPED_MAXIMUM 2500
-
-static CK_SESSION_HANDLE session;
-static CK_BBOOL yes = CK_TRUE;
-static CK_BBOOL no = CK_FALSE;
-static CK_OBJECT_CLASS secret_class = CKO_SECRET_KEY;
-static CK_OBJECT_CLASS private_class = CKO_PRIVATE_KEY;
 static CK_OBJECT_CLASS public_class = CKO_PUBLIC_KEY;
 static CK_OBJECT_CLASS data_class = CKO_DATA;
 static CK_KEY_TYPE generic_type = CKK_GENERIC_SECRET;
 static CK_KEY_TYPE aes_type = CKK_AES;
 static CK_BYTE value_40[40] = "forty bytes of a key that is to be kept";
-static CK_BYTE kek_value[32] = "the key that other keys go under";
 static CK_MECHANISM key_wrap = {CKM_AES_KEY_WRAP, NULL, 0};
 static CK_MECHANISM key_wrap_pad = {CKM_AES_KEY_WRAP_PAD, NULL, 0};
 static CK_MECHANISM rsa_pkcs = {CKM_RSA_PKCS, NULL, 0};
-
-/* What was wrapped last. */
-static CK_BYTE wrapped[WRAPPED_MAXIMUM];
-static CK_ULONG wrapped_size;
-
-static void up(void)
-{
-    filetoken_up();
-    session = filetoken_session("disk");
-}
-
-static CK_OBJECT_HANDLE create_secret(CK_KEY_TYPE *type, CK_BYTE *value, CK_ULONG size,
-                                      const CK_ATTRIBUTE *extra, CK_ULONG count)
-{
-    CK_ATTRIBUTE items[12] = {
-        {CKA_CLASS,    &secret_class, sizeof secret_class},
-        {CKA_KEY_TYPE, type,          sizeof *type       },
-        {CKA_VALUE,    value,         size               },
-    };
-    CK_OBJECT_HANDLE key;
-
-    for (CK_ULONG i = 0; i < count; i++)
-        items[3 + i] = extra[i];
-    filetoken_assert_rv(C_CreateObject(session, items, 3 + count, &key), CKR_OK);
-    return key;
-}
-
-/* An AES key that wraps and unwraps. */
-static CK_OBJECT_HANDLE create_kek(void)
-{
-    CK_ATTRIBUTE usage[] = {
-        {CKA_WRAP,   &yes, sizeof yes},
-        {CKA_UNWRAP, &yes, sizeof yes},
-    };
-
-    return create_secret(&aes_type, kek_value, sizeof kek_value, usage, 2);
-}
 
 static CK_OBJECT_HANDLE create_target(CK_ULONG size)
 {
     CK_ATTRIBUTE extractable = {CKA_EXTRACTABLE, &yes, sizeof yes};
 
-    return create_secret(&generic_type, value_40, size, &extractable, 1);
-}
-
-static CK_RV wrap(CK_MECHANISM *mechanism, CK_OBJECT_HANDLE wrapping, CK_OBJECT_HANDLE key)
-{
-    wrapped_size = sizeof wrapped;
-    return C_WrapKey(session, mechanism, wrapping, key, wrapped, &wrapped_size);
-}
-
-/* A session key that can be read. */
-static CK_RV unwrap(CK_MECHANISM *mechanism, CK_OBJECT_HANDLE unwrapping, CK_OBJECT_CLASS *object_class,
-                    CK_KEY_TYPE type, CK_OBJECT_HANDLE *key)
-{
-    CK_ATTRIBUTE items[] = {
-        {CKA_CLASS,     object_class, sizeof *object_class},
-        {CKA_KEY_TYPE,  &type,        sizeof type         },
-        {CKA_SENSITIVE, &no,          sizeof no           },
-    };
-
-    *key = CK_INVALID_HANDLE;
-    return C_UnwrapKey(session, mechanism, unwrapping, wrapped, wrapped_size, items, 3, key);
+    return create_secret(CKK_GENERIC_SECRET, value_40, size, &extractable, 1);
 }
 
 static bool attribute_bool(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type)
@@ -98,16 +33,6 @@ static bool attribute_bool(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type)
 
     filetoken_assert_rv(filetoken_attribute(session, object, type, &value, &size), CKR_OK);
     return value == CK_TRUE;
-}
-
-static void assert_value(CK_OBJECT_HANDLE key, const CK_BYTE *wanted, size_t size)
-{
-    CK_BYTE value[256];
-    CK_ULONG value_size = sizeof value;
-
-    filetoken_assert_rv(filetoken_attribute(session, key, CKA_VALUE, value, &value_size), CKR_OK);
-    ck_assert_uint_eq(value_size, size);
-    ck_assert_mem_eq(value, wanted, size);
 }
 
 /* --- under an AES key
@@ -142,8 +67,8 @@ START_TEST(aes_wraps_as_the_rfcs_say)
 
     ck_assert(bytes_from_hex(vectors[_i].kek, strlen(vectors[_i].kek), &kek_bytes));
     ck_assert(bytes_from_hex(vectors[_i].value, strlen(vectors[_i].value), &value));
-    kek = create_secret(&aes_type, kek_bytes.data, kek_bytes.size, usage, 2);
-    target = create_secret(&generic_type, value.data, value.size, &extractable, 1);
+    kek = create_secret(CKK_AES, kek_bytes.data, kek_bytes.size, usage, 2);
+    target = create_secret(CKK_GENERIC_SECRET, value.data, value.size, &extractable, 1);
     filetoken_assert_rv(wrap(&mechanism, kek, target), CKR_OK);
     bytes_to_hex(wrapped, wrapped_size, hex);
     ck_assert_str_eq(hex, vectors[_i].wrapped);
@@ -364,11 +289,12 @@ START_TEST(a_key_too_large_for_the_modulus)
     CK_OBJECT_HANDLE public, private;
 
     generate_rsa(&public, &private);
-    filetoken_assert_rv(wrap(&rsa_pkcs, public, create_secret(&generic_type, large, 245, &extractable, 1)),
-                        CKR_OK);
-    filetoken_assert_rv(wrap(&rsa_pkcs, public, create_secret(&generic_type, large, 246, &extractable, 1)),
-                        CKR_KEY_SIZE_RANGE);
-    filetoken_assert_rv(wrap(&oaep, public, create_secret(&generic_type, large, 191, &extractable, 1)),
+    filetoken_assert_rv(
+        wrap(&rsa_pkcs, public, create_secret(CKK_GENERIC_SECRET, large, 245, &extractable, 1)), CKR_OK);
+    filetoken_assert_rv(
+        wrap(&rsa_pkcs, public, create_secret(CKK_GENERIC_SECRET, large, 246, &extractable, 1)),
+        CKR_KEY_SIZE_RANGE);
+    filetoken_assert_rv(wrap(&oaep, public, create_secret(CKK_GENERIC_SECRET, large, 191, &extractable, 1)),
                         CKR_KEY_SIZE_RANGE);
 }
 END_TEST
@@ -399,7 +325,7 @@ static void null_wrapping_key(struct call *call)
 
 static void not_extractable(struct call *call)
 {
-    call->target = create_secret(&generic_type, value_40, 40, NULL, 0);
+    call->target = create_secret(CKK_GENERIC_SECRET, value_40, 40, NULL, 0);
 }
 
 static void trusted_only(struct call *call)
@@ -409,7 +335,7 @@ static void trusted_only(struct call *call)
         {CKA_WRAP_WITH_TRUSTED, &yes, sizeof yes},
     };
 
-    call->target = create_secret(&generic_type, value_40, 40, items, 2);
+    call->target = create_secret(CKK_GENERIC_SECRET, value_40, 40, items, 2);
 }
 
 static void odd_length(struct call *call)
@@ -438,14 +364,14 @@ static void data_target(struct call *call)
 
 static void does_not_wrap(struct call *call)
 {
-    call->wrapping = create_secret(&aes_type, kek_value, 32, NULL, 0);
+    call->wrapping = create_secret(CKK_AES, kek_value, 32, NULL, 0);
 }
 
 static void generic_wrapping_key(struct call *call)
 {
     CK_ATTRIBUTE wraps = {CKA_WRAP, &yes, sizeof yes};
 
-    call->wrapping = create_secret(&generic_type, kek_value, 32, &wraps, 1);
+    call->wrapping = create_secret(CKK_GENERIC_SECRET, kek_value, 32, &wraps, 1);
 }
 
 static void rsa_under_aes(struct call *call)
@@ -601,7 +527,7 @@ static void no_unwrapping_key(struct unwrap_call *call)
 
 static void does_not_unwrap(struct unwrap_call *call)
 {
-    call->key = create_secret(&aes_type, kek_value, 32, NULL, 0);
+    call->key = create_secret(CKK_AES, kek_value, 32, NULL, 0);
 }
 
 static void public_unwraps(struct unwrap_call *call)

@@ -1,87 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Keys under AES-CBC: what comes out is what libcrypto makes of the key, and what libcrypto made comes in. */
-#include "tests/support/filetoken.h"
+#include "tests/pkcs11/wrap_fixture.h"
 
 #include <openssl/evp.h>
 
 #include <string.h>
 
-#define WRAPPED_MAXIMUM 2500
-
-static CK_SESSION_HANDLE session;
-static CK_BBOOL yes = CK_TRUE;
-static CK_BBOOL no = CK_FALSE;
-static CK_OBJECT_CLASS secret_class = CKO_SECRET_KEY;
-static CK_OBJECT_CLASS private_class = CKO_PRIVATE_KEY;
 static CK_BYTE iv[16] = {9, 8, 7, 6, 5, 4, 3, 2, 1};
-static CK_BYTE kek_value[32] = "the key that other keys go under";
 static CK_BYTE value[48] = "forty-eight bytes of a key that is to be kept so";
 static CK_MECHANISM cbc = {CKM_AES_CBC, iv, sizeof iv};
 static CK_MECHANISM cbc_pad = {CKM_AES_CBC_PAD, iv, sizeof iv};
 
-/* What was wrapped last. */
-static CK_BYTE wrapped[WRAPPED_MAXIMUM];
-static CK_ULONG wrapped_size;
-
-static void up(void)
-{
-    filetoken_up();
-    session = filetoken_session("disk");
-}
-
-/* An AES key that wraps and unwraps. */
-static CK_OBJECT_HANDLE create_kek(void)
-{
-    CK_ATTRIBUTE usage[] = {
-        {CKA_WRAP,   &yes, sizeof yes},
-        {CKA_UNWRAP, &yes, sizeof yes},
-    };
-    CK_OBJECT_HANDLE key;
-
-    filetoken_assert_rv(filetoken_secret(session, CKK_AES, kek_value, sizeof kek_value, usage, 2, &key),
-                        CKR_OK);
-    return key;
-}
-
 static CK_OBJECT_HANDLE create_target(size_t size)
 {
     CK_ATTRIBUTE extractable = {CKA_EXTRACTABLE, &yes, sizeof yes};
-    CK_OBJECT_HANDLE key;
 
-    filetoken_assert_rv(filetoken_secret(session, CKK_GENERIC_SECRET, value, size, &extractable, 1, &key),
-                        CKR_OK);
-    return key;
-}
-
-static CK_RV wrap(CK_MECHANISM *mechanism, CK_OBJECT_HANDLE wrapping, CK_OBJECT_HANDLE key)
-{
-    wrapped_size = sizeof wrapped;
-    return C_WrapKey(session, mechanism, wrapping, key, wrapped, &wrapped_size);
-}
-
-/* A session key that can be read; `size`: CKA_VALUE_LEN, or 0. */
-static CK_RV unwrap(CK_MECHANISM *mechanism, CK_OBJECT_HANDLE unwrapping, CK_OBJECT_CLASS *object_class,
-                    CK_KEY_TYPE type, CK_ULONG size, CK_OBJECT_HANDLE *key)
-{
-    CK_ATTRIBUTE items[] = {
-        {CKA_CLASS,     object_class, sizeof *object_class},
-        {CKA_KEY_TYPE,  &type,        sizeof type         },
-        {CKA_SENSITIVE, &no,          sizeof no           },
-        {CKA_VALUE_LEN, &size,        sizeof size         },
-    };
-
-    *key = CK_INVALID_HANDLE;
-    return C_UnwrapKey(session, mechanism, unwrapping, wrapped, wrapped_size, items, size != 0 ? 4 : 3, key);
-}
-
-static void assert_value(CK_OBJECT_HANDLE key, const CK_BYTE *wanted, size_t size)
-{
-    CK_BYTE got[WRAPPED_MAXIMUM];
-    CK_ULONG got_size = sizeof got;
-
-    filetoken_assert_rv(filetoken_attribute(session, key, CKA_VALUE, got, &got_size), CKR_OK);
-    ck_assert_uint_eq(got_size, size);
-    ck_assert_mem_eq(got, wanted, size);
+    return create_secret(CKK_GENERIC_SECRET, value, size, &extractable, 1);
 }
 
 /* libcrypto's AES-256-CBC under the same key; answers the size. */
@@ -113,7 +47,7 @@ START_TEST(padded_secrets_are_as_libcrypto_pads_them)
     filetoken_assert_rv(wrap(&cbc_pad, kek, create_target(sizes[_i])), CKR_OK);
     ck_assert_uint_eq(wrapped_size, run_cbc(true, true, value, sizes[_i], wanted));
     ck_assert_mem_eq(wrapped, wanted, wrapped_size);
-    filetoken_assert_rv(unwrap(&cbc_pad, kek, &secret_class, CKK_GENERIC_SECRET, 0, &key), CKR_OK);
+    filetoken_assert_rv(unwrap(&cbc_pad, kek, &secret_class, CKK_GENERIC_SECRET, &key), CKR_OK);
     assert_value(key, value, sizes[_i]);
 }
 END_TEST
@@ -132,9 +66,9 @@ START_TEST(unpadded_secrets_end_with_zeros)
     ck_assert_uint_eq(wrapped_size, whole);
     ck_assert_uint_eq(run_cbc(true, false, filled, whole, wanted), whole);
     ck_assert_mem_eq(wrapped, wanted, whole);
-    filetoken_assert_rv(unwrap(&cbc, kek, &secret_class, CKK_GENERIC_SECRET, sizes[_i], &key), CKR_OK);
+    filetoken_assert_rv(unwrap_sized(&cbc, kek, &secret_class, CKK_GENERIC_SECRET, sizes[_i], &key), CKR_OK);
     assert_value(key, value, sizes[_i]);
-    filetoken_assert_rv(unwrap(&cbc, kek, &secret_class, CKK_GENERIC_SECRET, 0, &key), CKR_OK);
+    filetoken_assert_rv(unwrap(&cbc, kek, &secret_class, CKK_GENERIC_SECRET, &key), CKR_OK);
     assert_value(key, filled, whole);
 }
 END_TEST
@@ -159,7 +93,7 @@ START_TEST(private_keys_are_pkcs8_inside)
     ck_assert_int_eq(EVP_PKEY_eq(pkey, wanted), 1);
     EVP_PKEY_free(pkey);
     EVP_PKEY_free(wanted);
-    filetoken_assert_rv(unwrap(&cbc_pad, kek, &private_class, CKK_EC, 0, &key), CKR_OK);
+    filetoken_assert_rv(unwrap(&cbc_pad, kek, &private_class, CKK_EC, &key), CKR_OK);
     filetoken_assert_rv(filetoken_attribute(session, private, CKA_PUBLIC_KEY_INFO, point[0], &point_size[0]),
                         CKR_OK);
     filetoken_assert_rv(filetoken_attribute(session, key, CKA_PUBLIC_KEY_INFO, point[1], &point_size[1]),
@@ -225,28 +159,28 @@ START_TEST(what_is_not_unwrapped)
     CK_BYTE zeros[16] = {0};
 
     filetoken_assert_rv(wrap(&cbc_pad, kek, create_target(20)), CKR_OK);
-    filetoken_assert_rv(unwrap(&cbc_pad, kek, &secret_class, CKK_AES, 0, &key), CKR_WRAPPED_KEY_INVALID);
-    filetoken_assert_rv(unwrap(&cbc_pad, kek, &private_class, CKK_EC, 0, &key), CKR_WRAPPED_KEY_INVALID);
-    filetoken_assert_rv(unwrap(&cbc_pad, kek, &secret_class, CKK_GENERIC_SECRET, 19, &key),
+    filetoken_assert_rv(unwrap(&cbc_pad, kek, &secret_class, CKK_AES, &key), CKR_WRAPPED_KEY_INVALID);
+    filetoken_assert_rv(unwrap(&cbc_pad, kek, &private_class, CKK_EC, &key), CKR_WRAPPED_KEY_INVALID);
+    filetoken_assert_rv(unwrap_sized(&cbc_pad, kek, &secret_class, CKK_GENERIC_SECRET, 19, &key),
                         CKR_WRAPPED_KEY_INVALID);
-    filetoken_assert_rv(unwrap(&cbc, kek, &private_class, CKK_EC, 0, &key), CKR_TEMPLATE_INCONSISTENT);
-    filetoken_assert_rv(unwrap(&cbc, kek, &secret_class, CKK_GENERIC_SECRET, 20, &key),
+    filetoken_assert_rv(unwrap(&cbc, kek, &private_class, CKK_EC, &key), CKR_TEMPLATE_INCONSISTENT);
+    filetoken_assert_rv(unwrap_sized(&cbc, kek, &secret_class, CKK_GENERIC_SECRET, 20, &key),
                         CKR_WRAPPED_KEY_INVALID); /* PKCS#7 is no zeros */
     wrapped_size--;
-    filetoken_assert_rv(unwrap(&cbc_pad, kek, &secret_class, CKK_GENERIC_SECRET, 0, &key),
+    filetoken_assert_rv(unwrap(&cbc_pad, kek, &secret_class, CKK_GENERIC_SECRET, &key),
                         CKR_WRAPPED_KEY_LEN_RANGE);
-    filetoken_assert_rv(unwrap(&cbc, kek, &secret_class, CKK_GENERIC_SECRET, 0, &key),
+    filetoken_assert_rv(unwrap(&cbc, kek, &secret_class, CKK_GENERIC_SECRET, &key),
                         CKR_WRAPPED_KEY_LEN_RANGE);
     wrapped_size = 0;
-    filetoken_assert_rv(unwrap(&cbc_pad, kek, &secret_class, CKK_GENERIC_SECRET, 0, &key),
+    filetoken_assert_rv(unwrap(&cbc_pad, kek, &secret_class, CKK_GENERIC_SECRET, &key),
                         CKR_WRAPPED_KEY_LEN_RANGE);
     wrapped_size = run_cbc(true, false, zeros, sizeof zeros, wrapped); /* no padding of PKCS#7 */
-    filetoken_assert_rv(unwrap(&cbc_pad, kek, &secret_class, CKK_GENERIC_SECRET, 0, &key),
+    filetoken_assert_rv(unwrap(&cbc_pad, kek, &secret_class, CKK_GENERIC_SECRET, &key),
                         CKR_WRAPPED_KEY_INVALID);
     wrapped_size = run_cbc(true, true, zeros, 0, wrapped); /* nothing but padding */
-    filetoken_assert_rv(unwrap(&cbc_pad, kek, &secret_class, CKK_GENERIC_SECRET, 0, &key),
+    filetoken_assert_rv(unwrap(&cbc_pad, kek, &secret_class, CKK_GENERIC_SECRET, &key),
                         CKR_WRAPPED_KEY_INVALID);
-    filetoken_assert_rv(unwrap(&cbc, kek, &secret_class, CKK_GENERIC_SECRET, 17, &key),
+    filetoken_assert_rv(unwrap_sized(&cbc, kek, &secret_class, CKK_GENERIC_SECRET, 17, &key),
                         CKR_WRAPPED_KEY_INVALID);
     ck_assert_uint_eq(key, CK_INVALID_HANDLE);
 }
