@@ -363,6 +363,7 @@ tests_pkcs11_test_crash_pin_SOURCES = tests/pkcs11/test_crash_pin.c $(trap_sourc
 check_LTLIBRARIES += tests/support/p11_spy.la
 tests_support_libsupport_la_SOURCES += \
 	tests/provider/fake_core.h \
+	tests/provider/orders.h \
 	tests/pkcs11/wrap_fixture.h \
 	tests/provider/tss2_fixture.h \
 	tests/support/p11_spy.h \

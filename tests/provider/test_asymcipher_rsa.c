@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/support/softhsm.h"
-#include "tests/support/support.h"
+#include "tests/provider/orders.h"
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
@@ -9,32 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static OSSL_LIB_CTX *context;
 static const unsigned char message[] = "sixteen or so bytes";
-
-static void default_first(void)
-{
-    test_spy_reset();
-    context = test_context(DEFAULT_FIRST);
-}
-
-static void devid_first(void)
-{
-    test_spy_reset();
-    context = test_context(DEVID_FIRST);
-}
-
-static void devid_by_property(void)
-{
-    test_spy_reset();
-    context = test_context(DEVID_BY_PROPERTY);
-}
-
-static void tear_down(void)
-{
-    test_context_free(context);
-    context = NULL;
-}
 
 /* The ciphertext is made by the default provider, where ours is not. */
 static size_t encrypt(EVP_PKEY *key, int padding, const unsigned char *data, size_t size, unsigned char *out)
@@ -318,13 +292,8 @@ START_TEST(software_keys_and_public_halves_stay_away_from_the_token)
 END_TEST
 
 /* Every test runs in each order of the providers. */
-static void add_tests(Suite *s, const char *name, SFun set_up)
+static void add_tests(TCase *t)
 {
-    TCase *t = tcase_create(name);
-
-    tcase_set_timeout(t, 300);
-    tcase_add_unchecked_fixture(t, test_softhsm_start, NULL);
-    tcase_add_checked_fixture(t, set_up, tear_down);
     tcase_add_test(t, the_token_decrypts);
     tcase_add_test(t, the_bare_operation_undoes_the_public_one);
     tcase_add_test(t, a_broken_pkcs1_padding_is_not_told);
@@ -335,15 +304,9 @@ static void add_tests(Suite *s, const char *name, SFun set_up)
     tcase_add_test(t, too_little_room_is_refused);
     tcase_add_test(t, a_lost_session_is_found_again);
     tcase_add_test(t, software_keys_and_public_halves_stay_away_from_the_token);
-    suite_add_tcase(s, t);
 }
 
 Suite *suite(void)
 {
-    Suite *s = suite_create("asymcipher_rsa");
-
-    add_tests(s, "default first", default_first);
-    add_tests(s, "devid first", devid_first);
-    add_tests(s, "?provider=devid", devid_by_property);
-    return s;
+    return suite_of_orders("asymcipher_rsa", add_tests);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/support/softhsm.h"
-#include "tests/support/support.h"
+#include "tests/provider/orders.h"
 
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
@@ -8,32 +7,6 @@
 #include <p11-kit/pkcs11.h>
 #include <stdlib.h>
 #include <string.h>
-
-static OSSL_LIB_CTX *context;
-
-static void default_first(void)
-{
-    test_spy_reset();
-    context = test_context(DEFAULT_FIRST);
-}
-
-static void devid_first(void)
-{
-    test_spy_reset();
-    context = test_context(DEVID_FIRST);
-}
-
-static void devid_by_property(void)
-{
-    test_spy_reset();
-    context = test_context(DEVID_BY_PROPERTY);
-}
-
-static void tear_down(void)
-{
-    test_context_free(context);
-    context = NULL;
-}
 
 struct variant {
     const char *key;
@@ -250,13 +223,8 @@ START_TEST(software_keys_agree_without_the_token)
 END_TEST
 
 /* Every test runs in each order of the providers. */
-static void add_tests(Suite *s, const char *name, SFun set_up)
+static void add_tests(TCase *t)
 {
-    TCase *t = tcase_create(name);
-
-    tcase_set_timeout(t, 300);
-    tcase_add_unchecked_fixture(t, test_softhsm_start, NULL);
-    tcase_add_checked_fixture(t, set_up, tear_down);
     tcase_add_test(t, both_sides_get_the_same);
     tcase_add_test(t, a_size_question_is_not_the_tokens);
     tcase_add_test(t, a_bare_secret_is_cut_to_the_room_there_is);
@@ -265,15 +233,9 @@ static void add_tests(Suite *s, const char *name, SFun set_up)
     tcase_add_test(t, the_cofactor_mechanism_does_when_the_other_is_missing);
     tcase_add_test(t, the_secret_object_goes_whatever_happens);
     tcase_add_test(t, software_keys_agree_without_the_token);
-    suite_add_tcase(s, t);
 }
 
 Suite *suite(void)
 {
-    Suite *s = suite_create("keyexch");
-
-    add_tests(s, "default first", default_first);
-    add_tests(s, "devid first", devid_first);
-    add_tests(s, "?provider=devid", devid_by_property);
-    return s;
+    return suite_of_orders("keyexch", add_tests);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/support/softhsm.h"
-#include "tests/support/support.h"
+#include "tests/provider/orders.h"
 
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
@@ -13,32 +12,6 @@
 #include <openssl/x509.h>
 #include <stdlib.h>
 #include <string.h>
-
-static OSSL_LIB_CTX *context;
-
-static void default_first(void)
-{
-    test_spy_reset();
-    context = test_context(DEFAULT_FIRST);
-}
-
-static void devid_first(void)
-{
-    test_spy_reset();
-    context = test_context(DEVID_FIRST);
-}
-
-static void devid_by_property(void)
-{
-    test_spy_reset();
-    context = test_context(DEVID_BY_PROPERTY);
-}
-
-static void tear_down(void)
-{
-    test_context_free(context);
-    context = NULL;
-}
 
 START_TEST(tells_the_public_parameters)
 {
@@ -369,13 +342,8 @@ START_TEST(a_tokens_key_is_not_written_encrypted)
 END_TEST
 
 /* Every test runs in each order of the providers. */
-static void add_tests(Suite *s, const char *name, SFun set_up)
+static void add_tests(TCase *t)
 {
-    TCase *t = tcase_create(name);
-
-    tcase_set_timeout(t, 120);
-    tcase_add_unchecked_fixture(t, test_softhsm_start, NULL);
-    tcase_add_checked_fixture(t, set_up, tear_down);
     tcase_add_test(t, tells_the_public_parameters);
     tcase_add_test(t, tells_its_uri_without_the_pin);
     tcase_add_test(t, the_private_half_cannot_be_taken_out);
@@ -390,15 +358,9 @@ static void add_tests(Suite *s, const char *name, SFun set_up)
     tcase_add_test(t, a_software_key_has_the_default_providers_forms);
     tcase_add_test(t, software_keys_are_written_as_ever_also_encrypted);
     tcase_add_test(t, a_tokens_key_is_not_written_encrypted);
-    suite_add_tcase(s, t);
 }
 
 Suite *suite(void)
 {
-    Suite *s = suite_create("keymgmt");
-
-    add_tests(s, "default first", default_first);
-    add_tests(s, "devid first", devid_first);
-    add_tests(s, "?provider=devid", devid_by_property);
-    return s;
+    return suite_of_orders("keymgmt", add_tests);
 }

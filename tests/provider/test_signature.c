@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/support/softhsm.h"
-#include "tests/support/support.h"
+#include "tests/provider/orders.h"
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
@@ -12,32 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static OSSL_LIB_CTX *context;
 static const unsigned char data[] = "the data to be signed";
-
-static void default_first(void)
-{
-    test_spy_reset();
-    context = test_context(DEFAULT_FIRST);
-}
-
-static void devid_first(void)
-{
-    test_spy_reset();
-    context = test_context(DEVID_FIRST);
-}
-
-static void devid_by_property(void)
-{
-    test_spy_reset();
-    context = test_context(DEVID_BY_PROPERTY);
-}
-
-static void tear_down(void)
-{
-    test_context_free(context);
-    context = NULL;
-}
 
 struct variant {
     const char *key;
@@ -479,13 +453,8 @@ START_TEST(software_keys_sign_and_verify_with_our_signatures)
 END_TEST
 
 /* Every test runs in each order of the providers. */
-static void add_tests(Suite *s, const char *name, SFun set_up)
+static void add_tests(TCase *t)
 {
-    TCase *t = tcase_create(name);
-
-    tcase_set_timeout(t, 300);
-    tcase_add_unchecked_fixture(t, test_softhsm_start, NULL);
-    tcase_add_checked_fixture(t, set_up, tear_down);
     tcase_add_test(t, signatures_verify);
     tcase_add_test(t, a_signature_is_two_calls_and_a_verification_none);
     tcase_add_test(t, a_given_digest_is_signed_as_it_is);
@@ -500,15 +469,9 @@ static void add_tests(Suite *s, const char *name, SFun set_up)
     tcase_add_test(t, a_key_that_hashes_itself_signs_no_digest);
     tcase_add_test(t, a_refused_mechanism_is_one_clear_error);
     tcase_add_test(t, software_keys_sign_and_verify_with_our_signatures);
-    suite_add_tcase(s, t);
 }
 
 Suite *suite(void)
 {
-    Suite *s = suite_create("signature");
-
-    add_tests(s, "default first", default_first);
-    add_tests(s, "devid first", devid_first);
-    add_tests(s, "?provider=devid", devid_by_property);
-    return s;
+    return suite_of_orders("signature", add_tests);
 }

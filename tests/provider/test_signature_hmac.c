@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/support/softhsm.h"
-#include "tests/support/support.h"
+#include "tests/provider/orders.h"
 
 #include <openssl/err.h>
 #include <openssl/hmac.h>
@@ -11,31 +10,6 @@
 static const char mac_uri[] = "pkcs11:token=dev;object=mac;type=secret-key?pin-value=1234";
 static const unsigned char secret[] = "0123456789abcdef0123456789abcdef";
 static const unsigned char message[] = "hub.azure-devices.net%2fdevices%2fone\n1700000000";
-static OSSL_LIB_CTX *context;
-
-static void default_first(void)
-{
-    test_spy_reset();
-    context = test_context(DEFAULT_FIRST);
-}
-
-static void devid_first(void)
-{
-    test_spy_reset();
-    context = test_context(DEVID_FIRST);
-}
-
-static void devid_by_property(void)
-{
-    test_spy_reset();
-    context = test_context(DEVID_BY_PROPERTY);
-}
-
-static void tear_down(void)
-{
-    test_context_free(context);
-    context = NULL;
-}
 
 static size_t sign(EVP_PKEY *key, const char *digest, unsigned char *out, size_t room)
 {
@@ -173,28 +147,17 @@ START_TEST(keys_of_bytes_work_as_ever)
 END_TEST
 
 /* Every test runs in each order of the providers. */
-static void add_tests(Suite *s, const char *name, SFun set_up)
+static void add_tests(TCase *t)
 {
-    TCase *t = tcase_create(name);
-
-    tcase_set_timeout(t, 300);
-    tcase_add_unchecked_fixture(t, test_softhsm_start, NULL);
-    tcase_add_checked_fixture(t, set_up, tear_down);
     tcase_add_test(t, the_token_makes_the_mac);
     tcase_add_test(t, the_secret_cannot_be_taken_out);
     tcase_add_test(t, it_is_found_only_when_the_uri_says_so);
     tcase_add_test(t, it_is_equal_to_itself_alone);
     tcase_add_test(t, what_the_token_lacks_is_one_clear_error);
     tcase_add_test(t, keys_of_bytes_work_as_ever);
-    suite_add_tcase(s, t);
 }
 
 Suite *suite(void)
 {
-    Suite *s = suite_create("signature_hmac");
-
-    add_tests(s, "default first", default_first);
-    add_tests(s, "devid first", devid_first);
-    add_tests(s, "?provider=devid", devid_by_property);
-    return s;
+    return suite_of_orders("signature_hmac", add_tests);
 }
