@@ -412,7 +412,7 @@ START_TEST(whatever_is_done_survives_it)
     ck_assert_msg(row->work(), "%s: %s", row->name, test_errors());
     if (row->libcryptos)
         refuse_each_request(row, LIBCRYPTOS);
-#if STANDS_BEFORE_MALLOC
+#ifdef STANDS_BEFORE_MALLOC
     ck_assert_int_eq(dl_iterate_phdr(find_code, (void *)(uintptr_t) "/devid.so"), 1);
     if (getenv("VALGRIND") == NULL)
         refuse_each_request(row, PROVIDERS);
