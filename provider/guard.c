@@ -6,6 +6,7 @@
 #include <openssl/err.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@ static _Thread_local int errno_outside;
 static atomic_uint_fast64_t fork_id = 1;
 static _Atomic pid_t known_process;
 static pthread_once_t registered = PTHREAD_ONCE_INIT;
+static pthread_mutex_t alone = PTHREAD_MUTEX_INITIALIZER;
 
 /* The module's libcrypto is ours, and so is its error queue: what it leaves there is not for the application.
  * Nor is its errno: Python takes that for the reason when a key does not load. */
@@ -36,9 +38,23 @@ bool prov_guard_inside(void)
     return depth > 0;
 }
 
-/* Runs in the child of a process whose other threads are gone: no lock, no allocation. */
+void prov_guard_alone(void)
+{
+    pthread_mutex_lock(&alone);
+}
+
+void prov_guard_not_alone(void)
+{
+    pthread_mutex_unlock(&alone);
+}
+
+/* Runs in the child of a process whose other threads are gone: no lock, no allocation. Whoever was alone is
+ * not here. */
 static void after_fork(void)
 {
+    static const pthread_mutex_t nobody = PTHREAD_MUTEX_INITIALIZER;
+
+    memcpy(&alone, &nobody, sizeof alone);
     atomic_fetch_add(&fork_id, 1);
     atomic_store(&known_process, getpid());
     log_abandon();

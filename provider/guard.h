@@ -15,6 +15,12 @@ void prov_guard_enter(void);
 void prov_guard_leave(void);
 bool prov_guard_inside(void);
 
+/* One thread of the process at a time, of whatever instance of the provider, and for a moment only. For
+ * C_Initialize, which several threads must not call at once; some modules say that they are initialised
+ * before they are. */
+void prov_guard_alone(void);
+void prov_guard_not_alone(void);
+
 /* Another number in every process that came about by fork, also by one that went past pthread_atfork. Never
  * 0. */
 uint64_t prov_guard_fork_id(void);

@@ -104,8 +104,11 @@ static CK_RV initialize(struct prov_module *module)
         .flags = CKF_OS_LOCKING_OK,
         .pReserved = configured != NULL ? configured : module->location.init_args,
     };
-    CK_RV rv = module->functions->C_Initialize(&arguments);
+    CK_RV rv;
 
+    prov_guard_alone();
+    rv = module->functions->C_Initialize(&arguments);
+    prov_guard_not_alone();
     module->fresh = rv == CKR_OK;
     if (module->fresh)
         prov_error_note(module, module->note, sizeof module->note);

@@ -200,6 +200,7 @@ provider_tests = \
 	tests/provider/test_guard \
 	tests/provider/test_ending \
 	tests/provider/test_handle \
+	tests/provider/test_instances \
 	tests/provider/test_keyexch \
 	tests/provider/test_keymgmt \
 	tests/provider/test_locate \
