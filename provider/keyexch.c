@@ -221,7 +221,7 @@ static int token_derive(struct prov_operation *operation, unsigned char *out, si
         return prov_operation_refuse(operation, "there is no public key of the other side");
     if (!ask_token(&agreement))
         ok = 0;
-    else if (operation->key->type == &prov_key_x25519 && is_zero(&agreement))
+    else if (operation->key->type->bare && is_zero(&agreement))
         ok = prov_operation_refuse(operation, "the other side's public key is of small order");
     else if (derivation.kdf[0] != '\0')
         ok = run_kdf(operation->provider, &derivation, &agreement, out);

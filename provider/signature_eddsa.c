@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <strings.h>
 
-/* PKCS#11 3.0 current mechanisms, 2.3.14; p11-kit's header has none. Ed448 needs it, also to say that there is nothing to say.
+/* PKCS#11 3.0 current mechanisms, 2.3.14; p11-kit's header has none. Ed448 needs it, also to say that there
+ * is nothing to say.
  */
 struct eddsa_params {
     CK_BBOOL prehash;
