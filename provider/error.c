@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "provider/error.h"
 #include "common/log.h"
+#include "common/rvname.h"
 #include "provider/module.h"
 #include "provider/provider.h"
 
@@ -41,18 +42,17 @@ static const OSSL_ITEM reasons[] = {
 
 struct rv_row {
     CK_RV rv;
-    const char *name;
     enum prov_reason reason;
     bool stale;
 };
 
 #define RV(rv, reason)                                                                                       \
     {                                                                                                        \
-        rv, #rv, reason, false                                                                               \
+        rv, reason, false                                                                                    \
     }
 #define STALE(rv, reason)                                                                                    \
     {                                                                                                        \
-        rv, #rv, reason, true                                                                                \
+        rv, reason, true                                                                                     \
     }
 
 static const struct rv_row rv_rows[] = {
@@ -113,7 +113,7 @@ static const struct rv_row rv_rows[] = {
 
 static const struct rv_row *find_row(CK_RV rv)
 {
-    static const struct rv_row unknown = {0, "an unknown code", PROV_R_MODULE_FAILED, false};
+    static const struct rv_row unknown = {0, PROV_R_MODULE_FAILED, false};
 
     for (size_t i = 0; i < sizeof rv_rows / sizeof rv_rows[0]; i++) {
         if (rv_rows[i].rv == rv)
@@ -170,12 +170,22 @@ void prov_error_raise_rv(const struct prov_module *module, const char *file, int
     const char *sentence = module->extra != NULL ? module->extra->error_text() : "";
 
     prov_error_raise(&module->provider->core, file, line, function, row->reason, "%s: %s (0x%lx), %s%s%s",
-                     call, row->name, (unsigned long)rv, subject, sentence[0] != '\0' ? ": " : "", sentence);
+                     call, rv_name(rv), (unsigned long)rv, subject, sentence[0] != '\0' ? ": " : "",
+                     sentence);
 }
 
 void prov_error_note(const struct prov_module *module, char *note, size_t size)
 {
     snprintf(note, size, "%s", module->extra != NULL ? module->extra->error_text() : "");
+}
+
+void prov_error_note_failure(const struct prov_module *module, CK_SLOT_ID slot, CK_RV rv, char *note,
+                             size_t size)
+{
+    const char *sentence = module->extra != NULL ? module->extra->error_text() : "";
+
+    snprintf(note, size, "slot %lu: C_GetTokenInfo: %s%s%s", slot, rv_name(rv),
+             sentence[0] != '\0' ? ": " : "", sentence);
 }
 
 bool prov_error_is_stale(CK_RV rv)

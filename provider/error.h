@@ -56,6 +56,10 @@ void prov_error_raise_rv(const struct prov_module *module, const char *file, int
  * mostly. Must come before the thread's next call of the module. */
 void prov_error_note(const struct prov_module *module, char *note, size_t size);
 
+/* The same for a slot that is left out because its C_GetTokenInfo failed. */
+void prov_error_note_failure(const struct prov_module *module, CK_SLOT_ID slot, CK_RV rv, char *note,
+                             size_t size);
+
 /* True for the codes that say "what you held is gone": worth one new attempt with new handles. */
 bool prov_error_is_stale(CK_RV rv);
 

@@ -45,10 +45,12 @@ static void note_accepted_locked(struct prov_token *token, enum prov_pin_result 
 static void note_pin(struct prov_token *token, CK_RV rv, enum prov_pin_result origin, struct bytes *pin)
 {
     pthread_mutex_lock(&token->module->lock);
+    atomic_store(&token->pins_change, true);
     if (rv == CKR_OK && pin->size > 0)
         note_accepted_locked(token, origin, pin);
     else if (rv == CKR_PIN_INCORRECT && pin->size > 0)
         bytes_move(&token->refused[token->refused_next++ % PROV_REFUSED_MAXIMUM], pin);
+    atomic_store(&token->pins_change, false);
     pthread_mutex_unlock(&token->module->lock);
     bytes_free(pin);
 }

@@ -51,6 +51,7 @@ static struct prov_module *current_module(struct provider *provider, size_t inde
     return module;
 }
 
+/* Some modules answer with their only interface whatever they are asked for. */
 static void find_extra(struct prov_module *module, void *library)
 {
     devid_get_interface *get_interface = NULL;
@@ -58,7 +59,7 @@ static void find_extra(struct prov_module *module, void *library)
 
     *(void **)&get_interface = dlsym(library, "C_GetInterface");
     if (get_interface != NULL && get_interface(DEVID_INTERFACE_NAME, NULL, &interface, 0) == CKR_OK &&
-        interface != NULL)
+        interface != NULL && interface->name != NULL && strcmp(interface->name, DEVID_INTERFACE_NAME) == 0)
         module->extra = interface->functions;
 }
 

@@ -26,7 +26,8 @@ struct prov_token {
     struct bytes pin;                           /* the one that the token accepted, for logging in again */
     struct bytes refused[PROV_REFUSED_MAXIMUM]; /* those that it refused last, see login.c */
     unsigned refused_next;
-    bool login_busy; /* by this thread: */
+    atomic_bool pins_change; /* a fork at this moment: a child better not look at them */
+    bool login_busy;         /* by this thread: */
     pthread_t login_thread;
     CK_SESSION_HANDLE *idle;
     unsigned idle_count;
@@ -45,7 +46,7 @@ struct prov_module {
     struct prov_module *before_fork; /* kept because keys point into it */
     uint64_t fork_id;
     CK_FUNCTION_LIST *functions;
-    unsigned sessions; /* on a token, at most */
+    unsigned sessions;                   /* on a token, at most */
     const struct devid_functions *extra; /* NULL with other modules than DevID's */
     pthread_mutex_t lock;
     pthread_cond_t session_returned;

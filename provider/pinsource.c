@@ -73,7 +73,7 @@ static const char *read_variable(struct provider *provider, const char *name, st
     (void)provider;
     if (value == NULL)
         return "the variable is not set";
-    return bytes_copy(pin, value, strlen(value)) ? NULL : "no memory";
+    return keep_first_line(pin, (const uint8_t *)value, strlen(value)) ? NULL : "no memory";
 }
 
 /* NULL, and *number is set; or what is wrong. */

@@ -42,7 +42,7 @@ static bool inherit_pins(struct prov_token *token)
         const struct prov_token *before = find_token(older, &token->info);
 
         if (before != NULL)
-            return copy_pins(token, before);
+            return atomic_load(&before->pins_change) || copy_pins(token, before);
     }
     return true;
 }
@@ -66,14 +66,18 @@ static struct prov_token *add_token(struct prov_module *module, const CK_TOKEN_I
 }
 
 /* Slots whose token cannot be read, or has not been set up, are passed over: another token may be the right
- * one. */
+ * one. That a token failed is told where nothing is found. */
 static CK_RV note_token(struct prov_module *module, CK_SLOT_ID slot)
 {
     CK_TOKEN_INFO info;
     struct prov_token *token;
+    CK_RV rv;
 
     memset(&info, 0, sizeof info);
-    if (module->functions->C_GetTokenInfo(slot, &info) != CKR_OK || (info.flags & CKF_TOKEN_INITIALIZED) == 0)
+    rv = module->functions->C_GetTokenInfo(slot, &info);
+    if (rv != CKR_OK && rv != CKR_TOKEN_NOT_PRESENT && rv != CKR_TOKEN_NOT_RECOGNIZED)
+        prov_error_note_failure(module, slot, rv, module->note, sizeof module->note);
+    if (rv != CKR_OK || (info.flags & CKF_TOKEN_INITIALIZED) == 0)
         return CKR_OK;
     token = find_token(module, &info);
     if (token == NULL)

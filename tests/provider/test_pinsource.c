@@ -97,6 +97,8 @@ START_TEST(variables_and_credentials_are_read)
     refuses("env:DEVID_TEST_PIN", "not set");
     setenv("DEVID_TEST_PIN", "7319", 1);
     reads("env:DEVID_TEST_PIN", "7319");
+    setenv("DEVID_TEST_PIN", "7319\nmore", 1);
+    reads("env:DEVID_TEST_PIN", "7319");
     setenv("DEVID_TEST_PIN", "", 1);
     refuses("env:DEVID_TEST_PIN", "no PIN");
     refuses("cred:token", "no credentials");

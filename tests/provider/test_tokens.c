@@ -267,12 +267,14 @@ START_TEST(a_module_that_fails_is_in_nobodys_way_and_is_named)
         uint32_t rv;
         const char *named;
     } rows[] = {
-        {SPY_INITIALIZE,    CKR_GENERAL_ERROR,            "C_Initialize: CKR_GENERAL_ERROR"            },
-        {SPY_INITIALIZE,    CKR_CANT_LOCK,                "C_Initialize: CKR_CANT_LOCK"                },
-        {SPY_GET_SLOT_LIST, CKR_DEVICE_ERROR,             "C_GetSlotList: CKR_DEVICE_ERROR"            },
-        {SPY_GET_SLOT_LIST, CKR_CRYPTOKI_NOT_INITIALIZED, "C_GetSlotList: CKR_CRYPTOKI_NOT_INITIALIZED"},
-        {SPY_OPEN_SESSION,  CKR_DEVICE_REMOVED,           "C_OpenSession: CKR_DEVICE_REMOVED"          },
-        {SPY_FIND_OBJECTS,  CKR_FUNCTION_FAILED,          "C_FindObjects: CKR_FUNCTION_FAILED"         },
+        {SPY_INITIALIZE,     CKR_GENERAL_ERROR,            "C_Initialize: CKR_GENERAL_ERROR"            },
+        {SPY_INITIALIZE,     CKR_CANT_LOCK,                "C_Initialize: CKR_CANT_LOCK"                },
+        {SPY_GET_SLOT_LIST,  CKR_DEVICE_ERROR,             "C_GetSlotList: CKR_DEVICE_ERROR"            },
+        {SPY_GET_SLOT_LIST,  CKR_CRYPTOKI_NOT_INITIALIZED, "C_GetSlotList: CKR_CRYPTOKI_NOT_INITIALIZED"},
+        {SPY_GET_TOKEN_INFO, CKR_DEVICE_ERROR,             "C_GetTokenInfo: CKR_DEVICE_ERROR"           },
+        {SPY_GET_TOKEN_INFO, 0x80001234,                   "C_GetTokenInfo: CKR_0x80001234"             },
+        {SPY_OPEN_SESSION,   CKR_DEVICE_REMOVED,           "C_OpenSession: CKR_DEVICE_REMOVED"          },
+        {SPY_FIND_OBJECTS,   CKR_FUNCTION_FAILED,          "C_FindObjects: CKR_FUNCTION_FAILED"         },
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -305,6 +307,15 @@ static size_t count(const char *uri)
     OSSL_STORE_close(store);
     return number;
 }
+
+START_TEST(a_module_with_one_interface_for_all_names_is_not_taken_for_ours)
+{
+    setenv("P11_SPY_ANY_INTERFACE", "1", 1);
+    EVP_PKEY_free(load(HSM_KEY));
+    REFUSES("pkcs11:token=dev;object=none;type=private?pin-value=1234", "no object matches");
+    unsetenv("P11_SPY_ANY_INTERFACE");
+}
+END_TEST
 
 /* Two modules may have tokens of one name, and even the same token, as p11-kit's proxy beside a module. */
 START_TEST(keys_of_one_name_in_two_modules_are_told_apart_by_the_module)
@@ -429,6 +440,7 @@ Suite *suite(void)
     tcase_add_test(t, threads_load_and_use_keys_of_each_module);
     tcase_add_test(t, a_module_that_cannot_be_loaded_is_in_nobodys_way_and_is_named);
     tcase_add_test(t, a_module_that_fails_is_in_nobodys_way_and_is_named);
+    tcase_add_test(t, a_module_with_one_interface_for_all_names_is_not_taken_for_ours);
     tcase_add_test(t, keys_of_one_name_in_two_modules_are_told_apart_by_the_module);
     tcase_add_test(t, what_a_module_leaves_out_is_told);
     tcase_add_test(t, no_token_is_logged_in_to_for_what_another_shows_without);

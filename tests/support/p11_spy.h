@@ -7,7 +7,8 @@
 /*
  * tests/support/.libs/p11_spy.so is a PKCS#11 module around the one that $P11_SPY_MODULE names. It counts the
  * calls in the file that $P11_SPY_FILE names, which all processes map, and answers some of them with a code
- * of the test's choice. It also has DevID's vendor interface, whose sentence is $P11_SPY_TEXT. A copy of the
+ * of the test's choice. It also has DevID's vendor interface, whose sentence is $P11_SPY_TEXT. With
+ * $P11_SPY_ANY_INTERFACE it answers with the interface of PKCS#11 whatever it is asked for. A copy of the
  * file called p11_spy_2.so is another module, of $P11_SPY_MODULE_2 and $P11_SPY_FILE_2.
  */
 enum p11_spy_call {
