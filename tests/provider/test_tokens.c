@@ -174,8 +174,14 @@ START_TEST(children_use_keys_of_each_module)
 
     test_spy_reset();
     child = fork();
-    if (child == 0)
-        _exit(!signs(keys[0]) || !signs(keys[1]) || hsm->calls[SPY_SIGN] != 1 || disk->calls[SPY_SIGN] != 1);
+    if (child == 0) {
+        bool ok = signs(keys[0]) && signs(keys[1]) && hsm->calls[SPY_SIGN] == 1 && disk->calls[SPY_SIGN] == 1;
+
+        EVP_PKEY_free(keys[0]);
+        EVP_PKEY_free(keys[1]);
+        tear_down();
+        _exit(!ok);
+    }
     ck_assert_int_eq(waitpid(child, &status, 0), child);
     ck_assert_int_eq(status, 0);
     ck_assert(signs(keys[0]) && signs(keys[1]));
