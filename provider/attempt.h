@@ -9,7 +9,7 @@ struct prov_attempt {
     struct prov_module *module; /* that was asked (NULL: none), its last answer, and in which epoch */
     CK_RV rv;
     uint64_t epoch;
-    bool final; /* it had an effect: whatever the answer, there is no other attempt */
+    bool final; /* no other attempt follows: this one had an effect, or its answer tells of no loss */
 };
 
 /* True: it succeeded. False with an error raised, or with none where `rv` tells the caller enough. */

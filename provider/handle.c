@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "provider/handle.h"
+#include "provider/attempt.h"
 #include "provider/error.h"
 #include "provider/guard.h"
 #include "provider/pem.h"
-#include "provider/session.h"
 #include "provider/tss2.h"
 
 #include <openssl/core_object.h>
@@ -41,15 +41,12 @@ void prov_held_free(struct prov_held *held)
     *held = (struct prov_held){0};
 }
 
-/* One attempt to reach the place. */
 struct reaching {
     struct provider *provider;
+    struct prov_uri *uri; /* the token */
     const struct prov_place *place;
-    char name[16];              /* for messages */
-    struct bytes content;       /* of the index, or the DER that stands for the key */
-    struct prov_module *module; /* that was asked, its last answer, and in which epoch */
-    CK_RV rv;
-    uint64_t epoch;
+    char name[16];        /* for messages */
+    struct bytes content; /* of the index, or the DER that stands for the key */
 };
 
 /* --- the token
@@ -107,47 +104,30 @@ static CK_RV read_index(struct reaching *reaching, struct prov_session *session)
     return rv;
 }
 
-static bool reach_once(struct reaching *reaching, const struct prov_uri *uri)
+static bool try_reach(void *data, struct prov_attempt *attempt)
 {
-    struct prov_token *token = prov_tss2_choose(reaching->provider, uri);
+    struct reaching *reaching = data;
+    struct prov_token *token = prov_tss2_choose(reaching->provider, reaching->uri);
     struct prov_session session;
 
-    reaching->rv = CKR_GENERAL_ERROR;
     bytes_free(&reaching->content);
-    if (token == NULL)
+    if (token == NULL || !prov_attempt_take(attempt, token, &session))
         return false;
-    reaching->module = token->module;
-    reaching->epoch = prov_module_epoch(token->module);
-    if (!prov_session_take(token, &session, &reaching->rv))
-        return false;
-    reaching->epoch = session.epoch;
-    reaching->rv = kind_of(reaching->place->handle) == NV_INDEX ? read_index(reaching, &session)
-                                                                : read_key(reaching, &session);
+    attempt->rv = kind_of(reaching->place->handle) == NV_INDEX ? read_index(reaching, &session)
+                                                               : read_key(reaching, &session);
+    /* That the module finds nothing at the handle does not mean that the module forgot it. */
+    attempt->final = attempt->rv == CKR_OBJECT_HANDLE_INVALID;
     prov_session_return(&session);
-    return reaching->rv == CKR_OK;
+    return attempt->rv == CKR_OK;
 }
 
-/* That the module finds nothing at the handle does not mean that the module forgot it. */
 static bool reach(struct reaching *reaching)
 {
-    struct prov_uri *uri = prov_tss2_uri(reaching->provider);
     bool ok;
 
-    if (uri == NULL)
-        return false;
-    ERR_set_mark();
-    ok = reach_once(reaching, uri);
-    if (!ok && reaching->rv != CKR_OBJECT_HANDLE_INVALID && prov_error_is_stale(reaching->rv)) {
-        ERR_pop_to_mark();
-        ERR_set_mark();
-        prov_module_renew(reaching->module, reaching->epoch, reaching->rv);
-        ok = reach_once(reaching, uri);
-    }
-    if (ok)
-        ERR_pop_to_mark();
-    else
-        ERR_clear_last_mark();
-    prov_uri_free(uri);
+    reaching->uri = prov_tss2_uri(reaching->provider);
+    ok = reaching->uri != NULL && prov_attempt_run(try_reach, reaching);
+    prov_uri_free(reaching->uri);
     return ok;
 }
 
