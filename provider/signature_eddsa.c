@@ -80,17 +80,18 @@ static int init(struct eddsa *eddsa, const char *digest, void *key, const OSSL_P
            begin(eddsa->whole, NULL, digest, eddsa->provider->libctx, NULL, eddsa->key->pkey, params) == 1;
 }
 
-/* From OpenSSL 3.2 on a caller may ask for variants of Ed25519 (EVP_SIGNATURE-ED25519(7)), which is not what
+/* From OpenSSL 3.2 on a caller may ask for variants of both (EVP_SIGNATURE-ED25519(7)), which is not what
  * a token is asked for here: a signature of another kind than the caller wants is worse than none. */
-static bool is_plain(const OSSL_PARAM params[])
+static bool is_plain(const struct prov_key *key, const OSSL_PARAM params[])
 {
     const OSSL_PARAM *instance = OSSL_PARAM_locate_const(params, "instance");
     const OSSL_PARAM *context = OSSL_PARAM_locate_const(params, "context-string");
-    const char *name = "Ed25519";
+    const char *name = key->type->name;
 
     if (instance != NULL && !OSSL_PARAM_get_utf8_string_ptr(instance, &name))
         return false;
-    return name != NULL && strcasecmp(name, "Ed25519") == 0 && (context == NULL || context->data_size == 0);
+    return name != NULL && strcasecmp(name, key->type->name) == 0 &&
+           (context == NULL || context->data_size == 0);
 }
 
 static int sign_init(void *data, const char *digest, void *key, const OSSL_PARAM params[])
@@ -99,11 +100,11 @@ static int sign_init(void *data, const char *digest, void *key, const OSSL_PARAM
 
     if (!init(eddsa, digest, key, params, EVP_DigestSignInit_ex))
         return 0;
-    if (eddsa->key->private == NULL || is_plain(params))
+    if (eddsa->key->private == NULL || is_plain(eddsa->key, params))
         return 1;
     prov_raise(&eddsa->provider->core, PROV_R_NOT_SUPPORTED,
-               "%s: of the variants of Ed25519 a token is asked for the plain one alone, without a context",
-               eddsa->key->private->name);
+               "%s: of the variants of %s a token is asked for the plain one alone, without a context",
+               eddsa->key->private->name, eddsa->key->type->name);
     return 0;
 }
 
