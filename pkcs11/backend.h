@@ -35,6 +35,8 @@ struct key_request {
     bool derive;                   /* EC: ECDH */
     bool private;                  /* CKA_PRIVATE: on a token with a PIN, for who is logged in */
     struct bytes pcrs;             /* pairs: CKA_DEVID_POLICY_PCR, the caller's; empty: none */
+    struct bytes auth;             /* pairs: CKA_DEVID_AUTH, the caller's; empty: none */
+    enum p11_hash hash;            /* EC: the only one that it signs with; HASH_NONE: any */
 };
 
 /* The one scheme and hash that a key signs with. */

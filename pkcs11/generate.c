@@ -46,11 +46,30 @@ static CK_RV read_rsa(const struct mechanism *row, const struct pair *pair, stru
     return CKR_OK;
 }
 
+/* ECDSA with one digest, beside ECDSA of what the caller hashed: HASH_NONE, it says something else. */
+static enum p11_hash only_hash(const struct attributes *private)
+{
+    const CK_ATTRIBUTE *allowed = attributes_find(private, CKA_ALLOWED_MECHANISMS);
+    size_t count = allowed != NULL ? allowed->ulValueLen / sizeof(CK_MECHANISM_TYPE) : 0;
+    enum p11_hash only = HASH_NONE;
+
+    for (size_t i = 0; i < count; i++) {
+        const struct mechanism *row = mechanism_row(((const CK_MECHANISM_TYPE *)allowed->pValue)[i]);
+
+        if (row == NULL || row->scheme != SCHEME_ECDSA || (row->digest != HASH_NONE && only != HASH_NONE))
+            return HASH_NONE;
+        if (row->digest != HASH_NONE)
+            only = row->digest;
+    }
+    return only;
+}
+
 static CK_RV make_request(const struct backend *backend, const struct mechanism *row, struct pair *pair,
                           struct key_request *request)
 {
     const struct attributes *private = &pair->private;
     const CK_ATTRIBUTE *pcrs = attributes_find(private, CKA_DEVID_POLICY_PCR);
+    const CK_ATTRIBUTE *auth = attributes_find(private, CKA_DEVID_AUTH);
 
     *request = (struct key_request){
         .type = row->key_type,
@@ -61,6 +80,9 @@ static CK_RV make_request(const struct backend *backend, const struct mechanism 
         .derive = attributes_get_bool(private, CKA_DERIVE, false),
         .private = attributes_get_bool(private, CKA_PRIVATE, true),
     };
+    request->hash = only_hash(private);
+    if (auth != NULL)
+        request->auth = (struct bytes){auth->pValue, auth->ulValueLen};
     if (pcrs != NULL)
         request->pcrs = (struct bytes){pcrs->pValue, pcrs->ulValueLen};
     if (pcrs != NULL && pcrs->ulValueLen == 0)

@@ -71,6 +71,7 @@ static const struct attribute_rule rules[] = {
     /* vendor: keys of the TPM itself, and where keys stay in it */
     {RULE(CKA_DEVID_TPM2B_PUBLIC), PUB, ANY_KEY, BYTES, .flags = 0},
     {RULE(CKA_DEVID_POLICY_PCR), PRIV, ANY_KEY, BYTES, .flags = RULE_GENERATE},
+    {RULE(CKA_DEVID_AUTH), PRIV, ANY_KEY, BYTES, .flags = RULE_GENERATE | RULE_SECRET},
     {RULE(CKA_DEVID_PERSISTENT), PUB, ANY_KEY, .kind = KIND_ULONG, .flags = 0},
     {RULE(CKA_DEVID_PERSISTENT), CLASS_PRIVATE | CLASS_SECRET, ANY_KEY, .kind = KIND_ULONG, .flags = RULE_DEFAULT | RULE_MODIFY},
 

@@ -39,6 +39,15 @@ static const struct row *find(CK_MECHANISM_TYPE mechanism)
     return NULL;
 }
 
+CK_MECHANISM_TYPE prov_allowed_ecdsa(const EVP_MD *digest)
+{
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (rows[i].family == ECDSA && rows[i].digest != NULL && EVP_MD_is_a(digest, rows[i].digest))
+            return rows[i].mechanism;
+    }
+    return 0;
+}
+
 /* PSS with several digests is libcrypto's choice among them; of other mechanisms a list that says more than
  * one digest says nothing that libcrypto could be told. One digest beside the mechanism for any is the digest
  * that the key is for. */

@@ -4,6 +4,8 @@
 
 #include "provider/object.h"
 
+#include <openssl/evp.h>
+
 /* What a key's CKA_ALLOWED_MECHANISMS mean to libcrypto. */
 struct prov_allowed {
     bool pss_only;               /* an RSA key that does nothing but PSS: libcrypto's RSA-PSS */
@@ -11,6 +13,9 @@ struct prov_allowed {
     const char *digest;          /* the only one that it signs with, a constant; NULL: any */
     CK_MECHANISM_TYPE mechanism; /* where it hashes itself with that one digest: how; else 0 */
 };
+
+/* ECDSA with that digest; 0: PKCS#11 has none such. */
+CK_MECHANISM_TYPE prov_allowed_ecdsa(const EVP_MD *digest);
 
 void prov_allowed_read(const struct prov_object *object, struct prov_allowed *allowed);
 

@@ -138,7 +138,9 @@ static struct prov_key *take_key(const struct generating *generating, struct pro
         key = prov_key_from_object(session, generating->uri, &read);
     if (key != NULL && generating->request->to_file &&
         (prov_tss2_read(session, object->handle, &der) != CKR_OK || der.size == 0 ||
-         !prov_tss2_note(key, &der, object, false))) {
+         !prov_tss2_note(key, &der, object, false) ||
+         !bytes_copy(&key->private->file->auth, generating->request->auth.data,
+                     generating->request->auth.size))) {
         prov_raise(&generating->provider->core, PROV_R_NOT_SUPPORTED,
                    "TSS2 PRIVATE KEY: the token does not give the new key's file");
         prov_key_free(key);

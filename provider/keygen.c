@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "provider/allowed.h"
 #include "provider/digest.h"
 #include "provider/error.h"
 #include "provider/generate.h"
@@ -168,8 +169,27 @@ static int take_digest(struct generation *generation, const OSSL_PARAM *param)
 
     if (row != NULL)
         generation->request.pss = row->pss;
+    if (row != NULL && generation->type->pkcs11 == CKK_EC) {
+        generation->request.ecdsa[0] = prov_allowed_ecdsa(digest);
+        generation->request.ecdsa[1] = CKM_ECDSA;
+    }
     EVP_MD_free(digest);
     return row != NULL;
+}
+
+static int take_auth(struct generation *generation, const OSSL_PARAM *param)
+{
+    const char *text = text_of(param);
+
+    bytes_free(&generation->request.auth);
+    return text != NULL && bytes_copy(&generation->request.auth, text, strlen(text));
+}
+
+static int take_parent(struct generation *generation, const OSSL_PARAM *param)
+{
+    return refuse(generation, param,
+                  "keys are made under the parent of the token, and that has no password (devid token init, "
+                  "`parent` in devid.conf)");
 }
 
 #define PARAM_URI "pkcs11_uri"
@@ -190,6 +210,9 @@ static const struct {
     {OSSL_PKEY_PARAM_GROUP_NAME, take_group   },
     {"ec_paramgen_curve",        take_group   }, /* as `genpkey -pkeyopt` and pkcs11-provider call it */
     {OSSL_PKEY_PARAM_RSA_DIGEST, take_digest  },
+    {"user-auth",                take_auth    }, /* these as tpm2-openssl calls them */
+    {"parent",                   take_parent  },
+    {"parent-auth",              take_parent  },
 };
 
 int prov_keygen_set_params(void *data, const OSSL_PARAM params[])
@@ -210,7 +233,9 @@ int prov_keygen_set_params(void *data, const OSSL_PARAM params[])
 }
 
 #define TEXT(name) OSSL_PARAM_utf8_string(name, NULL, 0)
-#define OURS TEXT(PARAM_URI), TEXT("uri"), TEXT(PARAM_USAGE), TEXT(PARAM_TSS2)
+#define OURS                                                                                                 \
+    TEXT(PARAM_URI), TEXT("uri"), TEXT(PARAM_USAGE), TEXT(PARAM_TSS2), TEXT("user-auth"), TEXT("parent"),    \
+        TEXT("parent-auth")
 #define RSA                                                                                                  \
     OSSL_PARAM_size_t(OSSL_PKEY_PARAM_RSA_BITS, NULL), OSSL_PARAM_size_t(OSSL_PKEY_PARAM_RSA_PRIMES, NULL),  \
         OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_E, NULL, 0)
@@ -227,6 +252,7 @@ static const OSSL_PARAM rsa_pss_params[] = {
     OSSL_PARAM_END,
 };
 static const OSSL_PARAM ec_params[] = {
+    TEXT(OSSL_PKEY_PARAM_DIGEST),
     TEXT(OSSL_PKEY_PARAM_GROUP_NAME),
     OSSL_PARAM_int(OSSL_PKEY_PARAM_USE_COFACTOR_ECDH, NULL),
     TEXT(OSSL_PKEY_PARAM_EC_ENCODING),
@@ -278,6 +304,12 @@ void *prov_keygen_generate(void *data, OSSL_CALLBACK *callback, void *callback_d
     (void)callback_data;
     if (!generation->parameters_only && (request->uri != NULL || request->to_file))
         return prov_generate(generation->provider, request);
+    if (request->auth.size != 0 || request->ecdsa[0] != 0) {
+        prov_raise(&generation->provider->core, PROV_R_NOT_SUPPORTED,
+                   "%s: user-auth and digest are for keys in a TPM (-pkeyopt tss2:yes)",
+                   generation->type->name);
+        return NULL;
+    }
     return generate_software(generation);
 }
 

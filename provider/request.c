@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "provider/request.h"
+#include "devid/pkcs11.h"
 #include "provider/error.h"
 
 #include <openssl/ec.h>
@@ -96,6 +97,7 @@ void prov_request_free(struct prov_request *request)
 {
     prov_uri_free(request->uri);
     bytes_free(&request->exponent);
+    bytes_free(&request->auth);
     free(request->group);
     *request = (struct prov_request){0};
 }
@@ -182,7 +184,14 @@ static bool fill(struct prov_templates *to, struct provider *provider, const str
     add_private(to, CKA_PRIVATE, kept, sizeof *kept);
     add_private(to, CKA_SENSITIVE, &yes, sizeof yes);
     add_private(to, CKA_EXTRACTABLE, &no, sizeof no);
-    add_usage(to, row, request->usage != 0 ? request->usage : row->usual);
+    add_usage(to, row,
+              request->usage != 0      ? request->usage
+              : request->ecdsa[0] != 0 ? PROV_USAGE_SIGN
+                                       : row->usual);
+    if (request->auth.size != 0)
+        add_private(to, CKA_DEVID_AUTH, request->auth.data, request->auth.size);
+    if (request->ecdsa[0] != 0)
+        add_private(to, CKA_ALLOWED_MECHANISMS, request->ecdsa, sizeof request->ecdsa);
     if (!add_names(to, provider, request))
         return false;
     if (request->type->pkcs11 != CKK_RSA)
@@ -197,6 +206,8 @@ static const char *problem_with(const struct prov_request *request)
         return "pkcs11_key_usage names nothing that such a key can do";
     if (request->type == &prov_key_ec && request->group == NULL)
         return "no group was given (-pkeyopt group:P-256)";
+    if (request->auth.size != 0 && !request->to_file)
+        return "user-auth is for keys that go to a TSS2 PRIVATE KEY file; a token's keys have its PIN";
     return NULL;
 }
 

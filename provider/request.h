@@ -10,13 +10,15 @@ enum { PROV_USAGE_SIGN = 1, PROV_USAGE_DECRYPT = 2, PROV_USAGE_UNWRAP = 4, PROV_
 /* A key pair that is to be made by a token. */
 struct prov_request {
     const struct prov_key_type *type;
-    struct prov_uri *uri;  /* the token, and the key's id and label; NULL: see to_file */
-    bool to_file;          /* not kept by the token: a TSS2 PRIVATE KEY, see tss2.h */
-    unsigned usage;        /* 0: what its type can do */
-    size_t bits;           /* RSA */
-    struct bytes exponent; /* RSA, big-endian; empty: 65537 */
-    char *group;           /* EC: a name of libcrypto's, or NULL: none was given */
-    CK_MECHANISM_TYPE pss; /* RSA-PSS: the only mechanism that the key is for */
+    struct prov_uri *uri;       /* the token, and the key's id and label; NULL: see to_file */
+    bool to_file;               /* not kept by the token: a TSS2 PRIVATE KEY, see tss2.h */
+    unsigned usage;             /* 0: what its type can do */
+    size_t bits;                /* RSA */
+    struct bytes exponent;      /* RSA, big-endian; empty: 65537 */
+    char *group;                /* EC: a name of libcrypto's, or NULL: none was given */
+    struct bytes auth;          /* of a key that goes to a file: its password; empty: it has none */
+    CK_MECHANISM_TYPE ecdsa[2]; /* EC: the only mechanisms that the key is for; the first is 0: any */
+    CK_MECHANISM_TYPE pss;      /* RSA-PSS: the only mechanism that the key is for */
 };
 
 /* Parses words of the X.509 key usage extension (digitalSignature keyAgreement ...). False: one is unknown.

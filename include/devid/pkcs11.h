@@ -26,6 +26,9 @@ extern "C" {
 /* In the private template of C_GenerateKeyPair in a TPM token, text without a NUL: the PCRs that the key is
  * bound to, with the values that they have now, as a bank and numbers: "sha256:0,7". */
 #define CKA_DEVID_POLICY_PCR (DEVID_VENDOR | 0x05)
+/* In the private template of C_GenerateKeyPair in a TPM token, bytes: the authorization of the new key itself,
+ * which makes it CKA_ALWAYS_AUTHENTICATE. It is not told again. Not of private objects on a token with a PIN. */
+#define CKA_DEVID_AUTH (DEVID_VENDOR | 0x06)
 /* Read-only, of keys: where the key lives, as text without a NUL: "tpm", "file", or
  * "tpm-sealed": the TPM keeps it sealed, and software uses it. */
 #define CKA_DEVID_BACKEND (DEVID_VENDOR | 0x03)

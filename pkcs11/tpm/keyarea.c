@@ -20,14 +20,21 @@ static void describe_rsa(const struct key_request *request, TPMT_PUBLIC *area)
                                                   .keyBits = (TPMI_RSA_KEY_BITS)request->bits};
 }
 
+/* A key that does more than sign has no scheme of its own (part 2, 12.2.3.6). */
 static void describe_ec(const struct key_request *request, TPMT_PUBLIC *area)
 {
+    TPMT_ECC_SCHEME *scheme = &area->parameters.eccDetail.scheme;
+
     area->objectAttributes |=
         (request->sign ? TPMA_OBJECT_SIGN_ENCRYPT : 0) | (request->derive ? TPMA_OBJECT_DECRYPT : 0);
     area->parameters.eccDetail = (TPMS_ECC_PARMS){.symmetric.algorithm = TPM2_ALG_NULL,
                                                   .scheme.scheme = TPM2_ALG_NULL,
                                                   .curveID = tpm_curve_number(request->curve),
                                                   .kdf.scheme = TPM2_ALG_NULL};
+    if (request->hash != HASH_NONE && request->sign && !request->derive) {
+        scheme->scheme = TPM2_ALG_ECDSA;
+        scheme->details.ecdsa.hashAlg = tpm_hash_number(request->hash);
+    }
 }
 
 /* The mode is chosen at use too. */

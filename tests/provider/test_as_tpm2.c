@@ -229,6 +229,119 @@ START_TEST(how_the_public_half_is_written_may_be_said)
 }
 END_TEST
 
+/* It is asked for when the file is read, and not while the key that was made is at hand. */
+START_TEST(a_new_key_has_the_password_that_is_given)
+{
+    static const char *const types[] = {"RSA", "EC"};
+    OSSL_LIB_CTX *context = loaded_as("tpm2", "");
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(context, types[_i], "?provider=tpm2");
+    EVP_PKEY *key = NULL;
+    size_t size;
+    char *pem;
+
+    ck_assert_int_eq(EVP_PKEY_keygen_init(ctx), 1);
+    if (_i == 1)
+        ck_assert_int_eq(EVP_PKEY_CTX_ctrl_str(ctx, "group", "P-256"), 1);
+    ck_assert_int_eq(EVP_PKEY_CTX_ctrl_str(ctx, "user-auth", "sesame"), 1);
+    ck_assert_msg(EVP_PKEY_generate(ctx, &key) == 1, "%s", test_errors());
+    EVP_PKEY_CTX_free(ctx);
+    ck_assert_msg(test_key_signs(context, key), "%s", test_errors());
+    pem = write_as(key, EVP_PKEY_KEYPAIR, "PEM", "PrivateKeyInfo", &size);
+    for (int right = 0; right < 2; right++) {
+        struct answer answer = {right != 0 ? "sesame" : "open", 0};
+        EVP_PKEY *again = read_pem(context, pem, &answer);
+
+        ck_assert_int_eq(answer.asked, 1);
+        ck_assert_int_eq(test_key_signs(context, again), right);
+        EVP_PKEY_free(again);
+        ERR_clear_error();
+    }
+    free(pem);
+    EVP_PKEY_free(key);
+    OSSL_LIB_CTX_free(context);
+}
+END_TEST
+
+START_TEST(an_ec_key_may_be_for_one_digest)
+{
+    OSSL_LIB_CTX *context = loaded_as("tpm2", "");
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(context, "EC", "?provider=tpm2");
+    struct answer answer = {NULL, 0};
+    EVP_PKEY *key = NULL;
+    unsigned char signature[200];
+    size_t size;
+    char *pem;
+
+    ck_assert_int_eq(EVP_PKEY_keygen_init(ctx), 1);
+    ck_assert_int_eq(EVP_PKEY_CTX_ctrl_str(ctx, "group", "P-256"), 1);
+    ck_assert_int_eq(EVP_PKEY_CTX_ctrl_str(ctx, "digest", "sha384"), 1);
+    ck_assert_msg(EVP_PKEY_generate(ctx, &key) == 1, "%s", test_errors());
+    pem = write_as(key, EVP_PKEY_KEYPAIR, "PEM", "PrivateKeyInfo", &size);
+    for (int from_file = 0; from_file < 2; from_file++) {
+        EVP_PKEY_CTX *bare = EVP_PKEY_CTX_new_from_pkey(context, key, NULL);
+        char name[40];
+
+        ck_assert_int_eq(EVP_PKEY_get_default_digest_name(key, name, sizeof name), 2); /* mandatory */
+        ck_assert_str_eq(name, "SHA384");
+        size = sizeof signature;
+        ck_assert_int_eq(EVP_PKEY_sign_init(bare), 1);
+        ck_assert_msg(EVP_PKEY_sign(bare, signature, &size, (const unsigned char *)pem, 48) == 1, "%s",
+                      test_errors());
+        EVP_PKEY_CTX_free(bare);
+        EVP_PKEY_free(key);
+        key = read_pem(context, pem, &answer);
+        ck_assert_ptr_nonnull(key);
+    }
+    free(pem);
+    EVP_PKEY_free(key);
+    EVP_PKEY_CTX_free(ctx);
+    OSSL_LIB_CTX_free(context);
+}
+END_TEST
+
+static const struct {
+    const char *name;
+    const char *value;
+    bool software;
+    const char *text;
+} unmet[] = {
+    {"parent",      "0x81000001",                        false, "under the parent of the token"   },
+    {"parent-auth", "sesame",                            false, "under the parent of the token"   },
+    {"user-auth",   "sesame",                            true,  "are for keys in a TPM"           },
+    {"digest",      "sha256",                            true,  "are for keys in a TPM"           },
+    {"user-auth",   "012345678901234567890123456789012", false, "CKA_DEVID_AUTH has 1 to 32 bytes"},
+};
+enum { UNMET = sizeof unmet / sizeof unmet[0] };
+
+START_TEST(what_cannot_be_had_is_refused_by_name)
+{
+    OSSL_LIB_CTX *context = loaded_as("tpm2", "");
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(context, "EC", "?provider=tpm2");
+    EVP_PKEY *key = NULL;
+    char *errors;
+
+    /* the spy keeps the module's sentence to itself */
+    if (strstr(unmet[_i].text, "CKA_DEVID_AUTH") != NULL) {
+        OSSL_LIB_CTX_free(context);
+        setenv("DEVID_PKCS11_MODULE", support_build_path("pkcs11/.libs/devid-pkcs11.so"), 1);
+        context = loaded_as("tpm2", "");
+        EVP_PKEY_CTX_free(ctx);
+        ctx = EVP_PKEY_CTX_new_from_name(context, "EC", "?provider=tpm2");
+    }
+    ck_assert_int_eq(EVP_PKEY_keygen_init(ctx), 1);
+    ck_assert_int_eq(EVP_PKEY_CTX_ctrl_str(ctx, "group", "P-256"), 1);
+    if (unmet[_i].software)
+        ck_assert_int_eq(EVP_PKEY_CTX_ctrl_str(ctx, "tss2", "no"), 1);
+    ck_assert(EVP_PKEY_CTX_ctrl_str(ctx, unmet[_i].name, unmet[_i].value) != 1 ||
+              EVP_PKEY_generate(ctx, &key) != 1);
+    errors = test_errors();
+    ck_assert_msg(strstr(errors, unmet[_i].text) != NULL, "%s", errors);
+    free(errors);
+    EVP_PKEY_CTX_free(ctx);
+    OSSL_LIB_CTX_free(context);
+}
+END_TEST
+
 /* Where the default provider is there as well, libcrypto 3.0 takes one of the two, by their order or by their
  * names. */
 START_TEST(random_numbers_are_everybodys)
@@ -269,6 +382,9 @@ Suite *suite(void)
     tcase_add_loop_test(t, the_key_is_written_and_read_as_der, 0, 2);
     tcase_add_test(t, parameters_of_a_curve_are_written);
     tcase_add_test(t, how_the_public_half_is_written_may_be_said);
+    tcase_add_loop_test(t, a_new_key_has_the_password_that_is_given, 0, 2);
+    tcase_add_test(t, an_ec_key_may_be_for_one_digest);
+    tcase_add_loop_test(t, what_cannot_be_had_is_refused_by_name, 0, UNMET);
     tcase_add_loop_test(t, random_numbers_are_everybodys, 0, 4);
     suite_add_tcase(s, t);
     return s;
