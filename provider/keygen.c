@@ -210,6 +210,7 @@ static const struct {
     {OSSL_PKEY_PARAM_GROUP_NAME, take_group   },
     {"ec_paramgen_curve",        take_group   }, /* as `genpkey -pkeyopt` and pkcs11-provider call it */
     {OSSL_PKEY_PARAM_RSA_DIGEST, take_digest  },
+    {"rsa_pss_keygen_md",        take_digest  },
     {"user-auth",                take_auth    }, /* these as tpm2-openssl calls them */
     {"parent",                   take_parent  },
     {"parent-auth",              take_parent  },

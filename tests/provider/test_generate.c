@@ -107,7 +107,10 @@ START_TEST(the_names_of_options_do_too)
                              text("ec_paramgen_curve", "P-384"), OSSL_PARAM_END};
     const OSSL_PARAM rsa[] = {text("pkcs11_uri", TOKEN "object=options-rsa" PIN),
                               OSSL_PARAM_construct_size_t("rsa_keygen_bits", &bits), OSSL_PARAM_END};
+    const OSSL_PARAM pss[] = {text("pkcs11_uri", TOKEN "object=options-pss" PIN),
+                              text("rsa_pss_keygen_md", "SHA384"), OSSL_PARAM_END};
     EVP_PKEY *key = generate(context, "EC", ec);
+    char digest[32] = "";
 
     ck_assert_msg(key != NULL, "%s", test_errors());
     ck_assert_int_eq(EVP_PKEY_get_bits(key), 384);
@@ -115,6 +118,11 @@ START_TEST(the_names_of_options_do_too)
     key = generate(context, "RSA", rsa);
     ck_assert_msg(key != NULL, "%s", test_errors());
     ck_assert_int_eq(EVP_PKEY_get_bits(key), 3072);
+    EVP_PKEY_free(key);
+    key = generate(context, "RSA-PSS", pss);
+    ck_assert_msg(key != NULL, "%s", test_errors());
+    ck_assert_int_eq(EVP_PKEY_get_default_digest_name(key, digest, sizeof digest), 2);
+    ck_assert_str_eq(digest, "SHA2-384");
     EVP_PKEY_free(key);
     test_context_free(context);
 }
