@@ -219,6 +219,7 @@ provider_tests = \
 	tests/provider/test_signature \
 	tests/provider/test_signature_hmac \
 	tests/provider/test_store \
+	tests/provider/test_terminal \
 	tests/provider/test_threads \
 	tests/provider/test_tls \
 	tests/provider/test_tokens \
