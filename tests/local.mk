@@ -193,6 +193,7 @@ provider_tests = \
 	tests/provider/test_attempt \
 	tests/provider/test_config \
 	tests/provider/test_curve25519 \
+	tests/provider/test_crowd \
 	tests/provider/test_decoder_tss2 \
 	tests/provider/test_decoder_uri \
 	tests/provider/test_encoder_tss2 \
@@ -330,9 +331,11 @@ emulator_story_tests = \
 	tests/story/edge_tpm.sh \
 	tests/story/emulator.sh \
 	tests/story/end_to_end.sh \
+	tests/story/endings.sh \
 	tests/story/examples.sh \
 	tests/story/enrollments.sh \
 	tests/story/judge.sh \
+	tests/story/memory.sh \
 	tests/story/symmetric_key.sh \
 	tests/story/tpm_attestation.sh
 

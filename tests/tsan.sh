@@ -11,7 +11,8 @@ if [ "${1:-}" = --build ]; then
     mkdir -p "$2"
     build=$(cd "$2" && pwd)
 fi
-programs='tests/pkcs11/test_threads tests/pkcs11/file/test_threads tests/pkcs11/tpm/test_keeper tests/provider/test_threads'
+programs='tests/pkcs11/test_threads tests/pkcs11/file/test_threads tests/pkcs11/tpm/test_keeper tests/provider/test_threads
+    tests/provider/test_crowd'
 passed=0
 failed=0
 configure_tsan() {

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #define EXPORT __attribute__((visibility("default")))
@@ -56,8 +57,6 @@ WRAP(SPY_FIND_OBJECTS_INIT, C_FindObjectsInit, (CK_SESSION_HANDLE a, CK_ATTRIBUT
 WRAP(SPY_FIND_OBJECTS, C_FindObjects, (CK_SESSION_HANDLE a, CK_OBJECT_HANDLE *b, CK_ULONG c, CK_ULONG *d),
      (a, b, c, d))
 WRAP(SPY_FIND_OBJECTS_FINAL, C_FindObjectsFinal, (CK_SESSION_HANDLE a), (a))
-WRAP(SPY_SIGN, C_Sign, (CK_SESSION_HANDLE a, CK_BYTE *b, CK_ULONG c, CK_BYTE *d, CK_ULONG *e),
-     (a, b, c, d, e))
 WRAP(SPY_DECRYPT, C_Decrypt, (CK_SESSION_HANDLE a, CK_BYTE *b, CK_ULONG c, CK_BYTE *d, CK_ULONG *e),
      (a, b, c, d, e))
 WRAP(SPY_DESTROY_OBJECT, C_DestroyObject, (CK_SESSION_HANDLE a, CK_OBJECT_HANDLE b), (a, b))
@@ -162,6 +161,26 @@ static CK_RV wrap_C_SignInit(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism,
     if (rv == CKR_OK && spy->reenter == 1)
         use_libcrypto();
     return rv == CKR_OK ? inner->C_SignInit(session, mechanism, key) : rv;
+}
+
+/* Whoever holds this process's signatures up wants to see what others do meanwhile. */
+static void be_held(void)
+{
+    const struct timespec pause = {.tv_nsec = 1000000};
+
+    if (__atomic_load_n(&spy->hold, __ATOMIC_SEQ_CST) != (uint32_t)getpid())
+        return;
+    __atomic_add_fetch(&spy->held, 1, __ATOMIC_SEQ_CST);
+    while (__atomic_load_n(&spy->hold, __ATOMIC_SEQ_CST) == (uint32_t)getpid())
+        nanosleep(&pause, NULL);
+}
+
+static CK_RV wrap_C_Sign(CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG size, CK_BYTE *signature,
+                         CK_ULONG *signature_size)
+{
+    be_held();
+    return injected(SPY_SIGN) ? spy->inject_rv
+                              : inner->C_Sign(session, data, size, signature, signature_size);
 }
 
 static CK_RV wrap_C_DecryptInit(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)

@@ -54,6 +54,8 @@ struct p11_spy {
         reenter; /* C_SignInit first asks libcrypto for a key by this provider's URI scheme; 2: it got one */
     uint32_t sessions; /* open now, and at most at any time */
     uint32_t most_sessions;
+    uint32_t hold; /* C_Sign of this process waits until the number is another one; 0: none */
+    uint32_t held; /* how many came to wait since the reset */
     uint32_t zero_values; /* CKA_VALUE, where it alone is asked for, is all zeros */
 };
 
