@@ -176,5 +176,13 @@ while read -r order token form; do
             ossl pkcs12 -export -inkey "$key" -in $name.crt -passout pass:x -out made.p12
     done
 done <<<"$runs"
+
+# The lines of docs/openssl.md below the distribution's own, as they stand there.
+as_written() {
+    { cat /etc/ssl/openssl.cnf && sed -n '/^openssl_conf = /,/^```/p' "$DEVID_TEST_SOURCE/docs/openssl.md" | grep -v '^```'; } >written.cnf || return 1
+    OPENSSL_CONF=$work/written.cnf foreign openssl list -providers >listed && grep -q '^  default$' listed && grep -q '^  devid$' listed &&
+        OPENSSL_CONF=$work/written.cnf foreign openssl req -new -key tpm-ec.key -subj /CN=asked -out made.csr && plain req -in made.csr -verify -noout
+}
+check "the configuration of the documentation, at the end of the distribution's" as_written
 check 'and leaves nothing in the TPM' test -z "$(tpm2_getcap -T "$tcti" handles-transient)"
 done_testing
