@@ -29,7 +29,8 @@
         name, mechanism, mgf1, pss, 15, SHA1_PREFIX                                                          \
     }
 
-/* The digest of TLS 1.0 and 1.1 stands alone in the padding. */
+/* By the names that the default provider puts first. The digest of TLS 1.0 and 1.1 stands alone in the
+ * padding. */
 static const struct prov_digest digests[] = {
     UNPREFIXED("MD5-SHA1"),
     SHA1("SHA1", CKM_SHA_1, CKG_MGF1_SHA1, CKM_SHA1_RSA_PKCS_PSS),
@@ -43,15 +44,6 @@ static const struct prov_digest digests[] = {
     NIST("SHA3-512", 0, 0, 0, 10, 64),
 };
 
-const struct prov_digest *prov_digest_row(const EVP_MD *digest)
-{
-    for (size_t i = 0; i < sizeof digests / sizeof digests[0]; i++) {
-        if (EVP_MD_is_a(digest, digests[i].name))
-            return &digests[i];
-    }
-    return NULL;
-}
-
 const struct prov_digest *prov_digest_named(const char *name)
 {
     for (size_t i = 0; i < sizeof digests / sizeof digests[0]; i++) {
@@ -59,6 +51,11 @@ const struct prov_digest *prov_digest_named(const char *name)
             return &digests[i];
     }
     return NULL;
+}
+
+const struct prov_digest *prov_digest_row(const EVP_MD *digest)
+{
+    return prov_digest_named(EVP_MD_get0_name(digest));
 }
 
 EVP_MD *prov_digest_of(const struct provider *provider, EVP_PKEY_CTX *settings, const char *parameter)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "provider/signature.h"
 #include "common/buffer.h"
+#include "provider/digest.h"
 #include "provider/error.h"
 #include "provider/params.h"
 
@@ -12,7 +13,8 @@
  * One signature operation. The default provider runs it in the private context, on the public half or on the
  * software key: it verifies, it signs with software keys, and it holds and checks the parameters in every
  * case. For a token's key its signing is replaced: the data is hashed here as well, and the token signs the
- * digest.
+ * digest. Where it can only hold parameters it is not begun before somebody asks for one: libssl begins two
+ * operations for every handshake, and to begin one costs more than all else that is done here.
  */
 enum { MESSAGE_MAXIMUM = 16 * 1024 * 1024 };
 
@@ -20,7 +22,8 @@ struct signature {
     struct provider *provider;
     struct prov_key *key;
     EVP_PKEY_CTX *context; /* of sign, verify or verify-recover on given data; or that inside `whole` */
-    EVP_MD_CTX *whole;     /* of an operation that hashes the data too; NULL otherwise */
+    EVP_MD_CTX *whole;     /* of an operation that hashes the data too; NULL otherwise, and not before
+                              parameters() where there is a `digest` */
     EVP_MD_CTX *digest;    /* the data so far, for a token's key; NULL otherwise */
     struct buffer message; /* the same, for a token's key that hashes itself */
 };
@@ -155,11 +158,38 @@ static int verify_recover_init(void *signature, void *key, const OSSL_PARAM para
     return init(signature, key, params, EVP_PKEY_verify_recover_init_ex);
 }
 
+typedef int digest_init(EVP_MD_CTX *whole, EVP_PKEY_CTX **context, const char *digest, OSSL_LIB_CTX *libctx,
+                        const char *properties, EVP_PKEY *pkey, const OSSL_PARAM params[]);
+
+static int begin_whole(struct signature *signature, const char *digest, const OSSL_PARAM params[],
+                       digest_init *begin)
+{
+    signature->whole = EVP_MD_CTX_new();
+    if (signature->whole != NULL &&
+        begin(signature->whole, &signature->context, digest, signature->provider->libctx, NULL,
+              signature->key->pkey, params) == 1)
+        return 1;
+    signature->context = NULL; /* it belonged to `whole` */
+    EVP_MD_CTX_free(signature->whole);
+    signature->whole = NULL;
+    return 0;
+}
+
+/* What holds the parameters of the operation. NULL: there is none. */
+static EVP_PKEY_CTX *parameters(struct signature *signature)
+{
+    if (signature->context == NULL && signature->digest != NULL)
+        begin_whole(signature, EVP_MD_get0_name(EVP_MD_CTX_get0_md(signature->digest)), NULL,
+                    EVP_DigestSignInit_ex);
+    return signature->context;
+}
+
 static int token_sign(struct signature *signature, const uint8_t *data, size_t size, uint8_t *out,
                       size_t *out_size, size_t room)
 {
     if (signature->key->type->pkcs11 == CKK_RSA)
-        return prov_signature_rsa(signature->key, signature->context, data, size, out, out_size, room);
+        return parameters(signature) != NULL &&
+               prov_signature_rsa(signature->key, signature->context, data, size, out, out_size, room);
     return prov_signature_ecdsa(signature->key, signature->context, data, size, out, out_size, room);
 }
 
@@ -221,52 +251,57 @@ static int verify_recover(void *data, unsigned char *out, size_t *out_size, size
            EVP_PKEY_verify_recover(signature->context, out, out_size, sig, sig_size) == 1;
 }
 
-typedef int digest_init(EVP_MD_CTX *whole, EVP_PKEY_CTX **context, const char *digest, OSSL_LIB_CTX *libctx,
-                        const char *properties, EVP_PKEY *pkey, const OSSL_PARAM params[]);
-
-static int init_whole(struct signature *signature, const char *digest, void *key, const OSSL_PARAM params[],
-                      digest_init *begin)
+/* Whether the token gets the message itself. */
+static bool collects(const struct signature *signature)
 {
-    if (!take_key(signature, key))
-        return 0;
-    signature->whole = EVP_MD_CTX_new();
-    if (signature->whole != NULL &&
-        begin(signature->whole, &signature->context, digest, signature->provider->libctx, NULL,
-              signature->key->pkey, params) == 1)
-        return 1;
-    signature->context = NULL; /* it belonged to `whole` */
-    EVP_MD_CTX_free(signature->whole);
-    signature->whole = NULL;
-    return 0;
+    return signature->key->private != NULL && signature->key->private->hashes_itself;
 }
 
-/* The digest that the default provider settled on, which is its default when the caller named none. */
-static int init_digest(struct signature *signature)
+static bool begin_digest(struct signature *signature, const EVP_MD *digest)
 {
-    const EVP_MD *digest = EVP_MD_CTX_get0_md(signature->whole);
-
     signature->digest = EVP_MD_CTX_new();
     return digest != NULL && signature->digest != NULL &&
            EVP_DigestInit_ex2(signature->digest, digest, NULL) == 1;
 }
 
+/* The digest of an operation that the default provider is sure to begin, so that it need not begin yet. NULL:
+ * it may refuse, or choose. Freed with EVP_MD_free. */
+static EVP_MD *sure_digest(const struct signature *signature, const char *name, const OSSL_PARAM params[])
+{
+    const struct prov_key *key = signature->key;
+    EVP_MD *digest;
+
+    if (name == NULL || params != NULL || (key->type != &prov_key_rsa && key->type != &prov_key_ec))
+        return NULL;
+    digest = EVP_MD_fetch(signature->provider->libctx, name, NULL);
+    if (digest != NULL && prov_digest_row(digest) != NULL)
+        return digest;
+    EVP_MD_free(digest);
+    return NULL;
+}
+
+static int init_by_token(struct signature *signature, const char *name, const OSSL_PARAM params[])
+{
+    EVP_MD *digest = sure_digest(signature, name, params);
+    int ok = digest != NULL ? begin_digest(signature, digest)
+                            : begin_whole(signature, name, params, EVP_DigestSignInit_ex) &&
+                                  begin_digest(signature, EVP_MD_CTX_get0_md(signature->whole));
+
+    EVP_MD_free(digest);
+    return ok;
+}
+
 static int digest_sign_init(void *data, const char *digest, void *key, const OSSL_PARAM params[])
 {
     struct signature *signature = data;
-    const struct prov_key *named = key != NULL ? key : signature->key;
 
-    if (digest == NULL && named != NULL && named->private != NULL)
-        digest = named->private->digest;
-    if (!init_whole(signature, digest, key, params, EVP_DigestSignInit_ex) || !can_follow(signature, params))
+    if (!take_key(signature, key) || !can_follow(signature, params))
         return 0;
-    return signature->key->private == NULL || signature->key->private->hashes_itself ||
-           init_digest(signature);
-}
-
-/* Whether the token gets the message itself. */
-static bool collects(const struct signature *signature)
-{
-    return signature->key->private != NULL && signature->key->private->hashes_itself;
+    if (digest == NULL && signature->key->private != NULL)
+        digest = signature->key->private->digest;
+    return signature->key->private != NULL && !collects(signature)
+               ? init_by_token(signature, digest, params)
+               : begin_whole(signature, digest, params, EVP_DigestSignInit_ex);
 }
 
 static int collect(struct signature *signature, const unsigned char *part, size_t size)
@@ -296,7 +331,7 @@ static int digest_sign_final(void *data, unsigned char *out, size_t *out_size, s
     unsigned digest_size = 0;
     int answer;
 
-    if (signature->whole == NULL)
+    if (signature->whole == NULL && signature->digest == NULL)
         return 0;
     if (signature->digest == NULL && !collects(signature)) {
         *out_size = room;
@@ -312,7 +347,7 @@ static int digest_sign_final(void *data, unsigned char *out, size_t *out_size, s
 
 static int digest_verify_init(void *data, const char *digest, void *key, const OSSL_PARAM params[])
 {
-    return init_whole(data, digest, key, params, EVP_DigestVerifyInit_ex);
+    return take_key(data, key) && begin_whole(data, digest, params, EVP_DigestVerifyInit_ex);
 }
 
 static int digest_verify_update(void *data, const unsigned char *part, size_t size)
@@ -331,19 +366,19 @@ static int digest_verify_final(void *data, const unsigned char *sig, size_t sig_
 
 static int get_params(void *data, OSSL_PARAM params[])
 {
-    struct signature *signature = data;
+    EVP_PKEY_CTX *context = parameters(data);
 
-    return signature->context != NULL && EVP_PKEY_CTX_get_params(signature->context, params) == 1;
+    return context != NULL && EVP_PKEY_CTX_get_params(context, params) == 1;
 }
 
 static int set_params(void *data, const OSSL_PARAM params[])
 {
-    struct signature *signature = data;
+    EVP_PKEY_CTX *context;
 
     if (params == NULL)
         return 1;
-    return signature->context != NULL && can_follow(signature, params) &&
-           EVP_PKEY_CTX_set_params(signature->context, params) == 1;
+    context = parameters(data);
+    return context != NULL && can_follow(data, params) && EVP_PKEY_CTX_set_params(context, params) == 1;
 }
 
 static const OSSL_PARAM *gettable_params(void *data, void *provider)
@@ -353,11 +388,10 @@ static const OSSL_PARAM *gettable_params(void *data, void *provider)
         OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST, NULL, 0),
         OSSL_PARAM_END,
     };
-    const struct signature *signature = data;
+    EVP_PKEY_CTX *context = data != NULL ? parameters(data) : NULL;
 
     (void)provider;
-    return signature == NULL || signature->context == NULL ? common
-                                                           : EVP_PKEY_CTX_gettable_params(signature->context);
+    return context != NULL ? EVP_PKEY_CTX_gettable_params(context) : common;
 }
 
 /* Where the data is hashed too, the default provider takes the digest it has but does not list it, and
@@ -379,9 +413,9 @@ static const OSSL_PARAM *settable_params(void *data, void *provider)
     const struct signature *signature = data;
 
     (void)provider;
-    if (signature == NULL || signature->context == NULL)
+    if (signature == NULL || (signature->context == NULL && signature->digest == NULL))
         return common;
-    if (signature->whole == NULL)
+    if (signature->whole == NULL && signature->digest == NULL)
         return EVP_PKEY_CTX_settable_params(signature->context);
     return signature->key->type->pkcs11 == CKK_RSA ? rsa : common;
 }

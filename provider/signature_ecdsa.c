@@ -5,7 +5,9 @@
 #include "provider/use.h"
 
 #include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/ec.h>
+#include <string.h>
 
 enum { ORDER_MAXIMUM = 66 }; /* bytes, P-521 */
 
@@ -15,15 +17,19 @@ static bool encode(const uint8_t *raw, size_t raw_size, uint8_t *der, size_t *de
     ECDSA_SIG *pair = ECDSA_SIG_new();
     BIGNUM *r = BN_bin2bn(raw, (int)(raw_size / 2), NULL);
     BIGNUM *s = BN_bin2bn(raw + raw_size / 2, (int)(raw_size / 2), NULL);
+    uint8_t *encoded = NULL; /* made by i2d */
     int size = -1;
 
     if (pair != NULL && r != NULL && s != NULL && ECDSA_SIG_set0(pair, r, s) == 1) {
         r = NULL; /* transferred */
         s = NULL;
-        size = i2d_ECDSA_SIG(pair, NULL);
+        size = i2d_ECDSA_SIG(pair, &encoded);
     }
-    if (size > 0 && (size_t)size <= room)
-        *der_size = (size_t)i2d_ECDSA_SIG(pair, &der);
+    if (size > 0 && (size_t)size <= room) {
+        memcpy(der, encoded, (size_t)size);
+        *der_size = (size_t)size;
+    }
+    OPENSSL_free(encoded);
     BN_free(r);
     BN_free(s);
     ECDSA_SIG_free(pair);

@@ -277,6 +277,54 @@ START_TEST(a_nonce_without_random_numbers_is_refused)
 }
 END_TEST
 
+START_TEST(parameters_can_be_read_when_none_was_set)
+{
+    static const char *const keys[] = {"rsa", "ec"};
+
+    for (size_t i = 0; i < 2; i++) {
+        EVP_PKEY *key = test_load_key(context, test_uri(keys[i]));
+        EVP_MD_CTX *md = EVP_MD_CTX_new();
+        EVP_PKEY_CTX *ctx = NULL;
+        const EVP_MD *digest = NULL;
+        unsigned char identifier[64];
+        OSSL_PARAM params[] = {
+            OSSL_PARAM_construct_octet_string(OSSL_SIGNATURE_PARAM_ALGORITHM_ID, identifier,
+                                              sizeof identifier),
+            OSSL_PARAM_construct_end(),
+        };
+
+        ck_assert_int_eq(EVP_DigestSignInit_ex(md, &ctx, "SHA384", context, NULL, key, NULL), 1);
+        ck_assert_int_eq(EVP_PKEY_CTX_get_params(ctx, params), 1);
+        ck_assert(OSSL_PARAM_modified(&params[0]));
+        ck_assert_int_eq(identifier[0], 0x30);
+        ck_assert_int_eq(EVP_PKEY_CTX_get_signature_md(ctx, &digest), 1);
+        ck_assert_int_eq(EVP_MD_get_type(digest), NID_sha384);
+        EVP_MD_CTX_free(md);
+        EVP_PKEY_free(key);
+    }
+}
+END_TEST
+
+START_TEST(a_digest_is_refused_before_anything_is_signed)
+{
+    static const struct variant rows[] = {
+        {"ec",     "no such digest", 0, 0},
+        {"rsa",    "no such digest", 0, 0},
+        {"rsa",    "BLAKE2S-256",    0, 0}, /* has no PKCS#1 signature */
+        {"pss256", "SHA384",         0, 0}, /* the key's own restriction */
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        EVP_PKEY *key = test_load_key(context, test_uri(rows[i].key));
+        EVP_MD_CTX *md = EVP_MD_CTX_new();
+
+        ck_assert_int_ne(EVP_DigestSignInit_ex(md, NULL, rows[i].digest, context, NULL, key, NULL), 1);
+        EVP_MD_CTX_free(md);
+        EVP_PKEY_free(key);
+    }
+}
+END_TEST
+
 START_TEST(pss_is_padded_here_for_a_token_that_lacks_it)
 {
     const struct variant v = {"rsa", "SHA256", RSA_PKCS1_PSS_PADDING, RSA_PSS_SALTLEN_DIGEST};
@@ -462,6 +510,8 @@ static void add_tests(TCase *t)
     tcase_add_test(t, a_copied_operation_goes_its_own_way);
     tcase_add_test(t, the_digest_may_be_said_again_but_not_changed);
     tcase_add_test(t, a_nonce_without_random_numbers_is_refused);
+    tcase_add_test(t, parameters_can_be_read_when_none_was_set);
+    tcase_add_test(t, a_digest_is_refused_before_anything_is_signed);
     tcase_add_test(t, pss_is_padded_here_for_a_token_that_lacks_it);
     tcase_add_test(t, a_key_for_pss_alone_is_rsa_pss);
     tcase_add_test(t, a_key_for_pss_alone_is_what_its_certificate_says);
