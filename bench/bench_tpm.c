@@ -295,8 +295,8 @@ int main(int argc, char **argv)
 {
     const char *path = getenv("DEVID_PKCS11_MODULE");
     const char *peer = getenv("TPM2_PKCS11_MODULE");
-    double seconds = argc > 1 ? atof(argv[1]) : 0.05;
-    unsigned turns = argc > 2 ? (unsigned)atoi(argv[2]) : 30;
+    double seconds = argc > 1 ? atof(argv[1]) : 0.01;
+    unsigned turns = argc > 2 ? (unsigned)atoi(argv[2]) : 150;
     CK_FUNCTION_LIST *module;
     bool with_peer;
 
