@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "devid/pkcs11.h"
 #include "pkcs11/keyfile.h"
 #include "pkcs11/template.h"
 #include "tests/support/module.h"
@@ -170,14 +171,15 @@ START_TEST(long_values_survive)
 }
 END_TEST
 
-/* Attributes that a file does not state in lines: what the block says, and where the object is. */
+/* Attributes that a file does not state in lines: what the block says or holds wrapped, and where the
+ * object is. */
 static bool is_in_the_block(CK_ATTRIBUTE_TYPE type)
 {
     static const CK_ATTRIBUTE_TYPE types[] = {
         CKA_CLASS,    CKA_TOKEN,           CKA_KEY_TYPE,      CKA_EC_PARAMS,        CKA_MODULUS_BITS,
         CKA_MODULUS,  CKA_PUBLIC_EXPONENT, CKA_CHECK_VALUE,   CKA_CERTIFICATE_TYPE, CKA_VALUE,
         CKA_EC_POINT, CKA_ISSUER,          CKA_SERIAL_NUMBER, CKA_PRIVATE_EXPONENT, CKA_PRIME_1,
-        CKA_PRIME_2,  CKA_EXPONENT_1,      CKA_EXPONENT_2,    CKA_COEFFICIENT,
+        CKA_PRIME_2,  CKA_EXPONENT_1,      CKA_EXPONENT_2,    CKA_COEFFICIENT,      CKA_DEVID_AUTH,
     };
 
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
