@@ -156,6 +156,9 @@ devid-first tpm uri
 devid-first hsm uri
 by-property disk file
 by-property hsm file'
+[ "${DEVID_TEST_ASAN:-}" != yes ] || runs='default-first tpm file
+devid-first hsm uri
+by-property disk file'
 
 check 'a resource manager for the TPM' start_resource_manager
 start_judge

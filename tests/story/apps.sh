@@ -22,6 +22,10 @@ default-first disk
 by-property disk
 devid-first hsm
 by-property hsm'
+# The sanitizers look for what goes wrong with memory: each token and each order once.
+[ "${DEVID_TEST_ASAN:-}" != yes ] || runs='devid-first tpm
+default-first disk
+by-property hsm'
 
 plain() { OPENSSL_CONF=$work/plain.cnf openssl "$@"; } # without our provider: whoever checks what was made
 
