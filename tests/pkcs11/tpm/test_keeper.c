@@ -359,7 +359,11 @@ Suite *suite(void)
     tcase_add_test(t, no_room_and_nothing_kept_is_a_failure);
     tcase_add_test(t, a_changed_answer_ends_it);
     tcase_add_test(t, a_lost_connection_loses_it);
+#ifndef __SANITIZE_ADDRESS__ /* whose locks stay taken in a child, if the thread was just beginning at the fork */
     tcase_add_test(t, a_child_leaves_it_alone);
+#else
+    (void)a_child_leaves_it_alone;
+#endif
     tcase_add_test(t, threads_sign_while_it_begins_and_ends);
     tcase_add_loop_test(t, a_setting_that_is_no_number_is_no_token, 0, 3);
     suite_add_tcase(s, t);
