@@ -74,16 +74,13 @@ static void add_module(const char *other, bool before)
     context = test_context(DEFAULT_FIRST);
 }
 
+/* Without the check by which test_key_signs would add to what is counted. */
 static bool signs(EVP_PKEY *key)
 {
-    EVP_MD_CTX *md = EVP_MD_CTX_new();
     unsigned char signature[512];
     size_t size = sizeof signature;
-    bool ok = EVP_DigestSignInit_ex(md, NULL, "SHA256", context, NULL, key, NULL) == 1 &&
-              EVP_DigestSign(md, signature, &size, (const unsigned char *)"data", 4) == 1;
 
-    EVP_MD_CTX_free(md);
-    return ok;
+    return test_key_sign(context, key, signature, &size);
 }
 
 /* The key, with nothing left in the queue of errors. */
